@@ -1,0 +1,201 @@
+"""Source and driver to film: the only module that knows the whole path."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import UInt8
+
+from living_portraits import draw, engines, matting, motion_file, provenance, video
+from living_portraits.align import Canvas, Crop, head_roll
+from living_portraits.driver import Driver, DriverCrops, neutral_index
+from living_portraits.engine import Drive, Engine, Frame, Track
+from living_portraits.errors import OptionError, OutputError
+from living_portraits.face import Face, FaceTrack
+from living_portraits.film_options import Options
+from living_portraits.manifest import Manifest, write_manifest
+from living_portraits.portrait import Portrait, open_portrait
+from living_portraits.result import Result
+
+Pixels = UInt8[np.ndarray, "height width channels"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a film is.
+
+    Attributes:
+        stage: "track" while the driver is measured, then "generate".
+        done, total: frames of this stage; the total is an estimate while tracking.
+        frame: the film's newest frame while generating, else None.
+    """
+
+    stage: Literal["track", "generate"]
+    done: int
+    total: int
+    frame: Pixels | None = None
+
+
+def load(engine: str = engines.DEFAULT, *, size: int | None = None) -> "Animator":
+    """An animator with the engine of that name, working at `size` pixels (None: the engine's own).
+
+    Raises OptionError for an unknown engine or a size that it does not take.
+    """
+    return Animator(engines.create(engine, size=size))
+
+
+class Animator:
+    """Brings portraits to life with one engine."""
+
+    def __init__(self, engine: Engine[Any, Any]) -> None:
+        self.engine = engine
+
+    def animate(
+        self,
+        source: Path | str,
+        driver: Path | str,
+        out: Path | str,
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        **options: Any,
+    ) -> Result:
+        """Make the film in which the face of `source` moves as that of `driver` does.
+
+        The film has the source's framing and size and the driver's frame rate, length and sound. In the end there is
+        a whole film at `out` or none; also when `progress` raises, which is the way to stop.
+
+        Args:
+            source: picture with a face; of a film, the first frame with a face.
+            driver: clip of one person, or a motion file saved earlier (`.motion`).
+            out: `.mp4`, `.webm`, `.gif`, or a folder for PNG frames.
+            progress: called after every frame.
+            options: the fields of `Options`, as keywords.
+
+        Raises:
+            LivingPortraitsError: whatever the caller can mend, in one sentence.
+        """
+        begun = time.perf_counter()
+        chosen = Options.of(options)
+        _check_places(Path(source), Path(driver), Path(out), chosen)
+        portrait, mover = open_portrait(Path(source), chosen), Driver(Path(driver), chosen)
+        height, width = self._shape(portrait, mover, chosen)
+        # Opened before the long work, so that a place that cannot be written to costs no time.
+        with self._film(out, portrait, mover, chosen) as film:
+            track = mover.follow(progress and (lambda done: progress(Progress("track", done, mover.expected))))
+            for frame in self._frames(portrait, mover, track, chosen):
+                film.write(frame)
+                if progress:
+                    progress(Progress("generate", film.frames, len(track), frame))
+        if chosen.save_motion:
+            motion_file.save_motion(chosen.save_motion, track.points, track.blendshapes, track.fps)
+        if chosen.manifest:
+            spec = self.engine.spec
+            recipe = Manifest(spec.name, spec.size, Path(source), Path(driver), Path(out), options)
+            write_manifest(chosen.manifest, recipe)
+        return Result(Path(out), film.frames, mover.fps, width, height, time.perf_counter() - begun)
+
+    def _film(self, out: Path | str, portrait: Portrait, mover: Driver, options: Options) -> video.Film:
+        """The film, open and empty; it signs itself before it takes its place."""
+        claim = self._claim(portrait, mover, options)
+        provenance.check_signer(certificate=options.certificate, key=options.key)
+        height, width = self._shape(portrait, mover, options)
+        sound = {"driver": mover.sound, "none": None}.get(str(options.sound), video.Sound(Path(options.sound)))
+        sign = partial(
+            provenance.sign, claim=claim, certificate=options.certificate, key=options.key, title=Path(out).name
+        )
+        return video.Film(
+            out,
+            width=width,
+            height=height,
+            fps=mover.fps,
+            sound=sound,
+            metadata=provenance.metadata(claim),
+            alpha=options.alpha,
+            seal=sign,
+        )
+
+    def _shape(self, portrait: Portrait, mover: Driver, options: Options) -> tuple[int, int]:
+        """Height and width of the film's frames."""
+        source = portrait.picture.rgb.shape[:2]
+        height, width = (self.engine.spec.size, self.engine.spec.size) if options.crop_only else source
+        if options.side_by_side:
+            width = sum(draw.fitted_width(shape, height=height) for shape in (source, mover.shape, (height, width)))
+        return height, width
+
+    def _frames(self, portrait: Portrait, mover: Driver, track: FaceTrack, options: Options) -> Iterator[Pixels]:
+        """The film's frames as they are written."""
+        moving = self._encode_motion(portrait, mover, track, options)
+        picture = portrait.picture
+        frames: Iterator[Pixels]
+        if options.alpha and picture.alpha is not None:
+            scenes = matting.over_black(picture.rgb, picture.alpha), matting.over_white(picture.rgb, picture.alpha)
+            black, white = (self._animate(scene, portrait.faces, moving, options) for scene in scenes)
+            frames = (matting.cut_out(*pair) for pair in zip(black, white, strict=True))
+        else:
+            frames = self._animate(portrait.opaque, portrait.faces, moving, options)
+        if options.side_by_side:
+            pairs = zip(mover.pictures(track), frames, strict=False)
+            frames = (draw.side_by_side(portrait.opaque, *pair) for pair in pairs)
+        return (provenance.mark(frame) for frame in frames) if options.mark else frames
+
+    def _animate(self, scene: Frame, faces: Sequence[Face], moving: Any, options: Options) -> Iterator[Frame]:
+        """One picture in motion: all of it, or the square around its face."""
+        crops = [Crop.around(face.points, size=self.engine.spec.size) for face in faces]
+        streams = [self._patches(scene, face, crop, moving) for face, crop in zip(faces, crops, strict=True)]
+        if options.crop_only:
+            yield from streams[0]
+            return
+        canvases = [Canvas(scene, crop) for crop in crops]
+        for patches in zip(*streams, strict=True):
+            frame = scene
+            for canvas, patch in zip(canvases, patches, strict=True):
+                frame = canvas.paste(patch, onto=frame)
+            yield frame
+
+    def _patches(self, scene: Frame, face: Face, crop: Crop, moving: Any) -> Iterator[Frame]:
+        source = Track([crop.take(scene)], crop.to_crop(face.points)[None], face.blendshapes[None])
+        return self.engine.generate(self.engine.encode_identity(source), moving)
+
+    def _encode_motion(self, portrait: Portrait, mover: Driver, track: FaceTrack, options: Options) -> Any:
+        """The driver's motion as the engine understands it."""
+        spec, neutral = self.engine.spec, neutral_index(track, options)
+        # For the driver's very pose, both crops take the same tilt out: what is left of the driver's then counts.
+        roll = None if options.relative else head_roll(portrait.faces[0].points)
+        crop = Crop.around(track.points[neutral], size=spec.size, roll=roll)
+        crops = DriverCrops(mover, crop, len(track)) if spec.reads_driver_pixels else ()
+        clip = Track(crops, crop.to_crop(track.points), track.blendshapes, track.fps)
+        drive = Drive(relative=options.relative, strength=options.strength, neutral=neutral, seed=options.seed)
+        return self.engine.encode_motion(clip, drive)
+
+    def _claim(self, portrait: Portrait, mover: Driver, options: Options) -> provenance.Claim:
+        about_the_film = options.as_data() | {"size": self.engine.spec.size}
+        elsewhere = ("manifest", "save_motion", "certificate", "key", "mark", "consent")
+        return provenance.Claim(
+            engine=self.engine.spec.name,
+            ingredients=(
+                provenance.Ingredient(portrait.path.name, portrait.path, "source"),
+                provenance.Ingredient(mover.path.name, mover.path, "driver"),
+            ),
+            settings={name: value for name, value in about_the_film.items() if name not in elsewhere},
+            mark_shown=options.mark,
+            consent=options.consent,
+            source_type="trainedAlgorithmicMedia" if self.engine.spec.weights else "compositeSynthetic",
+        )
+
+
+def _check_places(source: Path, driver: Path, out: Path, options: Options) -> None:
+    """Raises an error if what is to be written would overwrite what is read, or has no folder to go to."""
+    read = [path for path in (source, driver, options.sound, options.points) if isinstance(path, Path)]
+    written = [path for path in (out, options.save_motion, options.manifest) if path is not None]
+    for target in written:
+        if any(target.absolute() == path.absolute() for path in read):
+            raise OptionError(f"{target} is read to make the film and cannot be written; choose another name.")
+    for target in written[1:]:
+        if not target.absolute().parent.is_dir():
+            raise OutputError(
+                f"There is no folder {target.parent} for {target.name}; make it first or write elsewhere."
+            )

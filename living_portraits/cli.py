@@ -1,0 +1,218 @@
+"""The command line: living-portraits animate | demo | engines | samples | info | verify."""
+
+import argparse
+import dataclasses
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
+
+from tqdm import tqdm
+
+from living_portraits import engines, samples
+from living_portraits.errors import LivingPortraitsError, OptionError
+from living_portraits.film_options import Options
+
+PROGRAM = "living-portraits"
+MENDABLE, STOPPED, CHANGED = 2, 130, 1
+"""Exit codes: something the user can mend, Ctrl-C, a file that is not as it was signed."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; what the user can mend is one line on stderr."""
+    try:
+        parser = _parser()
+        given, unknown = parser.parse_known_args(arguments)
+        if unknown:
+            choices = ", ".join(given.options) or "none"
+            raise OptionError(f"There is no option {unknown[0]} for {given.command}; choose from: {choices}.")
+        with _one_line_warnings():
+            return int(given.run(given))
+    except LivingPortraitsError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return MENDABLE
+    except KeyboardInterrupt:
+        print("stopped; nothing was written", file=sys.stderr)
+        return STOPPED
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in the same way as everything else here."""
+
+    def error(self, message: str) -> NoReturn:
+        raise OptionError(f"{message[:1].upper()}{message[1:]}; `{self.prog} --help` explains all options.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog=PROGRAM, description="Brings a portrait to life with the motion of a driver clip.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _animate_parser(commands)
+    demo = _command(commands, "demo", _demo, "bring the Mona Lisa to life with three drivers")
+    demo.add_argument("--out", type=Path, default=Path("outputs"), metavar="FOLDER", help="default: %(default)s")
+    demo.add_argument("--engine", default=engines.DEFAULT, metavar="NAME", help="default: %(default)s")
+    _command(commands, "engines", _engines, "what there is to bring portraits to life with")
+    _command(commands, "samples", _samples, "the portraits and driver clips that come along")
+    info = _command(commands, "info", _info, "what a picture, clip or motion file holds")
+    info.add_argument("file", type=_place, metavar="FILE")
+    verify = _command(commands, "verify", _verify, "whether a film was made here, and whether it was changed since")
+    verify.add_argument("file", type=Path, metavar="FILE")
+    verify.add_argument("--certificate", type=Path, metavar="FILE", help="PEM file of the signer to expect")
+    for command in commands.choices.values():
+        flags = [action.option_strings[-1] for action in command._actions if action.option_strings]
+        command.set_defaults(options=flags)
+    return parser
+
+
+def _command(commands: Any, name: str, run: Callable[[Any], int], explanation: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=explanation, description=f"{explanation[0].upper()}{explanation[1:]}.", allow_abbrev=False
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _animate_parser(commands: Any) -> None:
+    """Flags for what `load` and `animate` take, and one for every field of `Options`."""
+    animate = _command(commands, "animate", _animate, "make the film in which a portrait moves as a driver does")
+    animate.add_argument("--source", type=_place, metavar="FILE", help="picture with a face, or a sample's name")
+    animate.add_argument("--driver", type=_place, metavar="FILE", help="clip of a face, .motion file or sample's name")
+    animate.add_argument("--out", type=Path, metavar="FILE", help="film: .mp4, .webm, .gif, or a folder for PNG frames")
+    animate.add_argument("--from", dest="recipe", type=Path, metavar="FILE", help="manifest of a film to make again")
+    animate.add_argument("--engine", metavar="NAME", help=f"one of {', '.join(engines.available())}")
+    animate.add_argument("--size", metavar="PIXELS", help="side of the square that the engine works at")
+    for option in dataclasses.fields(Options):
+        words = option.metadata
+        flag = "--" + (words["flag"] or option.name).replace("_", "-")
+        if words["parse"] is bool:
+            animate.add_argument(
+                flag, dest=option.name, action="store_const", const=not option.default,
+                default=argparse.SUPPRESS, help=words["help"],
+            )  # fmt: skip
+        else:
+            default = "" if option.default is None else f" (default: {option.default})"
+            metavar = "FILE" if words["takes"] == "a file" else "VALUE"
+            animate.add_argument(
+                flag, dest=option.name, default=argparse.SUPPRESS, metavar=metavar, help=words["help"] + default
+            )
+
+
+def _place(text: str) -> Path:
+    """A path, or the sample of that name where there is no such file."""
+    known = samples.PORTRAITS | samples.DRIVERS
+    return Path(text) if Path(text).exists() else known.get(text, Path(text))
+
+
+def _animate(given: argparse.Namespace) -> int:
+    from living_portraits.animator import load
+    from living_portraits.manifest import read_manifest
+
+    options = {field.name: getattr(given, field.name) for field in dataclasses.fields(Options) if field.name in given}
+    engine, size = given.engine, _size(given.size)
+    source, driver, out = given.source, given.driver, given.out
+    if given.recipe is not None:
+        film = read_manifest(given.recipe)
+        options = {**film.options, **options}
+        engine, size = engine or film.engine, size or film.size
+        source, driver, out = source or film.source, driver or film.driver, out or film.out
+    for name, value in (("--source", source), ("--driver", driver), ("--out", out)):
+        if value is None:
+            raise OptionError(
+                f"To animate takes --source, --driver and --out, or --from a manifest: {name} is missing."
+            )
+    animator = load(engine or engines.DEFAULT, size=size)
+    with progress_bar(Path(out).name) as progress:
+        result = animator.animate(source, driver, out, progress=progress, **options)
+    print(result)
+    return 0
+
+
+def _size(text: str | None) -> int | None:
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        raise OptionError(f"The size takes a whole number of pixels, not {text!r}.") from None
+
+
+def _demo(given: argparse.Namespace) -> int:
+    from living_portraits.demo import run_demo
+
+    for line in run_demo(given.out, engine=given.engine, bar=progress_bar):
+        print(line)
+    return 0
+
+
+def _engines(given: argparse.Namespace) -> int:
+    for name in engines.available():
+        spec = engines.spec(name)
+        default = " (default)" if name == engines.DEFAULT else ""
+        print(f"{name:12} {spec.size:5} px  {spec.title}{default}")
+    return 0
+
+
+def _samples(given: argparse.Namespace) -> int:
+    for kind, shelf in (("portrait", samples.PORTRAITS), ("driver", samples.DRIVERS)):
+        for name, path in shelf.items():
+            print(f"{name:26} {kind:9} {samples.TITLES[name]}\n{'':26} {path}")
+    return 0
+
+
+def _info(given: argparse.Namespace) -> int:
+    from living_portraits.info import describe
+
+    for name, value in describe(given.file):
+        print(f"{name:12} {value}")
+    return 0
+
+
+def _verify(given: argparse.Namespace) -> int:
+    from living_portraits import provenance
+
+    report = provenance.verify(given.file, certificate=given.certificate)
+    print(report.sentence)
+    return 0 if report.intact else CHANGED
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[Any], None]]:
+    """A bar on stderr that follows an animator's `Progress`: one for each stage."""
+    bars: dict[str, Any] = {}
+
+    def show(progress: Any) -> None:
+        if progress.stage not in bars:
+            _close(bars)
+            words = f"{title}: {progress.stage}"
+            bars[progress.stage] = tqdm(total=progress.total, desc=words, unit="frame", leave=False, mininterval=0.5, dynamic_ncols=True)
+        bars[progress.stage].update(progress.done - bars[progress.stage].n)
+
+    try:
+        yield show
+    finally:
+        _close(bars)
+
+
+def _close(bars: dict[str, Any]) -> None:
+    for bar in bars.values():
+        bar.close()
+
+
+@contextmanager
+def _one_line_warnings() -> Iterator[None]:
+    """Our own warnings as one line each; other libraries' are no news for who makes a film."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if category.__module__.startswith("living_portraits"):
+            tqdm.write(f"{PROGRAM}: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.showwarning = show
+        yield

@@ -1,0 +1,109 @@
+"""MediaPipe's FaceLandmarker: frame -> points. MediaPipe is imported here and nowhere else, on first use."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from living_portraits.engine import Frame
+from living_portraits.errors import SystemLibraryError
+from living_portraits.face.model import Face
+
+MOST_FACES = 8
+
+
+class Landmarker:
+    """Finds faces in single pictures or, in time, in the frames of a clip. Use it in a `with` block.
+
+    Args:
+        confidence: in (0, 1); how sure the detector and the mesh network must each be.
+        video: follow faces from frame to frame instead of looking at every frame afresh.
+        faces: the most that are found.
+
+    Raises:
+        SystemLibraryError: the system lacks the graphics libraries that MediaPipe links.
+    """
+
+    def __init__(self, confidence: float = 0.5, *, video: bool = False, faces: int = MOST_FACES) -> None:
+        with _explained():
+            import mediapipe
+            from mediapipe.tasks.python import BaseOptions, vision
+
+        mode = vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE
+        options = vision.FaceLandmarkerOptions(
+            base_options=BaseOptions(model_asset_path=str(_model())),
+            running_mode=mode,
+            num_faces=faces,
+            min_face_detection_confidence=confidence,
+            min_face_presence_confidence=confidence,
+            min_tracking_confidence=confidence,
+            output_face_blendshapes=True,
+            output_facial_transformation_matrixes=True,
+        )
+        self._mediapipe: Any = mediapipe
+        self._video = video
+        with _explained(), _hushed():
+            self._task: Any = vision.FaceLandmarker.create_from_options(options)
+
+    def __enter__(self) -> "Landmarker":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._task.close()
+
+    def detect(self, frame: Frame, *, milliseconds: int = 0, found_by: str = "plain") -> list[Face]:
+        """Faces in one frame, in no order; points in its pixels. With `video`, the time must grow from call to call."""
+        image = self._mediapipe.Image(
+            image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame, dtype=np.uint8)
+        )
+        result = self._task.detect_for_video(image, milliseconds) if self._video else self._task.detect(image)
+        height, width = frame.shape[:2]
+        unit = np.array([width, height, width], dtype=np.float32)  # z is given in widths of the picture, as x is
+        return [
+            Face(
+                points=np.array([(point.x, point.y, point.z) for point in landmarks], dtype=np.float32) * unit,
+                blendshapes=np.array([shape.score for shape in shapes], dtype=np.float32),
+                head=np.asarray(matrix, dtype=np.float32),
+                found_by=found_by,
+            )
+            for landmarks, shapes, matrix in zip(
+                result.face_landmarks, result.face_blendshapes, result.facial_transformation_matrixes, strict=True
+            )
+        ]
+
+
+def _model() -> Path:
+    return Path("/work/shared/data/models/face_landmarker.task")
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """A missing system library as one sentence; every other failure as it is."""
+    try:
+        yield
+    except (ImportError, OSError) as error:
+        if ".so" not in str(error):
+            raise
+        raise SystemLibraryError(
+            f"Face tracking needs graphics libraries that this system lacks ({error}): "
+            "on Debian and Ubuntu install them with `apt-get install libegl1 libgles2 libgl1`."
+        ) from error
+
+
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """Silence what MediaPipe's C++ writes to the process's stderr while a task starts; it has no switch of its own."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,107 @@
+"""A film's recipe as a JSON file: everything needed to make it again."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from living_portraits.errors import MediaError, OutputError
+from living_portraits.film_options import Options
+from living_portraits.provenance import GENERATOR, Ingredient
+
+FORMAT = "living-portraits-film"
+_FILES = ("sound", "points", "certificate", "key")  # options that name files to be read
+_WRITTEN = ("manifest", "save_motion")  # options that name files to be written: each run's own affair
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Who made what from what.
+
+    Attributes:
+        engine, size: what `load` takes.
+        source, driver, out: what `Animator.animate` takes.
+        options: its keywords.
+    """
+
+    engine: str
+    size: int
+    source: Path
+    driver: Path
+    out: Path
+    options: Mapping[str, Any]
+
+
+def write_manifest(path: Path, film: Manifest) -> None:
+    """Write the recipe; files are named as seen from the manifest's folder, with their digests. Raises OutputError."""
+    folder = path.absolute().parent
+    chosen = Options.of(film.options)
+    options = {name: value for name, value in chosen.as_data().items() if name not in _WRITTEN}
+    for name in _FILES:
+        if isinstance(file := getattr(chosen, name), Path):
+            options[name] = _relative(file, folder)
+    data = {
+        "format": FORMAT,
+        "made_with": GENERATOR,
+        "engine": film.engine,
+        "size": film.size,
+        "source": _relative(film.source, folder),
+        "driver": _relative(film.driver, folder),
+        "out": _relative(film.out, folder),
+        "options": options,
+        "sha256": {role: Ingredient(role, getattr(film, role), role).sha256 for role in ("source", "driver")},
+    }
+    _write(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a recipe. Raises MediaError if it is none, or if source or driver are no longer the same files."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["format"] != FORMAT:
+            raise ValueError
+        folder = path.absolute().parent
+        options = dict(data["options"])
+        for name in _FILES:
+            if isinstance(options.get(name), str) and options[name] not in ("driver", "none"):
+                options[name] = folder / options[name]
+        film = Manifest(
+            engine=str(data["engine"]),
+            size=int(data["size"]),
+            source=folder / data["source"],
+            driver=folder / data["driver"],
+            out=folder / data["out"],
+            options=options,
+        )
+        digests = dict(data["sha256"])
+    except OSError as error:
+        raise MediaError(f"The manifest {path} cannot be read ({error.strerror}).") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise MediaError(f"{path} is not the manifest of a film; write one with the option manifest.") from error
+    for role in ("source", "driver"):
+        if Ingredient(role, getattr(film, role), role).sha256 != digests.get(role):
+            raise MediaError(
+                f"{getattr(film, role)} is not the {role} that {path} was written for: its content differs."
+            )
+    return film
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """`path` as seen from `folder`, so that both can move together; absolute where there is no way between them."""
+    try:
+        return Path(os.path.relpath(path.absolute(), folder)).as_posix()
+    except ValueError:  # two drives
+        return path.absolute().as_posix()
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.absolute().parent, delete=False) as beside:
+            beside.write(text)
+        os.chmod(beside.name, 0o644)
+        os.replace(beside.name, path)
+    except OSError as error:
+        raise OutputError(f"The manifest {path} cannot be written ({error.strerror}).") from error

@@ -1,0 +1,247 @@
+"""What is behind the lips: a mouth made to measure for a portrait that was painted with it closed.
+
+Teeth sit on the skull, lower teeth and tongue on the jaw, and the lips uncover them: so a small opening shows a
+dark line, a larger one the edge of the upper teeth, a wide one tongue and depth. A source whose mouth is open
+brings its own teeth, which stay on the skull too. Colours come from the portrait.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from living_portraits import geometry as geo
+from living_portraits.engine import Frame
+from living_portraits.motion import AdaptedHead, SourceShape
+from living_portraits.warp import box_round, polygon_mask, smoothstep
+
+_TEXEL = 1 / 32  # cm of a texture pixel
+_HALF_WIDTH, _HALF_HEIGHT = 3.2, 2.4  # cm from the textures' centre to their edges
+_EDGE = 0.34  # cm that the upper teeth reach below the line where the lips meet
+_TEETH_HEIGHT = 1.0
+_TOOTH_WIDTHS = (0.86, 0.66, 0.76, 0.66, 0.6)  # cm from the middle outwards: incisors, canine, premolars
+_DEPTH = 0.3  # cm that the teeth lie behind the lips: less than in life, lest a nod hide them
+_OPEN = 0.22  # cm between the lips from which a source may show teeth of its own
+_TEETH_LIGHT = 0.62  # of the skin's brightness, from which what shows between the lips counts as teeth
+
+Colour = Float32[np.ndarray, "3"]
+Layer = Float32[np.ndarray, "rows columns 4"]
+"""Premultiplied RGBA, float32; colour in [0, 255], alpha in [0, 1]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mouth:
+    """The inside of one source's mouth.
+
+    Attributes:
+        source: the face it belongs to.
+        centre: `[3]` where the lips meet, face frame, cm; the textures are centred here.
+        upper, lower, tongue: layers, `_TEXEL` cm a pixel.
+        cavity: `[3]` colour of the depth.
+        closed: `[11]` gap between the lips at which nothing is to be drawn, cm: the source's, unless it shows teeth.
+        own: `[size, size, 3]` the source's crop where it shows its teeth, continued behind its lips; else None.
+        rest: `[20, 2]` its inner lips in the crop, px.
+    """
+
+    source: SourceShape
+    centre: Float32[np.ndarray, "3"]
+    upper: Layer
+    lower: Layer
+    tongue: Layer
+    cavity: Colour
+    closed: Float32[np.ndarray, "11"]
+    own: Frame | None
+    rest: Float32[np.ndarray, "20 2"]
+
+    @classmethod
+    def of(cls, crop: Frame, points: Float32[np.ndarray, "478 3"], source: SourceShape) -> "Mouth":
+        """Makes a mouth to the measure and in the colours of a source."""
+        bright, lip, dark = _palette(crop, points)
+        width = float(np.linalg.norm(source.shape[308] - source.shape[78])) / 4.3
+        teeth = _teeth_colour(bright)
+        gaps = source.shape[list(geo.LIPS_INNER_UPPER), 1] - source.shape[list(geo.LIPS_INNER_LOWER), 1]
+        gap = float(gaps.max())
+        rest = points[list(geo.LIPS_INNER), :2]
+        bares = gap > _OPEN and _shows_teeth(crop, rest, bright)
+        meeting = (source.shape[13] + source.shape[14]) / 2
+        meeting[1] = source.shape[13, 1] - 0.15 * max(gap, 0.0)
+        return cls(
+            source=source,
+            centre=meeting.astype(np.float32),
+            upper=_teeth(teeth, width, upward=True),
+            lower=_teeth(0.6 * teeth + 0.12 * lip, 0.85 * width, upward=False),
+            tongue=_tongue(0.66 * lip, width),
+            cavity=0.45 * dark + 0.16 * lip * np.array([1.0, 0.55, 0.5], np.float32),
+            closed=np.zeros_like(gaps) if bares else gaps,
+            own=_behind_lips(crop, rest, source.pose.scale) if bares else None,
+            rest=rest,
+        )
+
+    def draw(self, frame: Frame, head: AdaptedHead) -> None:
+        """Draws the mouth into the opening that the moved lips leave. In place."""
+        polygon = head.points[list(geo.LIPS_INNER), :2]
+        upper, lower = list(geo.LIPS_INNER_UPPER), list(geo.LIPS_INNER_LOWER)
+        gap = float((head.shape[upper, 1] - head.shape[lower, 1] - self.closed).max())
+        if gap < 0.02:
+            return
+        low, high = box_round(polygon, margin=3.0, shape=frame.shape)
+        if (high - low).min() < 2:
+            return
+        shape = (int(high[1] - low[1]), int(high[0] - low[0]))
+        unit = head.pose.scale
+        mask = polygon_mask(polygon, (int(low[0]), int(low[1])), shape, feather=0.035 * unit)
+        inside = self._inside(head, low, shape, gap)
+        if self.own is not None:
+            inside = self._keep_own(inside, head, low, shape)
+        else:
+            inside *= _shade(mask, 0.22 * unit)[..., None]
+        area = frame[low[1] : high[1], low[0] : high[0]]
+        # A slit narrower than this is a line that the lips already show.
+        blend = (mask * float(smoothstep(np.array((gap - 0.02) / 0.12)) if self.own is None else 1.0))[..., None]
+        area[:] = np.rint(area * (1 - blend) + np.clip(inside, 0, 255) * blend).astype(np.uint8)
+
+    def _inside(
+        self, head: AdaptedHead, low: np.ndarray, shape: tuple[int, int], gap: float
+    ) -> Float32[np.ndarray, "height width 3"]:
+        """Cavity, tongue, lower and upper teeth, back to front, in a box of the frame."""
+        lower, upper = list(geo.LIPS_INNER_LOWER[3:8]), list(geo.LIPS_INNER_UPPER[3:8])
+        drop = float(head.shape[lower, 1].mean() - self.centre[1])
+        shift = float((head.shape[[78, 308], 0] - self.source.shape[[78, 308], 0]).mean())
+        # A smile that bares no gap must not bare teeth through closed lips, nor a murmur a white flicker.
+        shown = float(smoothstep(np.array((gap - 0.10) / 0.35)))
+        raised = float((head.shape[upper, 1] - self.source.shape[upper, 1]).mean())
+        inside = np.broadcast_to(self.cavity, (*shape, 3)).astype(np.float32)
+        for layer, offset, alpha in (
+            (self.tongue, (0.5 * shift, drop), 1.0),
+            (self.lower, (0.6 * shift, drop), shown),
+            (self.upper, (0.0, 0.25 * max(raised, 0.0)), shown),
+        ):
+            placed = cv2.warpAffine(layer, self._placement(head, offset, low), shape[::-1], flags=cv2.INTER_LINEAR)
+            inside = inside * (1 - alpha * placed[..., 3:]) + alpha * placed[..., :3]
+        return inside
+
+    def _placement(self, head: AdaptedHead, offset: tuple[float, float], low: np.ndarray) -> Float32[np.ndarray, "2 3"]:
+        """From texture pixels to pixels of the box, through the head's pose: teeth turn with the skull."""
+        base = self.centre + np.array([offset[0], offset[1], -_DEPTH], np.float32)
+        corners = np.array([[-_HALF_WIDTH, _HALF_HEIGHT], [_HALF_WIDTH, _HALF_HEIGHT], [-_HALF_WIDTH, -_HALF_HEIGHT]])
+        places = base + np.column_stack([corners, np.zeros(3)])
+        target = head.pose.to_picture(places.astype(np.float64))[:, :2] - low
+        width, height = 2 * _HALF_WIDTH / _TEXEL, 2 * _HALF_HEIGHT / _TEXEL
+        texture = np.array([[0, 0], [width, 0], [0, height]], np.float32)
+        return cv2.getAffineTransform(texture, target.astype(np.float32)).astype(np.float32)
+
+    def _keep_own(
+        self, inside: Float32[np.ndarray, "height width 3"], head: AdaptedHead, low: np.ndarray, shape: tuple[int, int]
+    ) -> Float32[np.ndarray, "height width 3"]:
+        """Lays the source's own open mouth over the made one, fixed to the skull."""
+        assert self.own is not None
+        plane = self.centre + np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], np.float32)
+        old = self.source.pose.to_picture(plane.astype(np.float64))[:, :2].astype(np.float32)
+        new = (head.pose.to_picture(plane.astype(np.float64))[:, :2] - low).astype(np.float32)
+        matrix = cv2.getAffineTransform(old, new)
+        picture = cv2.warpAffine(self.own, matrix, shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        # Below its old edge the picture ends and the made mouth begins; above and beside it goes on behind the lips.
+        opening = _fill(self.rest, self.own.shape[:2])
+        upwards = max(int(0.9 * self.source.pose.scale), 1)
+        opening = cv2.dilate(opening, np.ones((upwards, 3), np.uint8), anchor=(1, 0))
+        opening = cv2.dilate(opening, np.ones((3, max(int(0.8 * self.source.pose.scale), 3)), np.uint8))
+        cover = cv2.warpAffine(opening, matrix, shape[::-1], flags=cv2.INTER_LINEAR).astype(np.float32)[..., None] / 255
+        return inside * (1 - cover) + picture * cover
+
+
+def _fill(polygon: Float32[np.ndarray, "corners 2"], shape: tuple[int, ...]) -> UInt8[np.ndarray, "height width"]:
+    mask = np.zeros(shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.rint(polygon * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
+    return mask
+
+
+def _shows_teeth(crop: Frame, lips: Float32[np.ndarray, "20 2"], bright: Colour) -> bool:
+    """Whether something as light as teeth shows between the lips, or only the dark."""
+    between = crop[cv2.erode(_fill(lips, crop.shape), np.ones((3, 3), np.uint8)) > 128].astype(np.float32)
+    return len(between) > 20 and float(np.percentile(between.mean(axis=1), 60)) > _TEETH_LIGHT * float(bright.mean())
+
+
+def _behind_lips(crop: Frame, lips: Float32[np.ndarray, "20 2"], unit: float) -> Frame:
+    """The crop with what shows between the lips continued a little way behind them."""
+    seen = cv2.dilate(_fill(lips, crop.shape), np.ones((3, 3), np.uint8))
+    reach = max(int(1.4 * unit), 3)
+    wanted = cv2.dilate(seen, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    missing = np.where((wanted > 0) & (seen == 0), 255, 0).astype(np.uint8)
+    return cv2.inpaint(crop, missing, 3, cv2.INPAINT_TELEA)
+
+
+def _palette(crop: Frame, points: Float32[np.ndarray, "478 3"]) -> tuple[Colour, Colour, Colour]:
+    """Bright skin, lip and darkest tone of a portrait."""
+    skin = _pixels(crop, points[[50, 280, 5, 151, 101, 330], :2], radius=6)
+    lips = _pixels(crop, points[[17, 84, 314, 0, 37, 267], :2], radius=2)
+    order = skin[np.argsort(skin.sum(axis=1))]
+    bright = order[int(0.7 * len(order)) :].mean(axis=0)
+    oval = np.zeros(crop.shape[:2], np.uint8)
+    cv2.fillPoly(oval, [np.rint(points[list(geo.FACE_OVAL), :2]).astype(np.int32)], 255)
+    face = crop[oval > 0].astype(np.float32)
+    dark = face[np.argsort(face.sum(axis=1))][: max(len(face) // 50, 1)].mean(axis=0)
+    dark = dark * min(1.0, 0.3 * float(bright.mean()) / max(float(dark.mean()), 1.0))
+    return bright.astype(np.float32), lips.mean(axis=0).astype(np.float32), dark.astype(np.float32)
+
+
+def _pixels(crop: Frame, places: Float32[np.ndarray, "places 2"], radius: int) -> Float32[np.ndarray, "pixels 3"]:
+    limit = crop.shape[0] - 1
+    found = []
+    for x, y in np.clip(np.rint(places), 0, limit).astype(int):
+        found.append(crop[max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1].reshape(-1, 3))
+    return np.concatenate(found).astype(np.float32)
+
+
+def _teeth_colour(bright: Colour) -> Colour:
+    """Ivory under the portrait's light: brighter skin, half of its colour gone."""
+    grey = float(bright @ np.array([0.299, 0.587, 0.114], np.float32))
+    ivory = 0.6 * bright + 0.4 * grey * np.array([1.03, 1.0, 0.9], np.float32)
+    return np.minimum(0.9 * ivory, 215).astype(np.float32)
+
+
+def _texture_plane() -> tuple[Float32[np.ndarray, "height width"], Float32[np.ndarray, "height width"]]:
+    """(u, v) in cm of every texture pixel: u to the picture's right, v up, 0 where the lips meet."""
+    across = np.arange(-_HALF_WIDTH, _HALF_WIDTH, _TEXEL, dtype=np.float32)
+    up = np.arange(_HALF_HEIGHT, -_HALF_HEIGHT, -_TEXEL, dtype=np.float32)
+    u, v = np.meshgrid(across, up)
+    return u, v
+
+
+def _teeth(colour: Colour, width: float, *, upward: bool) -> Layer:
+    """A row of teeth as a layer; its biting edge is scalloped, its ends sink into shadow."""
+    u, v = _texture_plane()
+    u = u / width
+    height = v + _EDGE if upward else -v + 0.12  # cm above the biting edge, towards the gum
+    # The arch turns away: seen from the front its teeth grow narrower towards the corners.
+    along = 2.6 * np.arcsin(np.clip(np.abs(u) / 2.6, 0, 0.999))
+    ends = np.cumsum(_TOOTH_WIDTHS)
+    tooth = np.minimum(np.searchsorted(ends, along), len(ends) - 1)
+    start = np.concatenate([[0.0], ends[:-1]])[tooth]
+    place = (along - start) / np.array(_TOOTH_WIDTHS)[tooth]  # 0 to 1 across a tooth
+    rounding = 0.07 * (2 * np.abs(place - 0.5)) ** 3 + np.array([0.0, 0.09, 0.02, 0.1, 0.16])[tooth]
+    inside = smoothstep((height - rounding) / 0.08)
+    inside *= 1 - smoothstep((height - _TEETH_HEIGHT) / 0.25)
+    inside *= 1 - smoothstep((np.abs(u) - 2.0) / 0.45)
+    light = 1 - 0.62 * smoothstep(np.abs(u) / 2.2) - 0.16 * smoothstep(height / _TEETH_HEIGHT)
+    crease = np.exp(-((np.minimum(place, 1 - place) / 0.055) ** 2))
+    light = light * (1 - 0.2 * crease)
+    alpha = inside.astype(np.float32)[..., None]
+    layer = np.concatenate([colour * light[..., None] * alpha, alpha], axis=2).astype(np.float32)
+    return cv2.GaussianBlur(layer, (0, 0), 1.2)
+
+
+def _tongue(colour: Colour, width: float) -> Layer:
+    """A soft hump that rises from the jaw."""
+    u, v = _texture_plane()
+    radius = np.hypot(u / (1.55 * width), (v + 0.35) / 0.9)
+    alpha = (1 - smoothstep((radius - 0.55) / 0.5)).astype(np.float32)[..., None]
+    light = 0.75 + 0.25 * smoothstep(1 - np.abs(u) / 0.9) - 0.12 * np.exp(-((u / 0.12) ** 2))
+    return np.concatenate([colour * light[..., None] * alpha, alpha], axis=2).astype(np.float32)
+
+
+def _shade(mask: Float32[np.ndarray, "height width"], reach: float) -> Float32[np.ndarray, "height width"]:
+    """The lips' shadow on what lies behind them: darkest at the edge, from above more than from below."""
+    soft = cv2.GaussianBlur(mask, (0, 0), max(reach, 0.8))
+    below = np.roll(soft, max(int(reach * 0.7), 1), axis=0)
+    return np.clip(0.25 + 0.95 * below, 0, 1.0)

@@ -1,0 +1,97 @@
+"""The source, opened: a picture, and the faces in it that are to move."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from living_portraits import face, matting, video
+from living_portraits.engine import Frame
+from living_portraits.errors import FaceError, OptionError
+from living_portraits.film_options import Options
+
+SEARCH_SECONDS, SEARCH_FPS = 10.0, 5.0
+"""How much of a filmed source is searched for a face, and how many frames a second of it."""
+
+
+class Notice(UserWarning):
+    """A choice that was made for the user, who may want another."""
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A source.
+
+    Attributes:
+        path: where it was read from.
+        picture: its pixels, not multiplied by alpha.
+        faces: those that are to move, at least one.
+    """
+
+    path: Path
+    picture: video.Picture
+    faces: Sequence[face.Face]
+
+    @property
+    def opaque(self) -> Frame:
+        """The picture as it looks in front of white."""
+        picture = self.picture
+        return picture.rgb if picture.alpha is None else matting.over_white(picture.rgb, picture.alpha)
+
+
+def open_portrait(path: Path, options: Options) -> Portrait:
+    """Read a source and find its faces; of a film, the first frame with a face.
+
+    Raises:
+        MediaError: it cannot be read.
+        FaceError: there is no face in it, or not the one that was asked for.
+        OptionError: its transparency was to be kept and there is none.
+    """
+    for picture in _pictures(path):
+        if options.alpha and picture.alpha is None:
+            raise OptionError(f"{path} has no transparency that alpha could keep; leave that option out.")
+        faces = _find(Portrait(path, picture, ()).opaque, options)
+        if faces:
+            chosen = _choose(faces, path, options)
+            if picture.alpha is not None and not options.alpha:
+                _say(f"The transparent parts of {path} are shown white; the option alpha keeps them.")
+            return Portrait(path, picture, chosen)
+    raise FaceError(
+        f"There is no face to be found in {path}; take a picture in which it is larger or less turned away, "
+        "or place its landmarks by hand (option points)."
+    )
+
+
+def _pictures(path: Path) -> Iterator[video.Picture]:
+    """The one picture of a still, or some frames from a film's beginning."""
+    if video.is_still(path):
+        yield video.read_picture(path)
+        return
+    for number, frame in enumerate(video.read_frames(path, end=SEARCH_SECONDS, fps=SEARCH_FPS)):
+        if not number:
+            _say(f"{path} is a film; its first frame with a face is taken.")
+        yield video.Picture(frame)
+
+
+def _find(shown: Frame, options: Options) -> list[face.Face]:
+    if options.points:
+        return [face.read_points(options.points)]
+    return face.find(shown, backend=options.backend)
+
+
+def _choose(faces: Sequence[face.Face], path: Path, options: Options) -> Sequence[face.Face]:
+    if options.all_faces:
+        return faces
+    if options.face >= len(faces):
+        there = "one face, number 0" if len(faces) == 1 else f"{len(faces)} faces, numbers 0 to {len(faces) - 1}"
+        raise FaceError(f"There is no face number {options.face} in {path}: it has {there}, the largest first.")
+    if len(faces) > 1 and not options.face:
+        _say(
+            f"There are {len(faces)} faces in {path} and the largest moves; the option face takes another "
+            f"(1 to {len(faces) - 1}), all_faces all of them."
+        )
+    return [faces[options.face]]
+
+
+def _say(sentence: str) -> None:
+    warnings.warn(sentence, Notice, stacklevel=3)

@@ -1,0 +1,68 @@
+"""Portraits and driver clips that come with the package; README.md beside them has source and licence of each.
+
+Every sample is a `Path` and an attribute of this module: `samples.mona_lisa`, `samples.smile`.
+"""
+
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+
+mona_lisa = _HERE / "mona_lisa.jpg"
+girl_with_a_pearl_earring = _HERE / "girl_with_a_pearl_earring.jpg"
+rembrandt = _HERE / "rembrandt.jpg"
+erasmus = _HERE / "erasmus.jpg"
+juan_de_pareja = _HERE / "juan_de_pareja.jpg"
+ada_lovelace = _HERE / "ada_lovelace.jpg"
+astronaut = _HERE / "astronaut.jpg"
+young_woman = _HERE / "young_woman.jpg"
+francesco_d_este = _HERE / "francesco_d_este.jpg"
+carthusian = _HERE / "carthusian.jpg"
+
+smile = _HERE / "smile.mp4"
+surprise = _HERE / "surprise.mp4"
+talk = _HERE / "talk.mp4"
+sing = _HERE / "sing.mp4"
+look_around = _HERE / "look_around.mp4"
+laugh = _HERE / "laugh.mp4"
+sorrow = _HERE / "sorrow.mp4"
+
+TITLES: dict[str, str] = {
+    "mona_lisa": "Leonardo da Vinci, Mona Lisa, about 1503-1506",
+    "girl_with_a_pearl_earring": "Johannes Vermeer, Girl with a Pearl Earring, about 1665",
+    "rembrandt": "Rembrandt, Self-Portrait, 1660",
+    "erasmus": "Hans Holbein the Younger, Erasmus of Rotterdam, about 1532",
+    "juan_de_pareja": "Diego Velázquez, Juan de Pareja, 1650",
+    "ada_lovelace": "Alfred Edward Chalon, Ada Lovelace, about 1840",
+    "astronaut": "NASA, the astronaut Eileen Collins, photograph",
+    "young_woman": "Johannes Vermeer, Study of a Young Woman, about 1665-1667",
+    "francesco_d_este": "Rogier van der Weyden, Francesco d'Este, about 1460",
+    "carthusian": "Petrus Christus, Portrait of a Carthusian, 1446",
+    "smile": "Calm, then a bright smile under raised brows, and calm again",
+    "surprise": "Brows go up, then the mouth falls open",
+    "talk": "The mouth shapes sound after sound, the head keeps still",
+    "sing": "Two long open vowels, the mouth as wide as it goes",
+    "look_around": "A silent look left, right, down and up",
+    "laugh": "From a first smile to laughter, with a lively head",
+    "sorrow": "The eyes close, the brows knit, the head sinks",
+}
+"""One line about each sample, for galleries."""
+
+PORTRAITS: dict[str, Path] = {
+    path.stem: path
+    for path in (
+        mona_lisa,
+        girl_with_a_pearl_earring,
+        rembrandt,
+        erasmus,
+        juan_de_pareja,
+        ada_lovelace,
+        astronaut,
+        young_woman,
+        francesco_d_este,
+        carthusian,
+    )
+}
+"""Pictures of one face each, by name; the first is the one to begin with."""
+
+DRIVERS: dict[str, Path] = {path.stem: path for path in (smile, surprise, talk, sing, look_around, laugh, sorrow)}
+"""Silent clips of one face each, 3 to 8 s at 25 frames a second, by temperament."""

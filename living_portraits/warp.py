@@ -1,0 +1,347 @@
+"""A head as a mesh: face points, and round them a grid that carries hair, neck and background along.
+
+The mesh turns moved points into a *sampling map*: for every pixel of the new frame, where in the source its colour
+comes from. Triangles are drawn back to front, so a nose hides the cheek behind it instead of tearing through.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int, Int32, UInt8
+
+from living_portraits import geometry as geo
+from living_portraits.engine import Frame
+from living_portraits.motion import AdaptedHead, SourceShape
+
+SamplingMap = Float32[np.ndarray, "size size 2"]
+"""(x, y) in source pixels for every pixel of the target; pixel centres at integers."""
+
+_GRID = 18  # cells of the outer grid along a side: fine enough for a smooth falloff, coarse enough to draw in 2 ms
+_GAP_CM = 0.8  # grid points keep this distance from the face's outline
+_SUBPIXEL = 4  # fractional bits of the triangle corners handed to OpenCV
+
+# How far outside the outline (cm) the head stays rigid, and over which distance its motion then fades.
+# Hair moves with the skull, the neck bends at once.
+_RIGID = {"up": 4.5, "side": 2.2, "down": 0.0}
+_FADE = {"up": 8.0, "side": 8.0, "down": 7.0}
+_BORDER = 0.14  # share of the crop's side over which all motion fades out towards its border
+_RECEDE = 1.1  # cm of depth lost per cm outside the outline
+_RELAXATIONS = 40
+_INSET = 2  # in 400ths of the face's height
+_FOLD_BACK = np.radians(14)
+_EDGE_ON = 0.12  # share of its frontal area below which a triangle counts as folded away
+_SQUEEZE = 0.15
+_DENSITY = 4  # as sharp as Lanczos itself at half a pixel, at a seventh of its time
+_SKIN_STRETCH_CM = 2.5  # reach of the jaw's motion into the neck
+
+
+@dataclass(frozen=True, eq=False)
+class HeadMesh:
+    """The mesh of one source: 478 face points (the irises unused) followed by the outer points.
+
+    Attributes:
+        size: side of the crop.
+        rest: `[N, 2]` positions in the source's crop, px.
+        outer: `[M, 3]` outer points in the face frame, cm.
+        follow: `[M]` how far each outer point follows the head: 1 rigidly, 0 not at all.
+        stretch: `[M, 36]` how far it follows the expression of each point of the face's outline.
+        triangles: `[K, 3]` indices into the N points.
+        source: the face that the mesh was built on.
+    """
+
+    size: int
+    rest: Float32[np.ndarray, "points 2"]
+    outer: Float[np.ndarray, "outer 3"]
+    follow: Float[np.ndarray, "outer"]
+    stretch: Float[np.ndarray, "outer 36"]
+    triangles: Int32[np.ndarray, "triangles 3"]
+    source: SourceShape
+
+    @classmethod
+    def around(cls, points: Float32[np.ndarray, "478 3"], size: int) -> "HeadMesh":
+        """Builds the mesh for a face whose points are given in pixels of a square crop."""
+        source = SourceShape.of(points)
+        points = unfold(points)
+        outline = points[list(geo.FACE_OVAL), :2]
+        grid = _outer_grid(outline, size, gap=_GAP_CM * source.pose.scale)
+        outer = _lift(grid, source)
+        rest = np.concatenate([points[:, :2], grid]).astype(np.float32)
+        triangles = np.concatenate([geo.TRIANGLES, _outer_triangles(outline, grid)]).astype(np.int32)
+        follow = _follow(outer, source.shape) * _border_fade(grid, size)
+        return cls(size, rest, outer, follow, _stretch(outer, source.shape), triangles, source)
+
+    def move(self, head: AdaptedHead) -> Float[np.ndarray, "points 3"]:
+        """All points where the moved head takes them: (x, y) px of the crop, z for hiding (smaller is nearer)."""
+        rigid = head.pose.to_picture(self.outer)
+        still = self.source.pose.to_picture(self.outer)
+        oval = list(geo.FACE_OVAL)
+        deformed = (head.shape - self.source.shape)[oval].astype(np.float64)
+        pulled = head.pose.scale * self.stretch @ (deformed @ head.pose.rotation.T)
+        travel = self.follow[:, None] * (rigid - still) + geo.flip(pulled)
+        travel[:, 2] = rigid[:, 2] - still[:, 2]
+        outer = still + travel
+        outer[:, :2] += self.rest[geo.POINT_COUNT :] - still[:, :2]
+        face = head.points.astype(np.float64)
+        # What was unfolded to be seen in the source folds back as the head turns and shows its true shape. Without
+        # motion, this also lands every point on itself to the last bit, whatever rounding the pose brought.
+        unmoved = self.source.pose.to_picture(self.source.shape.astype(np.float64))[:, :2].astype(np.float32)
+        turn = np.linalg.norm(geo.rotation_vector(head.pose.rotation @ self.source.pose.rotation.T))
+        unfolded = 1 - smoothstep(np.array(turn / _FOLD_BACK))
+        face[:, :2] += unfolded * (self.rest[: geo.POINT_COUNT] - unmoved)
+        return np.concatenate([face, outer])
+
+    def sampling_map(self, moved: Float[np.ndarray, "points 3"]) -> SamplingMap:
+        """Where each pixel of the new frame comes from, px of the source's crop.
+
+        Drawn at half the resolution: inside a triangle the map is affine, so nothing is lost by it, and the blur of
+        one pixel that comes with it rounds the creases between triangles.
+        """
+        half = self.size // 2
+        corners = moved[self.triangles]
+        affine = _affine_maps(corners[..., :2], self.rest[self.triangles].astype(np.float64))
+        order = np.argsort(-corners[..., 2].max(axis=1), kind="stable")
+        index = _draw_indices(corners[..., :2], order, half)
+        across = np.arange(half, dtype=np.float32) * 2 + 0.5
+        travel = np.empty((half, half, 2), np.float32)
+        for axis in range(2):
+            a, b, c = (np.take(np.ascontiguousarray(affine[:, axis, term]), index) for term in range(3))
+            travel[..., axis] = a * across[None, :] + b * across[:, None] + c
+        travel = cv2.blur(travel, (3, 3), borderType=cv2.BORDER_REPLICATE)
+        travel = cv2.resize(travel, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
+        return travel + pixel_grid(self.size)
+
+
+@dataclass(frozen=True, eq=False)
+class Texture:
+    """A picture at several times its density, so that quick bilinear sampling keeps the grain of the paint.
+
+    Attributes:
+        dense: `[n, n, 3]` with n = density (size - 1) + 1; the picture's own pixels, and Lanczos between them.
+    """
+
+    dense: Frame
+
+    @classmethod
+    def of(cls, crop: Frame) -> "Texture":
+        """Densifies a square crop."""
+        across = np.arange(_DENSITY * (crop.shape[0] - 1) + 1, dtype=np.float32) / _DENSITY
+        x, y = np.meshgrid(across, across)
+        return cls(cv2.remap(crop, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101))
+
+    def sample(self, sampling: SamplingMap) -> Frame:
+        """The picture as the map rearranges it; the identity map gives it back to the last bit."""
+        return cv2.remap(self.dense, _DENSITY * sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
+_grids: dict[int, SamplingMap] = {}
+
+
+def pixel_grid(size: int) -> SamplingMap:
+    """The sampling map that changes nothing."""
+    if size not in _grids:
+        across = np.arange(size, dtype=np.float32)
+        _grids[size] = np.stack(np.broadcast_arrays(across[None, :], across[:, None]), axis=-1).copy()
+    return _grids[size]
+
+
+def unfold(points: Float32[np.ndarray, "478 3"]) -> Float32[np.ndarray, "478 3"]:
+    """Brings the points that a turned head hides behind its own cheek or nose back into view.
+
+    The picture holds no colour for what is hidden: left where they are, those points would carry the colours of what
+    hides them, and a head that turns back would show its outline twice. The outline's points move out to the border
+    of what is seen of the face; others that a fold hides move to the mean of their neighbours. Depth stays.
+    """
+    flat = points[: geo.MESH_COUNT, :2].astype(np.float64)
+    away = _turned_over(flat)
+    folded = np.isin(np.arange(geo.MESH_COUNT), geo.TRIANGLES[away])
+    kept = np.isin(np.arange(geo.MESH_COUNT), [*geo.LIPS_OUTER, *geo.LIPS_INNER, *geo.RIGHT_EYE, *geo.LEFT_EYE])
+    if not (folded & ~kept).any():
+        return points
+    oval = np.isin(np.arange(geo.MESH_COUNT), geo.FACE_OVAL)
+    border = _visible_border(flat, geo.TRIANGLES[~away])
+    for name in np.flatnonzero(folded & oval):
+        flat[name] = _onto(border, flat[name], flat.mean(axis=0))
+    loose = np.flatnonzero(folded & ~oval & ~kept)
+    neighbours = [np.setdiff1d(geo.TRIANGLES[np.isin(geo.TRIANGLES, name).any(axis=1)], [name]) for name in loose]
+    for _ in range(_RELAXATIONS):
+        flat[loose] = [flat[around].mean(axis=0) for around in neighbours]
+    result = points.copy()
+    result[: geo.MESH_COUNT, :2] = flat
+    return result
+
+
+def _visible_border(
+    flat: Float[np.ndarray, "468 2"], front: Int32[np.ndarray, "triangles 3"]
+) -> Float[np.ndarray, "corners 2"]:
+    """The border of the part of the face that is seen, a little inside it so that no background clings to it."""
+    low, span = flat.min(axis=0), float(np.ptp(flat, axis=0).max())
+    scale = 400 / span  # drawn at a fixed size, whatever the crop's
+    drawn = np.rint((flat - low) * scale).astype(np.int32) + 20
+    mask = np.zeros((441, 441), np.uint8)
+    for triangle in front:
+        cv2.fillConvexPoly(mask, drawn[triangle], 255)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    mask = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _INSET + 1, 2 * _INSET + 1)))
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    longest = max(contours, key=cv2.contourArea)[:, 0].astype(np.float64)
+    return (longest - 20) / scale + low
+
+
+def _turned_over(flat: Float[np.ndarray, "468 2"]) -> Bool[np.ndarray, "898"]:
+    """Which triangles of the mesh show their back, or are seen almost edge on."""
+    edges = flat[geo.TRIANGLES[:, 1:]] - flat[geo.TRIANGLES[:, :1]]
+    area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
+    front = geo.CANONICAL[geo.TRIANGLES[:, 1:]] - geo.CANONICAL[geo.TRIANGLES[:, :1]]
+    solid = np.linalg.norm(np.cross(front[:, 0], front[:, 1]), axis=1)
+    unit = np.median(np.abs(area)) / np.median(solid)
+    # Counted clockwise in the picture, where y points down, the mesh's triangles have a negative area in front.
+    return -area < _EDGE_ON * unit * solid
+
+
+def _onto(
+    border: Float[np.ndarray, "corners 2"], point: Float[np.ndarray, "2"], centre: Float[np.ndarray, "2"]
+) -> Float[np.ndarray, "2"]:
+    """The point of a border that lies in the direction of `point` as seen from `centre`; the farthest of several."""
+    ray, rays = point - centre, border - centre
+    angle = np.abs(np.angle((rays @ [1, 1j]) / complex(*ray)))
+    distance = np.linalg.norm(rays, axis=1)
+    return border[np.argmax(np.where(angle < angle.min() + 0.02, distance, 0))]
+
+
+def _affine_maps(
+    target: Float[np.ndarray, "triangles 3 2"], source: Float[np.ndarray, "triangles 3 2"]
+) -> Float32[np.ndarray, "triangles 2 3"]:
+    """For each triangle the map `travel = A (x, y, 1)` from target pixels to (source - target)."""
+    edges = target[:, 1:] - target[:, :1]
+    back = source[:, 1:] - source[:, :1]
+    area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
+    # A triangle that closes or turns over would fling its pixels across the picture: bound its magnification.
+    own = np.abs(back[:, 0, 0] * back[:, 1, 1] - back[:, 0, 1] * back[:, 1, 0])
+    area = np.copysign(np.maximum(np.abs(area), _SQUEEZE * own + 1e-3), area)
+    inverse = np.empty((len(target), 2, 2))
+    inverse[:, 0, 0], inverse[:, 0, 1] = edges[:, 1, 1], -edges[:, 0, 1]
+    inverse[:, 1, 0], inverse[:, 1, 1] = -edges[:, 1, 0], edges[:, 0, 0]
+    inverse /= area[:, None, None]
+    linear = np.swapaxes(inverse @ back, 1, 2) - np.eye(2)
+    shift = (source - target)[:, 0] - np.einsum("tij,tj->ti", linear, target[:, 0])
+    return np.concatenate([linear, shift[..., None]], axis=2).astype(np.float32)
+
+
+def _draw_indices(
+    corners: Float[np.ndarray, "triangles 3 2"], order: Int[np.ndarray, "triangles"], half: int
+) -> Int32[np.ndarray, "half half"]:
+    """Which triangle is seen at each pixel of the half-size frame; later in `order` lies in front."""
+    fixed = np.rint((corners - 0.5) / 2 * (1 << _SUBPIXEL)).astype(np.int32)
+    index = np.zeros((half, half), np.int32)
+    for triangle in order.tolist():
+        cv2.fillConvexPoly(index, fixed[triangle], triangle, lineType=cv2.LINE_8, shift=_SUBPIXEL)
+    return index
+
+
+def _outer_grid(outline: Float32[np.ndarray, "oval 2"], size: int, gap: float) -> Float[np.ndarray, "outer 2"]:
+    """Regular points over the crop and a little beyond, but for the face and a rim round it."""
+    # Beyond the border by a pixel, so that no pixel of the crop lies outside every triangle.
+    across = np.linspace(-1.0, size, _GRID + 1)
+    grid = np.stack(np.meshgrid(across, across), axis=-1).reshape(-1, 2)
+    contour = outline.reshape(-1, 1, 2)
+    inside = np.array([cv2.pointPolygonTest(contour, (float(x), float(y)), True) for x, y in grid])
+    return grid[inside < -gap]
+
+
+def _outer_triangles(
+    outline: Float32[np.ndarray, "oval 2"], grid: Float[np.ndarray, "outer 2"]
+) -> Int32[np.ndarray, "triangles 3"]:
+    """Delaunay triangles between the grid and the face's outline, as indices of the whole mesh."""
+    points = np.concatenate([outline, grid]).astype(np.float32)
+    index = np.concatenate([np.array(geo.FACE_OVAL), geo.POINT_COUNT + np.arange(len(grid))])
+    low, high = points.min(axis=0) - 8, points.max(axis=0) + 8
+    subdivision = cv2.Subdiv2D((int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])))
+    place = {tuple(np.round(point, 3)): number for number, point in zip(index, points, strict=True)}
+    for point in points:
+        subdivision.insert((float(point[0]), float(point[1])))
+    triangles = []
+    for row in subdivision.getTriangleList().reshape(-1, 3, 2):
+        names = [place.get(tuple(np.round(corner, 3))) for corner in row]
+        centre = row.mean(axis=0)
+        if (
+            None in names
+            or cv2.pointPolygonTest(outline.reshape(-1, 1, 2), (float(centre[0]), float(centre[1])), False) > 0
+        ):
+            continue
+        triangles.append(names)
+    return np.array(triangles, np.int32)
+
+
+def _outline_distance(
+    outer: Float[np.ndarray, "outer 3"], shape: Float32[np.ndarray, "478 3"]
+) -> Float[np.ndarray, "outer 36"]:
+    return np.linalg.norm(outer[:, None, :2] - shape[None, list(geo.FACE_OVAL), :2].astype(np.float64), axis=-1)
+
+
+def _lift(grid: Float[np.ndarray, "outer 2"], source: SourceShape) -> Float[np.ndarray, "outer 3"]:
+    """Gives flat points a depth, and so a place in the face frame (cm): the head recedes outside the outline."""
+    pose, outline = source.pose, source.shape[list(geo.FACE_OVAL)].astype(np.float64)
+    target = (grid * np.array([1, -1]) - pose.translation[:2]) / pose.scale
+    depth = np.zeros(len(grid))
+    for _ in range(6):
+        flat = (target - depth[:, None] * pose.rotation[:2, 2]) @ np.linalg.inv(pose.rotation[:2, :2]).T
+        places = np.column_stack([flat, depth])
+        distance = _outline_distance(places, source.shape)
+        nearness = np.exp(-(((distance - distance.min(axis=1, keepdims=True)) / 1.5) ** 2))
+        at_outline = nearness @ outline[:, 2] / nearness.sum(axis=1)
+        depth = np.maximum(at_outline - _RECEDE * distance.min(axis=1), -9.0)
+    flat = (target - depth[:, None] * pose.rotation[:2, 2]) @ np.linalg.inv(pose.rotation[:2, :2]).T
+    return np.column_stack([flat, depth])
+
+
+def _follow(outer: Float[np.ndarray, "outer 3"], shape: Float32[np.ndarray, "478 3"]) -> Float[np.ndarray, "outer"]:
+    centre = (shape[geo.CHIN, :2] + shape[geo.FOREHEAD, :2]) / 2
+    away = outer[:, :2] - centre
+    upward = away[:, 1] / (np.linalg.norm(away, axis=1) + 1e-6)
+    up, down = np.clip(upward, 0, 1) ** 2, np.clip(-upward, 0, 1) ** 2
+
+    def blend(table: dict[str, float]) -> Float[np.ndarray, "outer"]:
+        return table["up"] * up + table["down"] * down + table["side"] * (1 - up - down)
+
+    distance = _outline_distance(outer, shape).min(axis=1)
+    return 1 - smoothstep((distance - blend(_RIGID)) / blend(_FADE))
+
+
+def _border_fade(grid: Float[np.ndarray, "outer 2"], size: int) -> Float[np.ndarray, "outer"]:
+    inward = np.minimum(grid, size - 1 - grid).min(axis=1) / (_BORDER * size)
+    return smoothstep(inward)
+
+
+def _stretch(outer: Float[np.ndarray, "outer 3"], shape: Float32[np.ndarray, "478 3"]) -> Float[np.ndarray, "outer 36"]:
+    distance = _outline_distance(outer, shape)
+    nearest = distance.min(axis=1, keepdims=True)
+    share = np.exp(-(((distance - nearest) / 1.2) ** 2))
+    return share / share.sum(axis=1, keepdims=True) * np.exp(-((nearest / _SKIN_STRETCH_CM) ** 2))
+
+
+def smoothstep(x: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
+    """0 below 0, 1 above 1, and 3x^2 - 2x^3 between."""
+    x = np.clip(x, 0.0, 1.0)
+    return np.asarray(x * x * (3 - 2 * x))
+
+
+def box_round(
+    polygon: Float32[np.ndarray, "corners 2"], margin: float, shape: tuple[int, ...]
+) -> tuple[Int[np.ndarray, "2"], Int[np.ndarray, "2"]]:
+    """First pixel (x, y) and one past the last of the box round a polygon, inside a picture of this shape."""
+    limit = np.array([shape[1], shape[0]])
+    low = np.clip(np.floor(polygon.min(axis=0) - margin).astype(int), 0, limit)
+    high = np.clip(np.ceil(polygon.max(axis=0) + margin + 1).astype(int), 0, limit)
+    return low, high
+
+
+def polygon_mask(
+    polygon: Float32[np.ndarray, "corners 2"], corner: tuple[int, int], shape: tuple[int, int], feather: float
+) -> Float32[np.ndarray, "height width"]:
+    """Coverage in [0, 1] of a polygon (px) in a box whose first pixel is `corner`; soft inside the edge only."""
+    mask: UInt8[np.ndarray, "height width"] = np.zeros(shape, np.uint8)
+    fixed = np.rint((polygon - np.array(corner, np.float32)) * 16).astype(np.int32)
+    cv2.fillPoly(mask, [fixed], 255, lineType=cv2.LINE_AA, shift=4)
+    soft = cv2.GaussianBlur(mask, (0, 0), max(feather, 0.3)).astype(np.float32) / 255
+    return np.clip(2 * soft - 1, 0, 1)

@@ -1,0 +1,124 @@
+"""Model files: which there are, where they lie, and whether they are what they should be."""
+
+import functools
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from living_portraits.errors import WeightsError
+
+if TYPE_CHECKING:
+    import torch  # at run time only where tensors are read: a tracker's file must not cost the import of torch
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A file that comes with the project.
+
+    Attributes:
+        file: where it lies in the weights folder.
+        sha256: what it must hash to, hexadecimal.
+        size: its length in bytes.
+        licence: on what terms it may be passed on.
+    """
+
+    file: str
+    sha256: str
+    size: int
+    licence: str
+
+
+FILES: dict[str, WeightsFile] = {
+    "face_landmarker": WeightsFile(
+        file="trackers/face_landmarker.task",
+        sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+        size=3_758_596,
+        licence="Apache-2.0, Google LLC (MediaPipe)",
+    ),
+}
+"""Every file of the weights folder, by the name that `Spec.weights` and `path` use."""
+
+
+def folder() -> Path:
+    """The weights folder: inside the package where it was installed from a wheel, beside it in a clone."""
+    package = Path(__file__).parent
+    installed = package / "_weights"
+    return installed if installed.is_dir() else package.parent / "weights"
+
+
+def path(name: str) -> Path:
+    """Where the file called `name` lies, its hash verified once per process.
+
+    Raises:
+        WeightsError: the registry has no such name, or the file is missing or not the one it should be.
+    """
+    if name not in FILES:
+        raise WeightsError(f"No model file is called {name!r}: the registry has {', '.join(sorted(FILES))}.")
+    expected = FILES[name]
+    return _verified(folder() / expected.file, expected)
+
+
+@functools.cache
+def _verified(path: Path, expected: WeightsFile) -> Path:
+    mend = "install the package again or restore the file from the repository"
+    if not path.is_file():
+        raise WeightsError(f"The model file {path.name} is missing from {path.parent}: {mend}.")
+    if path.stat().st_size != expected.size or _sha256(path) != expected.sha256:
+        raise WeightsError(f"The model file {path.name} in {path.parent} is damaged or of another version: {mend}.")
+    return path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read(path: Path) -> "tuple[dict[str, Any], dict[str, torch.Tensor]]":
+    """A model's config (JSON values) and its state, on the CPU, from a safetensors file that `write` made.
+
+    Raises:
+        WeightsError: the file is missing, is no safetensors file or carries no config.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise WeightsError(f"The model file {path.name} is missing from {path.parent}.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+    except SafetensorError as error:
+        raise WeightsError(f"The model file {path.name} in {path.parent} is no safetensors file ({error}).") from error
+    if "config" not in metadata:
+        raise WeightsError(f"The model file {path.name} in {path.parent} carries no config in its header.")
+    return json.loads(metadata["config"]), state
+
+
+def write(path: Path, *, config: Mapping[str, Any], state: "Mapping[str, torch.Tensor]") -> None:
+    """Writes a model with its config (JSON values) in the header; a file of that name is replaced in one step.
+
+    Raises:
+        WeightsError: the file cannot be written there.
+    """
+    from safetensors.torch import save
+
+    contiguous = {key: tensor.detach().contiguous() for key, tensor in state.items()}
+    data = save(contiguous, metadata={"config": json.dumps(dict(config), sort_keys=True)})
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as beside:
+            try:
+                beside.write(data)
+                beside.close()
+                os.replace(beside.name, path)
+            except BaseException:
+                beside.close()
+                os.unlink(beside.name)
+                raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WeightsError(f"The model file {path.name} cannot be written to {path.parent}: {reason}.") from error

@@ -1,0 +1,137 @@
+"""What every engine in the registry promises; registering an engine tests it."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from drawn import driver, source
+
+from living_portraits import engines
+from living_portraits.engine import Drive, Track
+from living_portraits.errors import OptionError
+
+SIZE = 128
+
+
+@pytest.fixture(params=engines.available())
+def name(request):
+    return request.param
+
+
+def small(name: str):
+    """The engine at the smallest size that it takes from SIZE up."""
+    sizes = engines.spec(name).sizes
+    return engines.create(name, size=min((s for s in sizes if s >= SIZE), default=SIZE))
+
+
+def run(engine, drive: Drive = Drive(), clip: Track | None = None) -> list[np.ndarray]:
+    size = engine.spec.size
+    clip = driver(size) if clip is None else clip
+    identity = engine.encode_identity(source(size))
+    return list(engine.generate(identity, engine.encode_motion(clip, drive)))
+
+
+def test_the_spec_says_who_it_is(name):
+    spec = engines.spec(name)
+    assert spec.name == name
+    assert spec.title and len(spec.title) < 100
+    assert engines.create(name).spec == spec
+    assert small(name).spec.size >= SIZE
+
+
+def test_one_frame_of_the_right_kind_for_each_of_the_drivers(name):
+    engine = small(name)
+    frames = run(engine)
+    assert len(frames) == 6
+    for frame in frames:
+        assert frame.dtype == np.uint8 and frame.shape == (engine.spec.size, engine.spec.size, 3)
+
+
+def test_the_frame_that_drives_nothing_is_the_source(name):
+    """At the driver's neutral frame a relative motion is none: close to the source for learned engines, exact here."""
+    engine = small(name)
+    first = run(engine)[0].astype(int)
+    assert np.abs(first - source(engine.spec.size).crops[0]).mean() < 4
+
+
+def test_strength_zero_stands_still(name):
+    frames = run(small(name), Drive(strength=0.0))
+    for frame in frames[1:]:
+        assert np.abs(frame.astype(int) - frames[0]).mean() < 1
+
+
+def test_the_neutral_frame_is_the_one_that_was_named(name):
+    engine = small(name)
+    original = source(engine.spec.size).crops[0].astype(int)
+    middle = run(engine, Drive(neutral=3))[3]
+    assert np.abs(middle - original).mean() < 4
+
+
+def test_the_same_again_gives_the_same_again(name):
+    engine = small(name)
+    for first, second in zip(run(engine, Drive(seed=7)), run(engine, Drive(seed=7)), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_absolute_motion_makes_frames_too(name):
+    assert len(run(small(name), Drive(relative=False))) == 6
+
+
+def test_frames_stream(name):
+    """The first frames of an hour come before the hour is over."""
+    engine = small(name)
+    clip = driver(engine.spec.size)
+    hour = replace(clip, points=np.tile(clip.points, (50, 1, 1)), blendshapes=np.tile(clip.blendshapes, (50, 1)))
+    hour = replace(hour, crops=list(clip.crops) * 50)
+    stream = engine.generate(engine.encode_identity(source(engine.spec.size)), engine.encode_motion(hour, Drive()))
+    assert iter(stream) is stream
+    assert len(list(itertools.islice(stream, 2))) == 2
+
+
+def test_an_identity_serves_many_motions_and_a_motion_many_identities(name):
+    engine = small(name)
+    size = engine.spec.size
+    mona, ada = source(size), replace(source(size), crops=[np.ascontiguousarray(source(size).crops[0][:, ::-1])])
+    motion, identity = engine.encode_motion(driver(size), Drive()), engine.encode_identity(mona)
+    before = list(engine.generate(identity, motion))
+    other = list(engine.generate(engine.encode_identity(ada), motion))
+    after = list(engine.generate(identity, motion))
+    np.testing.assert_array_equal(before, after)
+    assert (before[0] != other[0]).any()
+
+
+def test_nothing_that_was_given_is_changed_and_no_frame_is_shared(name):
+    engine = small(name)
+    size = engine.spec.size
+    given, clip = source(size), driver(size)
+    crop, points, driving = given.crops[0].copy(), given.points.copy(), clip.points.copy()
+    frames = list(engine.generate(engine.encode_identity(given), engine.encode_motion(clip, Drive())))
+    untouched = frames[1].copy()
+    frames[0][:] = 0
+    np.testing.assert_array_equal(frames[1], untouched)
+    np.testing.assert_array_equal(given.crops[0], crop)
+    np.testing.assert_array_equal(given.points, points)
+    np.testing.assert_array_equal(clip.points, driving)
+
+
+def test_points_are_enough_unless_the_spec_says_otherwise(name):
+    engine = small(name)
+    if engine.spec.reads_driver_pixels:
+        pytest.skip(f"{name} looks at the driver's pixels")
+    assert len(run(engine, clip=replace(driver(engine.spec.size), crops=()))) == 6
+
+
+@pytest.mark.parametrize("size", [0, -512, 63, 100, 4096])
+def test_a_size_that_it_does_not_take_is_refused_with_the_choices(name, size):
+    with pytest.raises(OptionError, match=rf"{name} does not work at size {size}; choose "):
+        engines.create(name, size=size)
+
+
+def test_an_unknown_engine_is_refused_with_the_choices():
+    with pytest.raises(OptionError, match=f"There is no engine 'pupet'; choose from {', '.join(engines.available())}"):
+        engines.create("pupet")
+
+
+def test_the_default_is_there():
+    assert engines.DEFAULT in engines.available()
