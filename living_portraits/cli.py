@@ -182,8 +182,14 @@ def progress_bar(title: str) -> Iterator[Callable[[Any], None]]:
     def show(progress: Any) -> None:
         if progress.stage not in bars:
             _close(bars)
-            words = f"{title}: {progress.stage}"
-            bars[progress.stage] = tqdm(total=progress.total, desc=words, unit="frame", leave=False, mininterval=0.5, dynamic_ncols=True)
+            bars[progress.stage] = tqdm(
+                total=progress.total,
+                desc=f"{title}: {progress.stage}",
+                unit="frame",
+                leave=False,
+                mininterval=0.5,
+                dynamic_ncols=True,
+            )
         bars[progress.stage].update(progress.done - bars[progress.stage].n)
 
     try:

@@ -18,7 +18,7 @@ from living_portraits.portrait import Portrait, open_portrait
 from living_portraits.result import Result
 
 SOURCE = samples.mona_lisa
-DRIVERS = ("smile", "surprise", "look_around")
+DRIVERS = ("laugh", "sing", "sorrow")
 MOMENTS = 6  # of each film on the contact sheet
 CLOSE_UP = 320  # side of the head on the contact sheet, px
 

@@ -1,4 +1,4 @@
-"""Every option of a film, once: name, default, range and words. Python, the command line and manifests read them here."""
+"""Every option of a film, once: name, default, range and words, for Python, the command line and manifests."""
 
 import dataclasses
 import math
@@ -60,7 +60,7 @@ def _sound(value: Any) -> str | Path:
 def _rate(value: Any) -> float:
     if float(value) == 0:
         raise ValueError
-    return float(_between(0, 240)(value))
+    return float(_between(0.0, 240.0)(value))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,15 +80,15 @@ class Options:
     )
     strength: float = field(
         default=1.0,
-        metadata=_says("factor on all motion, 0 (still) to 3", takes="a number from 0 to 3", parse=_between(0, 3)),
+        metadata=_says("factor on all motion, 0 (still) to 3", takes="a number from 0 to 3", parse=_between(0.0, 3.0)),
     )
     start: float = field(
         default=0.0,
-        metadata=_says("second of the driver to begin at", takes="seconds, 0 or more", parse=_between(0, 1000000.0)),
+        metadata=_says("second of the driver to begin at", takes="seconds, 0 or more", parse=_between(0.0, 1e6)),
     )
     end: float | None = field(
         default=None,
-        metadata=_says("second of the driver to end at", takes="seconds, more than 0", parse=_between(0, 1000000.0)),
+        metadata=_says("second of the driver to end at", takes="seconds, more than 0", parse=_between(0.0, 1e6)),
     )
     fps: float | None = field(
         default=None,
@@ -114,7 +114,7 @@ class Options:
     )
     smoothing: float = field(
         default=0.5,
-        metadata=_says("how much to calm the tracker, 0 to 1", takes="a number from 0 to 1", parse=_between(0, 1)),
+        metadata=_says("how much to calm the tracker, 0 to 1", takes="a number from 0 to 1", parse=_between(0.0, 1.0)),
     )
     backend: str = field(default="mediapipe", metadata=_says("tracker of faces", takes="a tracker's name", parse=_text))
     points: Path | None = field(

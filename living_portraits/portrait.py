@@ -1,5 +1,6 @@
 """The source, opened: a picture, and the faces in it that are to move."""
 
+import mimetypes
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from living_portraits import face, matting, video
 from living_portraits.engine import Frame
-from living_portraits.errors import FaceError, OptionError
+from living_portraits.errors import FaceError, MediaError, OptionError
 from living_portraits.film_options import Options
 
 SEARCH_SECONDS, SEARCH_FPS = 10.0, 5.0
@@ -67,10 +68,15 @@ def _pictures(path: Path) -> Iterator[video.Picture]:
     if video.is_still(path):
         yield video.read_picture(path)
         return
-    for number, frame in enumerate(video.read_frames(path, end=SEARCH_SECONDS, fps=SEARCH_FPS)):
-        if not number:
-            _say(f"{path} is a film; its first frame with a face is taken.")
-        yield video.Picture(frame)
+    try:
+        for number, frame in enumerate(video.read_frames(path, end=SEARCH_SECONDS, fps=SEARCH_FPS)):
+            if not number:
+                _say(f"{path} is a film; its first frame with a face is taken.")
+            yield video.Picture(frame)
+    except MediaError:
+        if (mimetypes.guess_type(path.name)[0] or "").startswith("image/"):
+            video.read_picture(path)  # says what is wrong with it as a picture
+        raise
 
 
 def _find(shown: Frame, options: Options) -> list[face.Face]:

@@ -261,7 +261,7 @@ def _outer_triangles(
     for point in points:
         subdivision.insert((float(point[0]), float(point[1])))
     triangles = []
-    for row in subdivision.getTriangleList().reshape(-1, 3, 2):
+    for row in np.asarray(subdivision.getTriangleList()).reshape(-1, 3, 2):
         names = [place.get(tuple(np.round(corner, 3))) for corner in row]
         centre = row.mean(axis=0)
         if (

@@ -34,10 +34,10 @@ def numbers(frames: Sequence[np.ndarray]) -> list[int]:
     return [number_of(frame) for frame in frames]
 
 
-def tone(seconds: float, rate: int, *, pitch: float = 440.0) -> np.ndarray:
-    """Stereo float32 `[2, samples]`: a tone whose loudness rises from 0 to 0.8 over the whole length."""
+def tone(seconds: float, rate: int) -> np.ndarray:
+    """Stereo float32 `[2, samples]`: a tone whose pitch (200 to 2000 Hz) and loudness (0 to 0.8) rise all the while."""
     time = np.arange(round(seconds * rate)) / rate
-    wave = np.sin(2 * np.pi * pitch * time) * 0.8 * time / seconds
+    wave = np.sin(2 * np.pi * (200 * time + 900 * time**2 / seconds)) * 0.8 * time / seconds
     return np.stack([wave, wave]).astype(np.float32)
 
 
@@ -111,25 +111,39 @@ def write_sound(path: Path, codec: str, *, seconds: float = 1.0, rate: int = 480
     return path
 
 
+def _origin(container: av.container.InputContainer) -> Fraction:
+    """When the film, or the sound by itself, begins on the file's clock."""
+    for stream in container.streams.video:
+        return stream.start_time * stream.time_base
+    return Fraction(container.start_time or 0, av.time_base)
+
+
 def sound_packets(path: Path) -> list[tuple[Fraction, bytes]]:
-    """Time and bytes of every sound packet."""
+    """Time after the film's beginning and bytes of every sound packet."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
-        return [(packet.pts * packet.time_base, bytes(packet)) for packet in container.demux(stream) if packet.size]
+        begin = _origin(container)
+        return [
+            (packet.pts * packet.time_base - begin, bytes(packet)) for packet in container.demux(stream) if packet.size
+        ]
 
 
 def heard(path: Path) -> tuple[np.ndarray, int]:
-    """The first channel of the decoded sound as float32, placed at its time from 0 on, and its rate."""
+    """The first channel of the decoded sound as float32, from the film's beginning on, and its rate."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
-        rate = stream.rate
-        parts = []
-        resampler = av.AudioResampler(format="fltp", rate=rate)
-        for frame in container.decode(stream):
-            for piece in resampler.resample(frame):
-                parts.append((round(float(frame.pts * frame.time_base) * rate), piece.to_ndarray()[0]))
-    length = max(position + len(piece) for position, piece in parts)
-    samples = np.zeros(length, np.float32)
-    for position, piece in parts:
-        samples[max(position, 0) : position + len(piece)] = piece[max(-position, 0) :]
-    return samples, rate
+        frames = list(container.decode(stream))
+        first = round((frames[0].pts * frames[0].time_base - _origin(container)) * stream.rate)
+        resampler = av.AudioResampler(format="fltp", rate=stream.rate)
+        # One after the other: single time stamps may be rounded to milliseconds.
+        pieces = [piece.to_ndarray()[0] for frame in (*frames, None) for piece in resampler.resample(frame)]
+        samples = np.concatenate([np.zeros(max(first, 0), np.float32), *pieces])
+        return samples[max(-first, 0) :], stream.rate
+
+
+def delay(expected: np.ndarray, samples: np.ndarray, rate: int) -> float:
+    """By how many seconds `samples` come later than `expected`, at most half a second, told by correlation."""
+    length = max(len(expected), len(samples)) + rate // 2
+    spectrum = np.fft.rfft(samples, length) * np.conj(np.fft.rfft(expected, length))
+    lag = int(np.argmax(np.fft.irfft(spectrum, length)))
+    return (lag - length if lag > length // 2 else lag) / rate

@@ -25,11 +25,11 @@ def small(name: str):
     return engines.create(name, size=min((s for s in sizes if s >= SIZE), default=SIZE))
 
 
-def run(engine, drive: Drive = Drive(), clip: Track | None = None) -> list[np.ndarray]:
+def run(engine, drive: Drive | None = None, clip: Track | None = None) -> list[np.ndarray]:
     size = engine.spec.size
     clip = driver(size) if clip is None else clip
     identity = engine.encode_identity(source(size))
-    return list(engine.generate(identity, engine.encode_motion(clip, drive)))
+    return list(engine.generate(identity, engine.encode_motion(clip, drive or Drive())))
 
 
 def test_the_spec_says_who_it_is(name):

@@ -5,14 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from clips import HEIGHT, WIDTH, heard, numbered, numbers, sound_packets, tone, write_clip, write_sound
+from clips import HEIGHT, WIDTH, delay, heard, numbered, numbers, sound_packets, tone, write_clip, write_sound
 from PIL import Image, ImageSequence
 
 from living_portraits.errors import LivingPortraitsError, MediaError, OptionError, OutputError
@@ -72,7 +71,7 @@ def test_colours_come_back(tmp_path: Path, suffix: str, limit: float) -> None:
             film.write(picture)
     error = next(read_frames(path)).astype(float) - picture
     assert np.abs(error).mean() <= limit
-    assert np.abs(error.mean((0, 1))).max() <= limit / 3, "darker, lighter or tinted on average"
+    assert np.abs(error.mean((0, 1))).max() <= limit / 2, "darker, lighter or tinted on average"
 
 
 def test_odd_sides_are_padded_in_mp4_by_their_edge(tmp_path: Path) -> None:
@@ -181,27 +180,19 @@ def test_sound_is_kept(tmp_path: Path, source: str, codec: str, rate: int, suffi
     assert probe(film).sound == expected
     assert numbers(list(read_frames(film))) == list(range(50))
     if kept:
-        before, after = sound_packets(driver), sound_packets(film)
+        before = [(time, packet) for time, packet in sound_packets(driver) if time < 2]
+        after = sound_packets(film)
         assert [packet for _, packet in after] == [packet for _, packet in before], "bit for bit, none lost"
         assert np.abs(np.array([float(a[0] - b[0]) for a, b in zip(after, before, strict=True)])).max() < 0.002
-    was, _ = heard(driver)
+    was, was_rate = heard(driver)
     now, now_rate = heard(film)
     assert len(now) / now_rate == pytest.approx(2.0, abs=0.06)
-    assert delay(tone(2.0, now_rate)[0], now, now_rate) < 0.005
-    # Louder towards the end, as the tone is: nothing is repeated, reversed or silent.
+    expected_samples = was if was_rate == now_rate else tone(2.0, now_rate)[0]
+    assert abs(delay(expected_samples, now, now_rate)) < 0.002
+    # Louder towards the end, as the tone is: nothing is repeated or silent.
     quarters = [np.abs(part).mean() for part in np.array_split(now, 4)]
     assert quarters == sorted(quarters)
     assert np.abs(now).mean() == pytest.approx(np.abs(was).mean(), rel=0.1)
-
-
-def delay(expected: np.ndarray, samples: np.ndarray, rate: int) -> float:
-    """By how many seconds two tones of rising loudness are apart, told by their envelopes."""
-    window = rate // 100
-    length = min(len(expected), len(samples)) // window * window
-    envelopes = [np.abs(wave[:length]).reshape(-1, window).mean(axis=1) for wave in (expected, samples)]
-    middle = slice(len(envelopes[0]) // 4, -len(envelopes[0]) // 4)
-    slope = np.polyfit(np.arange(len(envelopes[0]))[middle], envelopes[0][middle], 1)[0]
-    return float(abs((envelopes[0] - envelopes[1])[middle].mean() / slope) / 100)
 
 
 @pytest.mark.parametrize("codec", ["aac", "pcm_s16le"])
@@ -217,7 +208,7 @@ def test_sound_is_cut_where_asked_and_at_the_films_end(
     samples, rate = heard(film)
     assert len(samples) / rate == pytest.approx(expected, abs=1024 / rate + 0.002)
     whole = tone(2.0, rate)[0][round(start * rate) :]
-    assert delay(whole[: len(samples)], samples, rate) < 0.012, "in step with the picture"
+    assert abs(delay(whole[: len(samples)], samples, rate)) < 0.002, "in step with the picture"
     assert numbers(list(read_frames(film))) == list(range(frames))
     with av.open(str(film)) as container:
         assert container.start_time == 0
@@ -238,11 +229,11 @@ def test_sound_of_a_transport_stream_is_kept(tmp_path: Path) -> None:
     """There every AAC packet has a header of 7 bytes that mp4 has no place for, and time does not begin at 0."""
     driver = write_clip(tmp_path / "a.ts", frames=50, sound="aac")
     film = write_film(tmp_path / "film.mp4", frames=50, sound=Sound(driver))
-    assert [packet for _, packet in sound_packets(film)] == [packet[7:] for _, packet in sound_packets(driver)][
-        : len(sound_packets(film))
+    assert [packet for _, packet in sound_packets(film)] == [
+        packet[7:] for time, packet in sound_packets(driver) if time < 2
     ]
     samples, rate = heard(film)
-    assert delay(tone(2.0, rate)[0], samples, rate) < 0.005
+    assert abs(delay(heard(driver)[0], samples, rate)) < 0.002
 
 
 @pytest.mark.parametrize(
@@ -253,7 +244,7 @@ def test_a_sound_file_will_do(tmp_path: Path, name: str, codec: str) -> None:
     film = write_film(tmp_path / "film.mp4", frames=50, sound=Sound(sound))
     samples, rate = heard(film)
     assert len(samples) / rate == pytest.approx(2.0, abs=0.06)
-    assert delay(tone(2.0, rate)[0], samples, rate) < 0.012
+    assert abs(delay(heard(sound)[0], samples, rate)) < 0.002
 
 
 def test_late_sound_stays_late(tmp_path: Path) -> None:
@@ -296,6 +287,11 @@ def text(folder: Path) -> Sound:
     return Sound(folder / "text.mp3")
 
 
+def write_black(path: Path, *, width: int, height: int, **options: object) -> None:
+    with Film(path, width=width, height=height, **options) as film:
+        film.write(np.zeros((height, width, 3), np.uint8))
+
+
 @pytest.mark.parametrize(
     ("name", "options", "error", "message"),
     [
@@ -303,7 +299,7 @@ def text(folder: Path) -> Sound:
             "film.flv",
             {},
             OutputError,
-            r"cannot be written as film\.flv; end its name in \.mp4, \.webm, \.gif, or in no",
+            r"cannot be written as film\.flv; end its name in \.mp4, \.webm, \.gif, or in",
         ),
         ("missing/film.mp4", {}, OutputError, r"There is no folder .*missing for film\.mp4; make it first"),
         ("file.txt/film.mp4", {}, OutputError, r"There is no folder .*file\.txt for film\.mp4"),
@@ -345,10 +341,11 @@ def test_a_folder_without_permission_gets_a_sentence(tmp_path: Path, monkeypatch
         Film(tmp_path / "film.mp4", **SIZE, fps=25.0)
 
 
-def random_frames(count: int) -> Iterator[np.ndarray]:
+def write_noise(path: Path) -> None:
     random = np.random.default_rng(0)
-    for _ in range(count):
-        yield random.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    with Film(path, **SIZE, fps=25.0) as film:
+        for _ in range(60):
+            film.write(random.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8))
 
 
 @pytest.mark.parametrize("suffix", [*FORMATS, ""])
@@ -362,9 +359,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, suffix: str) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (15_000, limits[1]))
     try:
         with pytest.raises(OutputError, match=r"The disk is full at .*, and film.* was not written; free space"):
-            with Film(target, **SIZE, fps=25.0) as film:
-                for frame in random_frames(60):
-                    film.write(frame)
+            write_noise(target)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
@@ -401,10 +396,14 @@ def test_no_space_left_at_any_moment(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("suffix", [*FORMATS, ""])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
 def test_an_exception_leaves_nothing(tmp_path: Path, suffix: str, error: type[BaseException]) -> None:
-    with pytest.raises(error), Film(tmp_path / f"film{suffix}", **SIZE, fps=25.0) as film:
-        film.write(numbered(0))
-        assert len(left_behind(tmp_path)) == 1, "written beside"
-        raise error
+    def interrupted() -> None:
+        with Film(tmp_path / f"film{suffix}", **SIZE, fps=25.0) as film:
+            film.write(numbered(0))
+            assert len(left_behind(tmp_path)) == 1, "written beside"
+            raise error
+
+    with pytest.raises(error):
+        interrupted()
     assert left_behind(tmp_path) == []
 
 
@@ -435,6 +434,29 @@ def test_a_film_that_is_forgotten_leaves_nothing(tmp_path: Path) -> None:
     film = Film(tmp_path / "film.mp4", **SIZE, fps=25.0)
     film.write(numbered(0))
     del film
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", [*FORMATS, ""])
+def test_the_seal_sees_the_finished_film_before_it_takes_its_place(tmp_path: Path, suffix: str) -> None:
+    target = tmp_path / f"film{suffix}"
+    seen = []
+
+    def seal(finished: Path) -> None:
+        assert not target.exists()
+        seen.extend(numbers(list(read_frames(finished))))
+
+    write_film(target, seal=seal)
+    assert seen == list(range(20))
+    assert left_behind(tmp_path) == [target.name]
+
+
+def test_a_seal_that_breaks_leaves_nothing(tmp_path: Path) -> None:
+    def seal(finished: Path) -> None:
+        raise OptionError("The key does not fit.")
+
+    with pytest.raises(OptionError, match="does not fit"):
+        write_film(tmp_path / "film.mp4", seal=seal)
     assert left_behind(tmp_path) == []
 
 

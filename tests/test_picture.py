@@ -1,6 +1,8 @@
 """Stills: whatever the file holds, upright 8-bit sRGB comes out, or one sentence."""
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -135,8 +137,6 @@ def test_embedded_profile_is_applied(tmp_path: Path, profile: bytes, expected: t
 
 def bomb() -> bytes:
     """A tiny PNG that says it measures 100 000 x 100 000."""
-    import struct
-    import zlib
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

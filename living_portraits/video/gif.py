@@ -1,6 +1,7 @@
 """Writing GIFs: one palette for the whole film, in two passes."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -84,10 +85,9 @@ class Gif:
         return self._path
 
     def abandon(self) -> None:
-        try:
+        # On a full disk even the end of a file that is given up cannot be written.
+        with suppress(av.FFmpegError, OSError):
             self._spool.close()
-        except (av.FFmpegError, OSError):
-            pass  # on a full disk even the end of a file that is given up cannot be written
 
     def _graph(self) -> tuple[Graph, FilterContext]:
         """A filter graph and its entrance for frames."""

@@ -17,7 +17,7 @@ from living_portraits.engine import Frame
 _EXACT = (
     Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
 )
-"""swscale's flags for both directions: without them colours come back 1 to 1.5 levels too dark."""
+"""swscale's flags for reading: without them colours come back 1 to 1.5 levels too dark."""
 
 _UNSPECIFIED = 2  # FFmpeg's code for "no colour space stated"
 
@@ -87,7 +87,6 @@ class Encoding:
             format=self._format,
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,
-            interpolation=_EXACT,
         )
         frame.pts, frame.time_base = index, 1 / rate
         return frame

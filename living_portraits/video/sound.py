@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 else:
     AudioPacket = av.Packet  # generic in PyAV's stubs only
 
-# Sound before the cut that is copied along, in seconds, for decoders that need a run-up (80 ms in Opus, more in AAC); players
-# skip it where the container can say so (mp4's edit list).
+# Sound before the cut that is copied along, in seconds, for decoders that need a run-up (80 ms in Opus, more in AAC);
+# players skip it where the container can say so (mp4's edit list).
 _RUN_UP = Fraction(1, 4)
 # Distance between a time stamp and the sound so far, in seconds, from which it is a gap and not a rounded stamp.
 _GAP = 0.05
@@ -76,7 +76,8 @@ def add_sound(film: OutputContainer, sound: Sound, *, copied: frozenset[str], en
     """
     if not 0 <= sound.start < (float("inf") if sound.end is None else sound.end):
         raise OptionError(
-            f"The sound must start at 0 s or later and end after its start, not run from {sound.start:g} s to {sound.end} s."
+            "The sound must start at 0 s or later and end after its start, "
+            f"not run from {sound.start:g} s to {sound.end} s."
         )
     container = open_media(sound.path)
     try:

@@ -1,0 +1,167 @@
+"""Clips: one face from the first frame to the last, without holes and without trembling."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from living_portraits.engine import Frame
+from living_portraits.errors import FaceError, OptionError
+from living_portraits.face.ladder import LADDER, WINDOW, Looker, climb, lookers, plausible, search, upright
+from living_portraits.face.model import Face, FaceTrack, apart, distance
+from living_portraits.face.steady import bridged, steadied_track
+from living_portraits.face.view import Matrix, moved, shown
+
+STRAY = 0.1  # of the window: how far a corner of it may be from where it should be before it is laid anew
+REACH = 3.0  # extents; a face farther from where the last one was is somebody else's, unless there was a cut
+CUT = 0.12  # mean change of brightness between two frames, as a share of white, that only a cut makes
+SEARCH = 2.0  # seconds between two thorough searches of a clip that has shown no face yet
+
+
+def follow(
+    frames: Iterable[Frame],
+    *,
+    fps: float,
+    smoothing: float = 0.5,
+    which: int = 0,
+    max_gap: float = 0.5,
+    on_frame: Callable[[int], None] | None = None,
+) -> FaceTrack:
+    """One face through a clip, read as a stream: only numbers are kept.
+
+    Args:
+        frames: uint8 RGB, all of one size.
+        fps: frames a second.
+        smoothing: strength in [0, 1]; 0 leaves every measurement as it is. The pose is calmed more than the
+            expression, neither lags.
+        which: the face to stay with, by size in the first frame that shows one; 0 is the largest.
+        max_gap: seconds without a detection that are filled in by interpolation.
+        on_frame: told the number of frames seen so far, after each.
+
+    Raises:
+        FaceError: no face at all, fewer than `which` asks for, or lost for longer than `max_gap`.
+        OptionError: `smoothing`, `which` or `max_gap` out of range.
+    """
+    _check(fps, smoothing, which, max_gap)
+    seen: list[Face | None] = []
+    with lookers() as looker:
+        follower = _Follower(looker, which, search_every=max(round(SEARCH * fps), 1))
+        missing = 0
+        for number, frame in enumerate(frames):
+            face = follower.look(frame, number)
+            first = face is not None and missing == len(seen)
+            missing = 0 if face is not None else missing + 1
+            seen.append(face)
+            if first and number > max_gap * fps:
+                raise FaceError(
+                    f"The clip's first face appears at {timecode(number / fps)}: "
+                    f"start there, or choose a clip that shows a face from the beginning."
+                )
+            if missing > max_gap * fps and missing < len(seen):
+                raise FaceError(
+                    f"The face is lost at {timecode((number + 1 - missing) / fps)} for longer than {max_gap:g} s: "
+                    "cut the clip before or after, or choose another."
+                )
+            if on_frame is not None:
+                on_frame(number + 1)
+    if all(face is None for face in seen):
+        raise FaceError(f"The clip shows no face in its {timecode(len(seen) / fps)}: choose one that does.")
+    return steadied_track(bridged(seen, fps), smoothing)
+
+
+def _check(fps: float, smoothing: float, which: int, max_gap: float) -> None:
+    if not 0 <= smoothing <= 1:
+        raise OptionError(f"smoothing is {smoothing:g}, but must lie between 0 (off) and 1 (strongest).")
+    if which < 0:
+        raise OptionError(f"Face number {which} does not exist: faces are counted from 0, the largest.")
+    if max_gap < 0 or fps <= 0:
+        raise OptionError(f"max_gap is {max_gap:g} s at {fps:g} frames a second, but neither may be negative or none.")
+
+
+def timecode(seconds: float) -> str:
+    """Minutes, seconds and tenths: "01:02.5"."""
+    tenths = round(seconds * 10)
+    return f"{tenths // 600:02d}:{tenths % 600 // 10:02d}.{tenths % 10}"
+
+
+@dataclass
+class _Follower:
+    """Finds the face of the frame before in each new frame.
+
+    The face is looked at through an upright window that stays where it is until the face strays: the detector then
+    sees the same picture frame after frame, which trembles less than the whole frame would, costs the same for
+    4K as for a webcam, and holds small faces, tilted heads and one face among several. MediaPipe's own video mode is
+    not used: following one face it smooths, which shortens blinks, and following several it detects afresh too.
+    """
+
+    looker: Looker
+    which: int
+    search_every: int
+    last: Face | None = None
+    missed: int = 0  # frames since `last`
+    matrix: Matrix | None = field(default=None, repr=False)  # of the window
+    confidence: float = 0.5  # what the window demands: no more than the rung did that found the first face
+    thumbnail: UInt8[np.ndarray, "rows columns"] | None = field(default=None, repr=False)
+
+    def look(self, frame: Frame, number: int) -> Face | None:
+        """The followed face in this frame, if it is to be seen."""
+        cut = self._cut(frame)
+        face = self._first(frame, number) if self.last is None else self._next(frame, self.last, cut)
+        if face is None:
+            self.missed += 1
+            return None
+        self.last, self.missed = face, 0
+        return face
+
+    def _first(self, frame: Frame, number: int) -> Face | None:
+        rungs = LADDER if number % self.search_every == 0 else LADDER[:2]
+        faces = search(frame, self.looker, rungs)
+        if not faces:
+            return None
+        if self.which >= len(faces):
+            raise FaceError(
+                f"Face number {self.which} does not exist: where the clip first shows a face, it shows "
+                f"{'one, number 0' if len(faces) == 1 else f'{len(faces)}, numbers 0 to {len(faces) - 1}'}."
+            )
+        chosen = faces[self.which]
+        self.confidence = next(rung.confidence for rung in LADDER if rung.name == chosen.found_by)
+        return chosen
+
+    def _next(self, frame: Frame, last: Face, cut: bool) -> Face | None:
+        near = None if cut else self._through_window(frame, last)
+        if near is not None:
+            return near
+        faces = search(frame, self.looker, LADDER[:2])
+        reach = REACH * (1 + self.missed)
+        close = [face for face in faces if apart(last.points, face.points) < reach]
+        if close:
+            return min(close, key=lambda face: apart(last.points, face.points))
+        return faces[0] if faces and cut else None
+
+    def _through_window(self, frame: Frame, last: Face) -> Face | None:
+        wanted = upright(last)
+        if self.matrix is None or _strayed(self.matrix, wanted):
+            self.matrix = wanted
+        view = shown(frame, self.matrix, (WINDOW, WINDOW))
+        faces = [
+            face
+            for face in view.look(self.looker(self.confidence), found_by="window")
+            if plausible(face, frame) and apart(last.points, face.points) < REACH
+        ]
+        return min(faces, key=lambda face: distance(last.points, face.points), default=None)
+
+    def _cut(self, frame: Frame) -> bool:
+        """Whether this frame shows another scene than the one before."""
+        before = self.thumbnail
+        grey = cv2.cvtColor(cv2.resize(frame, (32, 32), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+        self.thumbnail = np.asarray(grey)
+        return before is not None and float(cv2.absdiff(before, grey).mean()) > CUT * 255
+
+
+def _strayed(window: Matrix, wanted: Matrix) -> bool:
+    """Whether a window lies so far from where it should that a corner is off by more than `STRAY`."""
+    corners = np.array([[0, 0], [WINDOW, 0], [WINDOW, WINDOW], [0, WINDOW]], dtype=np.float64)
+    off = moved(moved(corners, window, back=True), wanted) - corners
+    return bool(np.linalg.norm(off, axis=1).max() > STRAY * WINDOW)
