@@ -20,6 +20,7 @@ from living_portraits.result import Result
 SOURCE = samples.mona_lisa
 DRIVERS = ("laugh", "sing", "sorrow")
 MOMENTS = 6  # of each film on the contact sheet
+FOOT = 0.09  # height of the sheet's foot, as a share of its shorter side
 CLOSE_UP = 320  # side of the head on the contact sheet, px
 
 Bar = Callable[[str], AbstractContextManager[Callable[[Progress], None]]]
@@ -41,7 +42,7 @@ def run_demo(folder: Path, *, engine: str, bar: Bar) -> Iterator[str]:
         results.append(result)
         yield str(result)
     sheet = folder / f"{SOURCE.stem}_sheet.png"
-    Image.fromarray(provenance.mark(draw.contact_sheet(portrait.opaque, strips))).save(sheet)
+    Image.fromarray(_signed(draw.contact_sheet(portrait.opaque, strips))).save(sheet)
     yield f"{sheet}: source, driver over result"
     frames, seconds = sum(result.frames for result in results), sum(result.seconds for result in results)
     yield f"{len(results)} films, {frames} frames in {seconds:.1f} s, {frames / seconds:.1f} frames a second"
@@ -63,6 +64,12 @@ def _film(
     result = animator.animate(portrait.path, driver, out, progress=keep)
     driving = [frame for number, frame in enumerate(video.read_frames(driver)) if number in shown]
     return result, draw.Strip(name, driving, list(shown.values()))
+
+
+def _signed(sheet: Frame) -> draw.Drawing:
+    """The sheet with the mark on a foot of its own, where it hides no picture."""
+    foot = np.full((round(FOOT * min(sheet.shape[:2])), *sheet.shape[1:]), draw.PAPER, np.uint8)
+    return provenance.mark(np.vstack([sheet, foot]))
 
 
 def _moments(frames: int) -> list[Any]:

@@ -116,7 +116,9 @@ class Options:
         default=0.5,
         metadata=_says("how much to calm the tracker, 0 to 1", takes="a number from 0 to 1", parse=_between(0.0, 1.0)),
     )
-    backend: str = field(default="mediapipe", metadata=_says("tracker of faces", takes="a tracker's name", parse=_text))
+    backend: str = field(
+        default="mediapipe", metadata=_says("what finds the source's face", takes="a backend's name", parse=_text)
+    )
     points: Path | None = field(
         default=None,
         metadata=_says("JSON file with landmarks of the source placed by hand", takes="a file", parse=_path),

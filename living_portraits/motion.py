@@ -20,9 +20,9 @@ _EYES = (
     (_RIGHT_LIDS, geo.RIGHT_EYE_UPPER, geo.RIGHT_EYE_LOWER, geo.RIGHT_IRIS),
     (_LEFT_LIDS, geo.LEFT_EYE_UPPER, geo.LEFT_EYE_LOWER, geo.LEFT_IRIS),
 )
-# The tracker leaves a slit of this share of the open eye where the lids have met.
-_SHUT = 0.25
-_SQUINT = 0.15
+# Height over width of an eye's opening: what the tracker still reads where lids have met, and the least that counts
+# as an open eye; most open eyes read 0.25 to 0.4.
+_SHUT, _OPEN = 0.07, 0.2
 _WIDEST = 1.2
 _LIP_DEADBAND_CM = 0.04
 
@@ -36,7 +36,7 @@ class HeadMotion:
         shift: `[T, 2]` travel of the head's centre since the neutral frame, cm, x right and y up.
         zoom: `[T]` apparent size over the neutral frame's.
         expression: `[T, 468, 3]` displacement of the mesh in the face frame since the neutral frame, cm.
-        lids: `[T, 2]` opening of the right and left eye as a share of the neutral opening; 0 is shut.
+        lids: `[T, 2]` opening of the right and left eye as a share of an open eye's: the neutral frame's; 0 is shut.
         gaze: `[T, 2, 2]` travel of the right and left iris since the neutral frame, (x, y up) in eye widths.
         neutral: `[478, 3]` the driver's own neutral shape, face frame, cm.
         relative: whether rotations are to be applied on top of the source's own pose.
@@ -71,10 +71,9 @@ def measure(driver: Track, drive: Drive) -> HeadMotion:
     shift = np.stack([(pose.translation - start.translation)[:2] / start.scale for pose in poses])
     zoom = np.array([pose.scale / start.scale for pose in poses]) ** strength
     opening, iris = eye_openings(shapes), iris_places(shapes)
-    # A share of the usual opening on both sides keeps the ratio sane where the neutral frame squints.
-    usual = _SQUINT * np.median(opening, axis=0) + 1e-6
-    lids = (opening + usual) / (opening[drive.neutral] + usual)
-    lids = np.clip((lids - _SHUT) / (1 - _SHUT), 0.0, _WIDEST)
+    # Shut is shut and open is open, also where the neutral frame happens to squint or blink.
+    lids = (opening - _SHUT) / (np.maximum(opening[drive.neutral], _OPEN) - _SHUT)
+    lids = np.clip(lids, 0.0, _WIDEST)
     return HeadMotion(
         rotation=rotation.astype(np.float32),
         shift=(strength * shift).astype(np.float32),

@@ -18,7 +18,7 @@ from toys import Toy, found, track_toys
 import living_portraits as lp
 from living_portraits import cli, engines
 from living_portraits.animator import Animator
-from living_portraits.errors import FaceError, MediaError, OptionError, OutputError
+from living_portraits.errors import FaceError, LivingPortraitsError, MediaError, OptionError, OutputError
 
 PAINTING, CLIP, FILM = "painting.png", "clip.mp4", "film.mp4"
 
@@ -95,6 +95,8 @@ ROWS = {
     "no such sound": ({"sound": "nobody.mp3"}, MediaError, r"There is no file nobody.mp3"),
     "no such certificate": ({"certificate": "a.pem", "key": "b.pem"}, OptionError, r"Cannot read [ab].pem"),
     "a key without a certificate": ({"key": "b.pem"}, OptionError, r"A certificate and its key go together"),
+    "no such points": ({"points": "nobody.json"}, LivingPortraitsError, r"points file nobody.json|no .*nobody.json"),
+    "no points": ({"points": "text.json"}, FaceError, r"The points file text.json names format: it may name"),
     "an unknown option": (
         {"strenght": 1},
         OptionError,

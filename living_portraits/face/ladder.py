@@ -6,9 +6,8 @@ face. The less a rung demands, the more it also sees in the folds of a curtain; 
 out upright and looked at a second time, and counts only if both looks agree.
 """
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -16,12 +15,9 @@ import numpy as np
 
 from living_portraits.align import Crop
 from living_portraits.engine import Frame
-from living_portraits.face.landmarker import Landmarker
+from living_portraits.face.landmarker import Landmarker, Landmarkers
 from living_portraits.face.model import Face, distance, overlap
 from living_portraits.face.view import Matrix, View, shown
-
-Looker = Callable[[float], Landmarker]
-"""confidence -> the landmarker that demands it, loaded on first use."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +49,13 @@ LADDER = (
     Rung("plain", 0.5, side=1024),
     Rung("smooth", 0.5, side=256, margin=0.25),
     Rung("smoother", 0.5, side=128, margin=0.25),
+    Rung("turned", 0.5, side=512, turns=(90.0, -90.0, 180.0)),
     Rung("faint", 0.3, side=384, margin=0.25),
     Rung("faint and smoother", 0.3, side=128, margin=0.25),
     Rung("brighter", 0.3, side=256, margin=0.25, gamma=0.5),
     Rung("darker", 0.3, side=256, margin=0.25, gamma=1.8),
     Rung("tilted", 0.3, side=160, margin=0.5, turns=(-20.0, 20.0)),
     Rung("tilted further", 0.3, side=256, margin=0.5, turns=(-60.0, 60.0)),
-    Rung("turned", 0.5, side=512, margin=0.25, turns=(90.0, -90.0, 180.0)),
     Rung("tiles", 0.5, side=1536, tiles=3),
     Rung("small tiles", 0.5, side=3072, tiles=6),
 )
@@ -73,43 +69,29 @@ WINDOW, ROOM = 384, 2.0  # px, and heights of the face: the window of the second
 
 def find_faces(picture: Frame) -> list[Face]:
     """Every face of the first rung that finds any, largest first; empty when none does."""
-    with lookers() as looker:
-        return search(picture, looker, LADDER)
+    with Landmarkers() as landmarkers:
+        return search(picture, landmarkers, LADDER)
 
 
-def search(picture: Frame, looker: Looker, rungs: Iterable[Rung]) -> list[Face]:
+def search(picture: Frame, landmarkers: Landmarkers, rungs: Iterable[Rung]) -> list[Face]:
     """The faces of the first of these rungs that finds any, largest first."""
     for rung in rungs:
-        faces = climb(picture, rung, looker)
+        faces = climb(picture, rung, landmarkers)
         if faces:
             return faces
     return []
 
 
-def climb(picture: Frame, rung: Rung, looker: Looker) -> list[Face]:
+def climb(picture: Frame, rung: Rung, landmarkers: Landmarkers) -> list[Face]:
     """The faces that one rung finds and a second look confirms, largest first."""
     proposals = [
         face
         for view in views(picture, rung)
-        for face in view.look(looker(rung.confidence), found_by=rung.name)
+        for face in view.look(landmarkers.at(rung.confidence), found_by=rung.name)
         if plausible(face, picture)
     ]
-    faces = [confirmed(picture, face, looker(SECOND_LOOK)) for face in distinct(proposals)]
+    faces = [confirmed(picture, face, landmarkers.at(SECOND_LOOK)) for face in distinct(proposals)]
     return sorted(distinct([face for face in faces if face is not None]), key=lambda face: -face.area)
-
-
-@contextlib.contextmanager
-def lookers() -> Iterator[Looker]:
-    """Landmarkers by confidence, each loaded when first asked for and closed in the end."""
-    with contextlib.ExitStack() as stack:
-        loaded: dict[float, Landmarker] = {}
-
-        def at(confidence: float) -> Landmarker:
-            if confidence not in loaded:
-                loaded[confidence] = stack.enter_context(Landmarker(confidence))
-            return loaded[confidence]
-
-        yield at
 
 
 def views(picture: Frame, rung: Rung) -> Iterator[View]:
@@ -135,9 +117,7 @@ def _tiles(width: int, height: int, count: int) -> Iterator[tuple[float, float, 
     yield from ((across * i / 2, down * j / 2, across, down) for j in range(count) for i in range(count))
 
 
-def _turned(
-    width: float, height: float, margin: float, zoom: float, degrees: float
-) -> tuple[Matrix, tuple[int, int]]:
+def _turned(width: float, height: float, margin: float, zoom: float, degrees: float) -> tuple[Matrix, tuple[int, int]]:
     """The similarity that turns a box (its corner at the origin, with a margin) clockwise, and the size it then has."""
     angle = np.deg2rad(degrees)
     linear = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -158,7 +138,7 @@ def plausible(face: Face, picture: Frame) -> bool:
 
 def confirmed(picture: Frame, face: Face, landmarker: Landmarker) -> Face | None:
     """The face as an upright second look sees it, with its confidence; None where the two do not agree."""
-    seen = shown(picture, upright(face), (WINDOW, WINDOW)).look(landmarker, found_by=face.found_by)
+    seen = shown(picture, upright(face, WINDOW), (WINDOW, WINDOW)).look(landmarker, found_by=face.found_by)
     if not seen:
         return None
     again = min(seen, key=lambda other: distance(face.points, other.points))
@@ -168,9 +148,9 @@ def confirmed(picture: Frame, face: Face, landmarker: Landmarker) -> Face | None
     return dataclasses.replace(again, confidence=agreement)
 
 
-def upright(face: Face) -> Matrix:
-    """Cuts the face out upright, with as much room around it as the landmarker likes, `WINDOW` pixels a side."""
-    return Crop.around(face.points, size=WINDOW, scale=ROOM).matrix
+def upright(face: Face, size: int) -> Matrix:
+    """Cuts the face out upright, with as much room around it as the landmarker likes, `size` pixels a side."""
+    return Crop.around(face.points, size=size, scale=ROOM).matrix
 
 
 def distinct(faces: list[Face]) -> list[Face]:

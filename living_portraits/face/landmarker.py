@@ -16,21 +16,24 @@ from living_portraits.face.model import Face
 
 MOST_FACES = 8
 
+# Following one face, MediaPipe smooths it by the time between frames, which shortens blinks. Frames that it believes
+# to be a quarter of an hour apart are not smoothed: they still start from the face before, which calms and saves time.
+_APART = 1_000_000  # ms
+
 
 class Landmarker:
     """Finds faces in single pictures or, in time, in the frames of a clip. Use it in a `with` block.
 
     Args:
         confidence: in (0, 1); how sure the detector and the mesh network must each be.
-        video: follow faces from frame to frame instead of looking at every frame afresh.
-        faces: the most that are found.
+        video: look for one face where it was in the frame before, instead of looking at every frame afresh.
 
     Raises:
         SystemLibraryError: the system lacks the graphics libraries that MediaPipe links.
         WeightsError: its model file is missing or damaged.
     """
 
-    def __init__(self, confidence: float = 0.5, *, video: bool = False, faces: int = MOST_FACES) -> None:
+    def __init__(self, confidence: float = 0.5, *, video: bool = False) -> None:
         with _explained():
             import mediapipe
             from mediapipe.tasks.python import BaseOptions, vision
@@ -39,7 +42,7 @@ class Landmarker:
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(weights.path("face_landmarker"))),
             running_mode=mode,
-            num_faces=faces,
+            num_faces=1 if video else MOST_FACES,
             min_face_detection_confidence=confidence,
             min_face_presence_confidence=confidence,
             min_tracking_confidence=confidence,
@@ -47,7 +50,7 @@ class Landmarker:
             output_facial_transformation_matrixes=True,
         )
         self._mediapipe: Any = mediapipe
-        self._video = video
+        self._clock = 0 if video else None
         with _explained(), _hushed():
             self._task: Any = vision.FaceLandmarker.create_from_options(options)
 
@@ -59,12 +62,16 @@ class Landmarker:
     ) -> None:
         self._task.close()
 
-    def detect(self, frame: Frame, *, milliseconds: int = 0, found_by: str = "plain") -> list[Face]:
-        """Faces in one frame, in no order; points in its pixels. With `video`, the time must grow from call to call."""
+    def detect(self, frame: Frame, *, found_by: str = "plain") -> list[Face]:
+        """Faces in one frame, in no order; points in its pixels."""
         image = self._mediapipe.Image(
             image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame, dtype=np.uint8)
         )
-        result = self._task.detect_for_video(image, milliseconds) if self._video else self._task.detect(image)
+        if self._clock is None:
+            result = self._task.detect(image)
+        else:
+            self._clock += _APART
+            result = self._task.detect_for_video(image, self._clock)
         height, width = frame.shape[:2]
         unit = np.array([width, height, width], dtype=np.float32)  # z is given in widths of the picture, as x is
         return [
@@ -106,3 +113,27 @@ def _hushed() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+class Landmarkers:
+    """Landmarkers by what they demand, each loaded when first asked for. A `with` block closes them all."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[tuple[float, bool], Landmarker] = {}
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> "Landmarkers":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loaded.clear()
+        self._stack.close()
+
+    def at(self, confidence: float, *, video: bool = False) -> Landmarker:
+        """The landmarker of this confidence."""
+        key = confidence, video
+        if key not in self._loaded:
+            self._loaded[key] = self._stack.enter_context(Landmarker(confidence, video=video))
+        return self._loaded[key]

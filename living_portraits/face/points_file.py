@@ -72,19 +72,60 @@ def write_points(path: Path, face: Face) -> None:
 
 
 def _listed(rows: object, path: Path) -> Face:
-    places = _numbers(rows, path, "a list of [x, y] or [x, y, z]")
+    places = _numbers(rows, path)
     if places.ndim != 2 or len(places) not in (geo.POINT_COUNT, len(SIXTY_EIGHT)) or places.shape[1] not in (2, 3):
         raise FaceError(
-            f"The points file {path} has {_shape(places)}: "
-            "give 478 (MediaPipe) or 68 (iBUG) points of two or three numbers, or named ones."
+            f"The points file {path} holds numbers of shape {' x '.join(map(str, places.shape))}: "
+            "give 478 points (MediaPipe) or 68 (iBUG) of two or three numbers each, or named ones."
         )
-    _check_upright(places, path)
-    if places.shape == (geo.POINT_COUNT, 3):
-        return face_of(places.astype(np.float32), found_by=FOUND_BY)
-    mesh = canonical_478()
-    indices = list(SIXTY_EIGHT) if len(places) == len(SIXTY_EIGHT) else slice(geo.MESH_COUNT)
+    mesh, flat = canonical_478(), places[:, :2]
     if len(places) == len(SIXTY_EIGHT):
-        return fitted_face(mesh[indices], places[:, :2], found_by=FOUND_BY)
-    points = fit_mesh(mesh[indices], places[indices])
-    points[:, :2] = places
+        return _fitted(mesh[list(SIXTY_EIGHT)], flat, path)
+    _check(mesh, flat, path)
+    if places.shape[1] == 3:
+        return face_of(places.astype(np.float32), found_by=FOUND_BY)
+    points = fit_mesh(mesh[: geo.MESH_COUNT], flat[: geo.MESH_COUNT])
+    points[:, :2] = flat
     return face_of(points, found_by=FOUND_BY)
+
+
+def _named(places: Mapping[str, object], path: Path) -> Face:
+    unknown = sorted(set(places) - set(NAMES))
+    if unknown:
+        raise FaceError(f"The points file {path} names {', '.join(unknown)}: it may name {', '.join(NAMES)}.")
+    if not {"left_eye", "right_eye"} < set(places):
+        raise FaceError(f"The points file {path} must name left_eye, right_eye and at least one more place.")
+    targets = _numbers(list(places.values()), path)
+    if targets.ndim != 2 or targets.shape[1] not in (2, 3):
+        raise FaceError(f"The points file {path} must give two numbers, x and y, for each name.")
+    mesh = canonical_478()
+    return _fitted(np.stack([mesh[list(NAMES[name])].mean(axis=0) for name in places]), targets[:, :2], path)
+
+
+def _fitted(anchors: Float64[np.ndarray, "places 3"], targets: Float64[np.ndarray, "places 2"], path: Path) -> Face:
+    _check(anchors, targets, path)
+    return fitted_face(anchors, targets, found_by=FOUND_BY)
+
+
+def _numbers(rows: object, path: Path) -> Float64[np.ndarray, "*any"]:
+    try:
+        places = np.array(rows, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise FaceError(f"The points file {path} must hold lists of numbers, all of one length.") from error
+    if not np.isfinite(places).all():
+        raise FaceError(f"The points file {path} holds numbers that are not finite.")
+    return places
+
+
+def _check(anchors: Float64[np.ndarray, "places 3"], targets: Float64[np.ndarray, "places 2"], path: Path) -> None:
+    """Refuses a face without extent and one that only a mirror shows."""
+    model, seen = anchors[:, :2] * [1, -1], targets - targets.mean(axis=0)
+    spread = np.linalg.svd(seen, compute_uv=False)
+    if spread[1] < max(0.01 * spread[0], 1.0):
+        raise FaceError(
+            f"The points of {path} lie in one place or on one line: a face has width and height, in pixels."
+        )
+    if np.linalg.det(np.linalg.lstsq(model - model.mean(axis=0), seen, rcond=None)[0]) < 0:
+        raise FaceError(
+            f"The points of {path} show a mirrored face: left and right are those of the picture, y grows down."
+        )

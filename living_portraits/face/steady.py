@@ -1,6 +1,7 @@
 """What was measured frame by frame, made whole and calm: holes bridged, trembling taken out."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -103,7 +104,7 @@ def _scenes(track: FaceTrack) -> Iterator[FaceTrack]:
     growth = np.exp(np.abs(np.diff(np.log(sizes))))
     cuts = np.flatnonzero((steps > JUMP) | (growth > GROWTH)) + 1
     bounds = [0, *cuts.tolist(), len(track)]
-    for start, stop in zip(bounds, bounds[1:], strict=False):
+    for start, stop in itertools.pairwise(bounds):
         yield FaceTrack(
             points=track.points[start:stop],
             blendshapes=track.blendshapes[start:stop],
@@ -124,7 +125,9 @@ def _steadied_scene(track: FaceTrack, strength: float) -> FaceTrack:
         return nearest_rotations(calm(turns * SPAN, POSE_REST, POSE_GAIN) / SPAN)
 
     poses = [geometry.fit_pose(points) for points in track.points]
-    shapes = np.stack([pose.to_face(points.astype(np.float64)) for pose, points in zip(poses, track.points, strict=True)])
+    shapes = np.stack(
+        [pose.to_face(points.astype(np.float64)) for pose, points in zip(poses, track.points, strict=True)]
+    )
     scale = float(np.median([pose.scale for pose in poses]))  # px per cm; one for all, or a zoom would look like travel
     places = calm(np.stack([pose.translation / scale for pose in poses]), POSE_REST, POSE_GAIN) * scale
     sizes = np.exp(calm(np.log([[pose.scale] for pose in poses]) * SPAN, POSE_REST, POSE_GAIN) / SPAN)[:, 0]

@@ -9,13 +9,16 @@ from jaxtyping import UInt8
 
 from living_portraits.engine import Frame
 from living_portraits.errors import FaceError, OptionError
-from living_portraits.face.ladder import LADDER, WINDOW, Looker, climb, lookers, plausible, search, upright
+from living_portraits.face.ladder import LADDER, plausible, search, upright
+from living_portraits.face.landmarker import Landmarkers
 from living_portraits.face.model import Face, FaceTrack, apart, distance
 from living_portraits.face.steady import bridged, steadied_track
 from living_portraits.face.view import Matrix, moved, shown
 
+WINDOW = 256  # px; a larger one shows the networks no more
 STRAY = 0.1  # of the window: how far a corner of it may be from where it should be before it is laid anew
-REACH = 3.0  # extents; a face farther from where the last one was is somebody else's, unless there was a cut
+REACH = 1.0  # extents, half a face; a face farther from where the last one was is somebody else's, unless after a cut
+ROVING = 2.5  # extents a second by which that reach grows while the face is not to be seen
 CUT = 0.12  # mean change of brightness between two frames, as a share of white, that only a cut makes
 SEARCH = 2.0  # seconds between two thorough searches of a clip that has shown no face yet
 
@@ -46,8 +49,8 @@ def follow(
     """
     _check(fps, smoothing, which, max_gap)
     seen: list[Face | None] = []
-    with lookers() as looker:
-        follower = _Follower(looker, which, search_every=max(round(SEARCH * fps), 1))
+    with Landmarkers() as landmarkers:
+        follower = _Follower(landmarkers, which, fps)
         missing = 0
         for number, frame in enumerate(frames):
             face = follower.look(frame, number)
@@ -90,15 +93,13 @@ def timecode(seconds: float) -> str:
 class _Follower:
     """Finds the face of the frame before in each new frame.
 
-    The face is looked at through an upright window that stays where it is until the face strays: the detector then
-    sees the same picture frame after frame, which trembles less than the whole frame would, costs the same for
-    4K as for a webcam, and holds small faces, tilted heads and one face among several. MediaPipe's own video mode is
-    not used: following one face it smooths, which shortens blinks, and following several it detects afresh too.
+    The face is looked at through an upright window that stays where it is until the face strays: this costs the same
+    for 4K as for a webcam, and holds small faces, tilted heads and one face among several.
     """
 
-    looker: Looker
+    landmarkers: Landmarkers
     which: int
-    search_every: int
+    fps: float
     last: Face | None = None
     missed: int = 0  # frames since `last`
     matrix: Matrix | None = field(default=None, repr=False)  # of the window
@@ -116,8 +117,8 @@ class _Follower:
         return face
 
     def _first(self, frame: Frame, number: int) -> Face | None:
-        rungs = LADDER if number % self.search_every == 0 else LADDER[:2]
-        faces = search(frame, self.looker, rungs)
+        rungs = LADDER if number % max(round(SEARCH * self.fps), 1) == 0 else LADDER[:2]
+        faces = search(frame, self.landmarkers, rungs)
         if not faces:
             return None
         if self.which >= len(faces):
@@ -130,33 +131,39 @@ class _Follower:
         return chosen
 
     def _next(self, frame: Frame, last: Face, cut: bool) -> Face | None:
-        near = None if cut else self._through_window(frame, last)
-        if near is not None:
-            return near
-        faces = search(frame, self.looker, LADDER[:2])
-        reach = REACH * (1 + self.missed)
-        close = [face for face in faces if apart(last.points, face.points) < reach]
-        if close:
-            return min(close, key=lambda face: apart(last.points, face.points))
-        return faces[0] if faces and cut else None
+        if not cut:
+            face = self._through_window(frame, last)
+            if face is not None:
+                return face
+        faces = search(frame, self.landmarkers, LADDER[:2])
+        near = self._nearest(faces, last)
+        return faces[0] if near is None and faces and cut else near
 
     def _through_window(self, frame: Frame, last: Face) -> Face | None:
-        wanted = upright(last)
+        wanted = upright(last, WINDOW)
         if self.matrix is None or _strayed(self.matrix, wanted):
             self.matrix = wanted
         view = shown(frame, self.matrix, (WINDOW, WINDOW))
-        faces = [
-            face
-            for face in view.look(self.looker(self.confidence), found_by="window")
-            if plausible(face, frame) and apart(last.points, face.points) < REACH
-        ]
-        return min(faces, key=lambda face: distance(last.points, face.points), default=None)
+        for video in (True, False):  # the quick one may hold on to a neighbour
+            landmarker = self.landmarkers.at(self.confidence, video=video)
+            faces = [face for face in view.look(landmarker, found_by="window") if plausible(face, frame)]
+            near = self._nearest(faces, last)
+            if near is not None:
+                return near
+        return None
+
+    def _nearest(self, faces: list[Face], last: Face) -> Face | None:
+        """Of these faces the one nearest to the last, if it is near enough to be the same."""
+        reach = REACH + ROVING * self.missed / self.fps
+        close = [face for face in faces if apart(last.points, face.points) < reach]
+        return min(close, key=lambda face: distance(last.points, face.points), default=None)
 
     def _cut(self, frame: Frame) -> bool:
         """Whether this frame shows another scene than the one before."""
         before = self.thumbnail
-        grey = cv2.cvtColor(cv2.resize(frame, (32, 32), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-        self.thumbnail = np.asarray(grey)
+        step = max(min(frame.shape[:2]) // 64, 1)
+        small = cv2.resize(np.ascontiguousarray(frame[::step, ::step]), (32, 32), interpolation=cv2.INTER_AREA)
+        self.thumbnail = grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
         return before is not None and float(cv2.absdiff(before, grey).mean()) > CUT * 255
 
 
