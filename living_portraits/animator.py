@@ -18,6 +18,7 @@ from living_portraits.errors import OptionError, OutputError
 from living_portraits.face import Face, FaceTrack
 from living_portraits.film_options import Options
 from living_portraits.manifest import Manifest, write_manifest
+from living_portraits.pipeline import ahead
 from living_portraits.portrait import Portrait, open_portrait
 from living_portraits.result import Result
 
@@ -158,7 +159,8 @@ class Animator:
 
     def _patches(self, scene: Frame, face: Face, crop: Crop, moving: Any) -> Iterator[Frame]:
         source = Track([crop.take(scene)], crop.to_crop(face.points)[None], face.blendshapes[None])
-        return self.engine.generate(self.engine.encode_identity(source), moving)
+        # The engine works on the next frames while this one is pasted and encoded.
+        return ahead(self.engine.generate(self.engine.encode_identity(source), moving))
 
     def _encode_motion(self, portrait: Portrait, mover: Driver, track: FaceTrack, options: Options) -> Any:
         """The driver's motion as the engine understands it."""

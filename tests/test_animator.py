@@ -318,10 +318,11 @@ def test_progress_counts_every_frame_of_both_stages(toy, painting, clip, tmp_pat
     assert seen[7].frame is None and seen[8].frame.shape == (HEIGHT, WIDTH, 3)
 
 
-def test_frames_stream_from_the_engine_to_the_film(toy, painting, clip, tmp_path):
+def test_frames_stream_from_the_engine_to_the_film(toy, painting, tmp_path):
+    clip = write_clip(tmp_path / "long.mp4", frames=30)
     ahead = []
     toy.animate(painting, clip, tmp_path / "film.mp4", progress=lambda step: ahead.append(toy.engine.made - step.done))
-    assert max(ahead[8:]) == 0
+    assert max(ahead[30:]) <= 5  # as far as the engine's thread may run ahead, however long the film
 
 
 @pytest.mark.parametrize("stop", [RuntimeError, KeyboardInterrupt])
