@@ -20,6 +20,9 @@ FRAMING = 2.3
 MARGIN = 0.08
 """Width of the band at the crop's border, as a share of its side, in which the matte rises from 0 to 1."""
 
+MELT = 0.04
+"""Share of the crop's side over which the picture melts away beyond its edges."""
+
 STILL, MOVED = 2, 8
 """Change of a pixel, in levels of 255: up to STILL the picture's own pixel stays, from MOVED on the patch's counts."""
 
@@ -69,8 +72,29 @@ class Crop:
         return float(np.arctan2(self.matrix[0, 1], self.matrix[0, 0]))
 
     def take(self, frame: Frame) -> Patch:
-        """The crop's pixels `[size, size, 3]`: antialiased when shrinking, the picture reflected beyond its edges."""
-        return _warp(frame, self.matrix, (self.size, self.size), border=cv2.BORDER_REFLECT_101)
+        """The crop's pixels `[size, size, 3]`: antialiased when shrinking.
+
+        Beyond the picture's edges its last pixels go on and melt away: mirrored, they would show a second face.
+        """
+        taken = _warp(frame, self.matrix, (self.size, self.size), border=cv2.BORDER_REPLICATE)
+        beyond = self._beyond(frame.shape[1], frame.shape[0])
+        if beyond is None:
+            return taken
+        soft = cv2.GaussianBlur(taken, (0, 0), MELT * self.size)
+        return np.asarray(np.rint(taken + beyond * (soft.astype(np.float32) - taken)), dtype=np.uint8)
+
+    def _beyond(self, width: int, height: int) -> Float32[np.ndarray, "size size 1"] | None:
+        """How far beyond a picture's edges each pixel lies: 0 inside, rising to 1; None if all is inside."""
+        inverse = _invert(self.matrix)
+        corners = np.array([[x, y, 1] for x in (0, self.size - 1) for y in (0, self.size - 1)]) @ inverse.T
+        if corners.min() >= -0.5 and (corners.max(axis=0) <= np.array([width, height]) - 0.5).all():
+            return None
+        across = np.arange(self.size, dtype=np.float64)
+        x, y = np.meshgrid(across, across)
+        columns = inverse[0, 0] * x + inverse[0, 1] * y + inverse[0, 2]
+        rows = inverse[1, 0] * x + inverse[1, 1] * y + inverse[1, 2]
+        aside = np.maximum(np.maximum(-columns, columns - (width - 1)), np.maximum(-rows, rows - (height - 1)))
+        return np.clip(aside * self.zoom / (MELT * self.size), 0, 1).astype(np.float32)[..., None]
 
     def paste(self, frame: Frame, patch: Patch) -> Frame:
         """`frame` with `patch` in this crop's place, as a new picture; see `Canvas`, which is quicker for films."""
@@ -207,7 +231,7 @@ def _warp(
         stretch = np.array([columns / small[0], rows / small[1]])
         linear = matrix[:, :2] * stretch
         matrix = np.column_stack([linear, matrix[:, 2] + matrix[:, :2] @ ((stretch - 1) / 2)])
-    smooth = cv2.INTER_CUBIC if border == cv2.BORDER_REFLECT_101 else cv2.INTER_LINEAR
+    smooth = cv2.INTER_CUBIC if border == cv2.BORDER_REPLICATE else cv2.INTER_LINEAR
     return np.asarray(cv2.warpAffine(part, matrix, shape, flags=smooth, borderMode=border), dtype=np.uint8)
 
 

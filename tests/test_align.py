@@ -145,9 +145,17 @@ def test_shrinking_does_not_alias():
     assert small.std() < 2 * grain.std() / 8  # averaged over 8 x 8 pixels
 
 
-def test_beyond_the_edge_the_picture_is_reflected():
-    frame = np.full((100, 100, 3), 200, np.uint8)
-    assert Crop(np.float64([[1, 0, 60], [0, 1, 60]]), SIZE).take(frame).min() == 200
+def test_beyond_the_edge_the_last_pixels_melt_away():
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 200
+    stripes[:, :4] = (10, 20, 30)
+    crop = Crop(np.array([[1.0, 0, 64], [0, 1.0, 32]]), 128)
+    taken = crop.take(stripes)
+    np.testing.assert_array_equal(taken[32:96, 64:], stripes)
+    assert np.ptp(taken[64, 30:62], axis=0).max() < 12  # no stripe comes again
+    np.testing.assert_allclose(taken[64, 40], (10, 20, 30), atol=2)
+    far = taken[10, 70:120].astype(int)  # above, the stripes melt into their mean
+    assert np.ptp(far, axis=0).max() < 60
 
 
 def test_a_crop_beside_the_picture_changes_nothing():
