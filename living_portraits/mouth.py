@@ -194,10 +194,10 @@ def _pixels(crop: Frame, places: Float32[np.ndarray, "places 2"], radius: int) -
 
 
 def _teeth_colour(bright: Colour) -> Colour:
-    """Ivory under the portrait's light: brighter skin, half of its colour gone."""
+    """Ivory under the portrait's light: brighter skin, a quarter of its colour gone."""
     grey = float(bright @ np.array([0.299, 0.587, 0.114], np.float32))
-    ivory = 0.6 * bright + 0.4 * grey * np.array([1.03, 1.0, 0.9], np.float32)
-    return np.minimum(0.9 * ivory, 215).astype(np.float32)
+    ivory = 0.75 * bright + 0.25 * grey * np.array([1.03, 1.0, 0.9], np.float32)
+    return np.minimum(0.86 * ivory, 215).astype(np.float32)
 
 
 def _texture_plane() -> tuple[Float32[np.ndarray, "height width"], Float32[np.ndarray, "height width"]]:

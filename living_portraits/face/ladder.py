@@ -34,6 +34,7 @@ class Rung:
         turns: degrees, clockwise.
         tiles: looks at this many tiles along each side, which overlap by half.
         gamma: brightens below 1, darkens above.
+        trust: least `Face.confidence` that counts; a rung that sees more ghosts is trusted less.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Rung:
     turns: tuple[float, ...] = (0.0,)
     tiles: int = 1
     gamma: float = 1.0
+    trust: float = 0.0
 
 
 LADDER = (
@@ -50,19 +52,19 @@ LADDER = (
     Rung("smooth", 0.5, side=256, margin=0.25),
     Rung("smoother", 0.5, side=128, margin=0.25),
     Rung("turned", 0.5, side=512, turns=(90.0, -90.0, 180.0)),
-    Rung("faint", 0.3, side=384, margin=0.25),
-    Rung("faint and smoother", 0.3, side=128, margin=0.25),
-    Rung("brighter", 0.3, side=256, margin=0.25, gamma=0.5),
-    Rung("darker", 0.3, side=256, margin=0.25, gamma=1.8),
-    Rung("tilted", 0.3, side=160, margin=0.5, turns=(-20.0, 20.0)),
-    Rung("tilted further", 0.3, side=256, margin=0.5, turns=(-60.0, 60.0)),
-    Rung("tiles", 0.5, side=1536, tiles=3),
-    Rung("small tiles", 0.5, side=3072, tiles=6),
+    Rung("faint", 0.3, side=384, margin=0.25, trust=0.25),
+    Rung("faint and smoother", 0.3, side=128, margin=0.25, trust=0.25),
+    Rung("brighter", 0.3, side=256, margin=0.25, gamma=0.5, trust=0.25),
+    Rung("darker", 0.3, side=256, margin=0.25, gamma=1.8, trust=0.25),
+    Rung("tilted", 0.3, side=160, margin=0.5, turns=(-20.0, 20.0), trust=0.25),
+    Rung("tilted further", 0.3, side=256, margin=0.5, turns=(-60.0, 60.0), trust=0.25),
+    Rung("tiles", 0.5, side=1536, tiles=3, trust=0.5),
+    Rung("small tiles", 0.5, side=3072, tiles=6, trust=0.5),
 )
 
 LEAST_FACE = 24  # px; a smaller face has no expression to animate
 LEAST_TILE = 192  # px; in a smaller tile there is no face that the whole picture does not show as well
-AGREEMENT = 0.2  # largest mean distance between two looks at one face, in extents
+AGREEMENT = 0.2  # extents; looks whose points lie farther apart than this on average are not of one face
 SECOND_LOOK = 0.3  # confidence; the agreement is what is asked for
 WINDOW, ROOM = 384, 2.0  # px, and heights of the face: the window of the second look
 
@@ -90,8 +92,9 @@ def climb(picture: Frame, rung: Rung, landmarkers: Landmarkers) -> list[Face]:
         for face in view.look(landmarkers.at(rung.confidence), found_by=rung.name)
         if plausible(face, picture)
     ]
-    faces = [confirmed(picture, face, landmarkers.at(SECOND_LOOK)) for face in distinct(proposals)]
-    return sorted(distinct([face for face in faces if face is not None]), key=lambda face: -face.area)
+    seen = [confirmed(picture, face, landmarkers.at(SECOND_LOOK)) for face in proposals]
+    faces = distinct([face for face in seen if face is not None and face.confidence >= rung.trust])
+    return sorted(faces, key=lambda face: -face.area)
 
 
 def views(picture: Frame, rung: Rung) -> Iterator[View]:

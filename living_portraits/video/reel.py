@@ -9,7 +9,6 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import cast
 
 import av
 import numpy as np
@@ -26,8 +25,8 @@ RATE = 25
 """Frames a second that a reel states: its frames are numbered, and each clip's own rate is told elsewhere."""
 
 _OPTIONS = {
-    "crf": "12",
-    "preset": "fast",
+    "crf": "11",
+    "preset": "veryfast",
     "bf": "0",  # without B-frames packets lie in the order of their frames, and joining is counting
     "g": "25",
     "threads": "1",  # x264's result depends on the number of threads
@@ -48,8 +47,7 @@ class Reel:
         self._frames = 0
         self._reformatter = VideoReformatter()
         self._container = av.open(str(path.resolve()), "w", format="mp4")
-        stream = self._container.add_stream("libx264", rate=RATE, options=dict(_OPTIONS))
-        self._stream = cast(VideoStream, stream)
+        self._stream: VideoStream = self._container.add_stream("libx264", rate=RATE, options=dict(_OPTIONS))
         self._stream.width, self._stream.height, self._stream.pix_fmt = size, size, "yuv444p"
         context = self._stream.codec_context
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
