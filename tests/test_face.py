@@ -59,6 +59,13 @@ def test_points_and_depth_scale_with_the_picture_and_not_with_its_canvas(astrona
         assert np.ptp(again.points[:, 2]) / scale == pytest.approx(np.ptp(found.points[:, 2]), rel=0.15)
 
 
+def test_the_landmarkers_depth_is_in_the_unit_of_x(astronaut) -> None:
+    wide = cv2.copyMakeBorder(astronaut, 0, 0, 150, 150, cv2.BORDER_CONSTANT, value=(90, 90, 90))
+    with landmarker.Landmarker() as eye:
+        (square,), (oblong,) = eye.detect(astronaut), eye.detect(wide)
+    assert np.ptp(oblong.points[:, 2]) == pytest.approx(np.ptp(square.points[:, 2]), rel=0.15)
+
+
 @pytest.mark.parametrize("degrees", [-75, 90, 180])
 def test_a_turned_head_is_found_where_it_is(astronaut, found, degrees: int) -> None:
     height, width = astronaut.shape[:2]
@@ -264,19 +271,14 @@ def test_nothing_is_written_to_stderr(astronaut, capfd) -> None:
 
 
 def test_every_landmarker_is_closed_also_after_an_error(monkeypatch, astronaut) -> None:
+    from mediapipe.tasks.python import vision
+
     opened, closed = [], []
-    real = landmarker.Landmarker
-
-    class Counted(real):
-        def __enter__(self):
-            opened.append(self)
-            return super().__enter__()
-
-        def __exit__(self, *what):
-            closed.append(self)
-            return super().__exit__(*what)
-
-    monkeypatch.setattr(landmarker, "Landmarker", Counted)
+    create, close = vision.FaceLandmarker.create_from_options, vision.FaceLandmarker.close
+    monkeypatch.setattr(
+        vision.FaceLandmarker, "create_from_options", lambda options: opened.append(create(options)) or opened[-1]
+    )
+    monkeypatch.setattr(vision.FaceLandmarker, "close", lambda task: closed.append(task) or close(task))
     face.find(astronaut)
     assert len(opened) >= 2 and sorted(map(id, opened)) == sorted(map(id, closed))
 
