@@ -1,5 +1,6 @@
 """Source and driver to film: the only module that knows the whole path."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -190,14 +191,25 @@ class Animator:
 
 
 def _check_places(source: Path, driver: Path, out: Path, options: Options) -> None:
-    """Raises an error if what is to be written would overwrite what is read, or has no folder to go to."""
-    read = [path for path in (source, driver, options.sound, options.points) if isinstance(path, Path)]
+    """Raises an error if what is to be written would overwrite what is read or each other, or cannot be written."""
+    given = (source, driver, options.sound, options.points, options.certificate, options.key)
+    # Resolved: the same file may be spelled in two ways, or be reached through a link.
+    read = [path.resolve() for path in given if isinstance(path, Path)]
     written = [path for path in (out, options.save_motion, options.manifest) if path is not None]
-    for target in written:
-        if any(target.absolute() == path.absolute() for path in read):
+    for number, target in enumerate(written):
+        if target.resolve() in read:
             raise OptionError(f"{target} is read to make the film and cannot be written; choose another name.")
+        if target.resolve() in [other.resolve() for other in written[:number]]:
+            raise OptionError(
+                f"{target} is to be written twice; give the film, its motion and its manifest each a name."
+            )
+    if options.save_motion is not None and options.save_motion.suffix.lower() != motion_file.SUFFIX:
+        raise OptionError(f"{options.save_motion} is to hold motion; give it a name that ends in {motion_file.SUFFIX}.")
     for target in written[1:]:
         if not target.absolute().parent.is_dir():
             raise OutputError(
                 f"There is no folder {target.parent} for {target.name}; make it first or write elsewhere."
             )
+        if target.is_dir() or not os.access(target.absolute().parent, os.W_OK):
+            what = "is a folder" if target.is_dir() else "cannot be written to"
+            raise OutputError(f"{target} {what}; choose another name.")

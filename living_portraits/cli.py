@@ -2,11 +2,15 @@
 
 import argparse
 import dataclasses
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn, TextIO
 
 from tqdm import tqdm
@@ -22,13 +26,16 @@ MENDABLE, STOPPED, CHANGED = 2, 130, 1
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; what the user can mend is one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot spell is no reason to fail
     try:
         parser = _parser()
         given, unknown = parser.parse_known_args(arguments)
         if unknown:
             choices = ", ".join(given.options) or "none"
             raise OptionError(f"There is no option {unknown[0]} for {given.command}; choose from: {choices}.")
-        with _one_line_warnings():
+        with _one_line_warnings(), _every_stop_like_ctrl_c():
             return int(given.run(given))
     except LivingPortraitsError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
@@ -36,6 +43,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped; nothing was written", file=sys.stderr)
         return STOPPED
+
+
+@contextmanager
+def _every_stop_like_ctrl_c() -> Iterator[None]:
+    """Makes a `kill` and a closed terminal clean up as Ctrl-C does; only the main thread can, and need."""
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        signals = []
+    before = [(number, signal.signal(number, stop)) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 class _Parser(argparse.ArgumentParser):

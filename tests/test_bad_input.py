@@ -83,6 +83,10 @@ ROWS = {
     "out is a folder of other things": ({"out": "full"}, OutputError, r"The folder full holds other things than PNG"),
     "out is the source": ({"out": PAINTING}, OptionError, r"painting.png is read to make the film"),
     "out is the driver": ({"out": CLIP}, OptionError, r"clip.mp4 is read to make the film"),
+    "out is the driver by another name": ({"out": "full/../clip.mp4"}, OptionError, r"is read to make the film"),
+    "the manifest is the film": ({"manifest": "film.mp4"}, OptionError, r"film.mp4 is to be written twice"),
+    "motion by another ending": ({"save_motion": "a.mp4"}, OptionError, r"a name that ends in .motion"),
+    "the manifest is a folder": ({"manifest": "full"}, OutputError, r"full is a folder; choose another name"),
     "no folder for the manifest": ({"manifest": "nowhere/a.json"}, OutputError, r"no folder nowhere for a.json"),
     "no folder for the motion": ({"save_motion": "nowhere/a.motion"}, OutputError, r"no folder nowhere for a.motion"),
     "no alpha in mp4": (

@@ -1,6 +1,8 @@
 """The command line: the same film as from Python, one line for each thing to say, exit codes that scripts can use."""
 
 import dataclasses
+import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -86,18 +88,22 @@ def test_samples_can_be_named(files, monkeypatch):
     assert asked[0][:2] == (samples.mona_lisa, samples.smile)
 
 
-def test_ctrl_c_says_so_and_leaves_nothing(files, monkeypatch, capsys):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_being_stopped_says_so_and_leaves_nothing(files, monkeypatch, capsys, number):
     from toys import Toy
 
     def stop(self, identity, motion):
         yield identity
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), number)
+        while True:
+            yield identity
 
-    before = sorted(files.iterdir())
+    before, handler = sorted(files.iterdir()), signal.getsignal(number)
     monkeypatch.setattr(Toy, "generate", stop)
     assert cli.main(f"{ANIMATE} film.mp4 --manifest film.json".split()) == 130
     assert capsys.readouterr().err.endswith("stopped; nothing was written\n")
     assert sorted(files.iterdir()) == before
+    assert signal.getsignal(number) is handler
 
 
 def test_warnings_are_one_line_each(files, monkeypatch, capsys):

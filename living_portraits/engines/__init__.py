@@ -37,6 +37,8 @@ def create(name: str, *, size: int | None = None) -> Engine[Any, Any]:
     """The engine `name`, working at `size` pixels (None: its own); raises OptionError for an unknown name or size."""
     described = spec(name)
     size = described.size if size is None else size
+    if not isinstance(size, int):
+        raise OptionError(f"The size takes a whole number of pixels, not {size!r}.")
     if described.sizes and size not in described.sizes:
         choices = ", ".join(map(str, described.sizes))
         raise OptionError(f"The engine {name} does not work at size {size}; choose from {choices}.")
