@@ -13,7 +13,8 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 
 LEAVES = {
     "align", "draw", "eyes", "film_options", "geometry", "landmarks68", "manifest", "matting", "metrics", "motion",
-    "motion_file", "mouth", "nn", "pipeline", "provenance", "result", "samples", "smoothing", "video", "warp", "weights",
+    "motion_file", "mouth", "nn", "pipeline", "provenance", "result", "samples", "smoothing", "video", "warp",
+    "weights",
 }  # fmt: skip
 
 # What a module of each layer may import from the package; "engines" stands for the registry, "engines/*" for an engine.
@@ -33,7 +34,7 @@ LAYER_OF: dict[str, str] = {
     **dict.fromkeys(LEAVES, "leaf"),
     **dict.fromkeys(("face", "body", "data"), "tracker"),
     **dict.fromkeys(("animator", "driver", "portrait"), "animator"),
-    **dict.fromkeys(("__init__", "__main__", "cli", "commands", "demo", "evaluate", "info", "training"), "top"),
+    **dict.fromkeys(("__init__", "__main__", "cli", "commands", "demo", "evaluate", "info", "report", "training"), "top"),
 }
 NEVER_FOR_ENGINES = {"video", "samples", "provenance", "film_options"}  # engines see frames and points, never files
 
