@@ -34,7 +34,9 @@ LAYER_OF: dict[str, str] = {
     **dict.fromkeys(LEAVES, "leaf"),
     **dict.fromkeys(("face", "body", "data"), "tracker"),
     **dict.fromkeys(("animator", "driver", "portrait"), "animator"),
-    **dict.fromkeys(("__init__", "__main__", "cli", "commands", "demo", "evaluate", "info", "report", "training"), "top"),
+    **dict.fromkeys(
+        ("__init__", "__main__", "cli", "commands", "demo", "evaluate", "info", "report", "training"), "top"
+    ),
 }
 NEVER_FOR_ENGINES = {"video", "samples", "provenance", "film_options"}  # engines see frames and points, never files
 

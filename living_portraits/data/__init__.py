@@ -1,0 +1,9 @@
+"""Footage made ready for teaching and judging: aligned, measured, and kept in a few files.
+
+`prepare` turns clips and stills into a dataset, `Dataset` reads one.
+"""
+
+from living_portraits.data.dataset import Clip, Dataset
+from living_portraits.data.prepare import Summary, prepare
+
+__all__ = ["Clip", "Dataset", "Summary", "prepare"]

@@ -1,0 +1,209 @@
+"""Stills set in motion by the puppet's mesh: films of thousands of faces, with the exact way of every pixel.
+
+The mesh carries the still's own pixels, so for each pixel of a frame it is known where in the still it comes from,
+and between any two frames by way of the still. What the mesh makes up is marked, to be kept out of every loss, an
+adversary's too: mouth and eyes, skin that is stretched because the still does not show it, background that is
+dragged along.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64, UInt8
+
+from living_portraits import geometry
+from living_portraits.data.dataset import Clip, Dataset
+from living_portraits.data.mattes import SIDE, Matte
+from living_portraits.engine import Drive, Frame, Points, Track
+from living_portraits.errors import MediaError
+from living_portraits.eyes import both_eyes
+from living_portraits.motion import AdaptedHead, HeadMotion, adapt, measure
+from living_portraits.mouth import Mouth
+from living_portraits.warp import HeadMesh, SamplingMap, Texture, pixel_grid
+
+STRETCH = 2.2
+"""Skin that is drawn out by more than this factor shows what the still does not have."""
+
+STEADY = 1.0 / 256
+"""Of the crop's side: background that moves by less counts as standing still."""
+
+MOST_TURN, MOST_TRAVEL, MOST_ZOOM = np.radians(20), 1.2, 0.08
+"""Radians, cm and logarithm: motion beyond these asks more of one still than it can give, and is not taken."""
+
+_RIM = 1.0 / 128  # of the crop's side: how far round mouth and eyes their drawn edges reach
+
+
+@dataclass(frozen=True, eq=False)
+class PseudoFilm:
+    """One still in T positions.
+
+    Attributes:
+        source: clip of the still. driver: clip of the motion.
+        still: `[size, size, 3]` the still's crop. still_points: its points, px of the crop.
+        frames: `[T, size, size, 3]` the still, moved.
+        points: `[T, 478, 3]` where its points went, px of the crop: exact, not tracked.
+        flow: `[T, 64, 64, 2]` (x, y) from the middle of each cell of a frame to where in the still its colour comes
+            from, px of the crop.
+        valid: `[T, 64, 64]` share of each cell that is the still's own, moved as a face moves; 0 to 255.
+    """
+
+    source: Clip
+    driver: Clip
+    still: Frame
+    still_points: Points
+    frames: UInt8[np.ndarray, "time size size 3"]
+    points: Float32[np.ndarray, "time 478 3"]
+    flow: Float32[np.ndarray, "time 64 64 2"]
+    valid: UInt8[np.ndarray, "time 64 64"]
+
+
+class Marionette:
+    """One still, ready to be moved.
+
+    Args:
+        crop: uint8 RGB `[size, size, 3]`. points: px of it.
+        person: 64 x 64, 255 where the crop shows the person and not what is behind.
+        seen: 64 x 64, 255 where it shows the picture, not what was made up beyond the edges.
+    """
+
+    def __init__(self, crop: Frame, points: Points, *, person: Matte, seen: Matte) -> None:
+        self.size = crop.shape[0]
+        self.mesh = HeadMesh.around(points, self.size)
+        self._texture = Texture.of(crop)
+        self._eyes = both_eyes(crop, points)
+        self._mouth = Mouth.of(crop, points, self.mesh.source)
+        self._person, self._seen = (
+            cv2.resize(matte, (self.size, self.size), interpolation=cv2.INTER_LINEAR) for matte in (person, seen)
+        )
+
+    def pose(self, motion: HeadMotion, number: int) -> tuple[Frame, AdaptedHead, SamplingMap]:
+        """Frame `number` of a motion: its pixels, the head in it, and where each pixel comes from."""
+        head = adapt(self.mesh.source, motion, number)
+        sampling = self.mesh.sampling_map(self.mesh.move(head))
+        frame = self._texture.sample(sampling)
+        for eye in self._eyes:
+            eye.draw(frame, head)
+        self._mouth.draw(frame, head)
+        return frame, head, sampling
+
+    def valid(self, head: AdaptedHead, sampling: SamplingMap) -> Bool[np.ndarray, "size size"]:
+        """Which pixels of a posed frame are the still's own, moved as a face moves."""
+        travel = sampling - pixel_grid(self.size)
+        still = np.linalg.norm(travel, axis=2) < STEADY * self.size
+        person, seen = (
+            cv2.remap(matte, sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) > 127
+            for matte in (self._person, self._seen)
+        )
+        drawn = np.zeros((self.size, self.size), np.uint8)
+        for ring in (geometry.LIPS_INNER, geometry.RIGHT_EYE, geometry.LEFT_EYE):
+            cv2.fillPoly(drawn, [np.rint(head.points[list(ring), :2]).astype(np.int32)], 1)
+        reach = 2 * max(round(_RIM * self.size), 1) + 1
+        drawn = cv2.dilate(drawn, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+        return seen & (person | still) & (drawn == 0) & ~_stretched(sampling)
+
+
+def _stretched(sampling: SamplingMap) -> Bool[np.ndarray, "size size"]:
+    """Where one pixel of the still is drawn over more than `STRETCH` pixels in some direction, or turned over."""
+    dx, dy = np.gradient(sampling, axis=1), np.gradient(sampling, axis=0)
+    area = dx[..., 0] * dy[..., 1] - dx[..., 1] * dy[..., 0]
+    total = (dx**2).sum(axis=2) + (dy**2).sum(axis=2)
+    # The smaller singular value of the 2 x 2 Jacobian, from its determinant and its norm.
+    least = np.sqrt(np.maximum((total - np.sqrt(np.maximum(total**2 - 4 * area**2, 0))) / 2, 0))
+    return np.asarray((area <= 0) | (least < 1 / STRETCH))
+
+
+def bearable(motion: HeadMotion) -> Int64[np.ndarray, "count"]:
+    """The frames of a motion that one still can follow."""
+    turns = np.array([np.linalg.norm(geometry.rotation_vector(turn.astype(np.float64))) for turn in motion.rotation])
+    travel = np.linalg.norm(motion.shift, axis=1)
+    zoom = np.abs(np.log(np.maximum(motion.zoom, 1e-3)))
+    return np.flatnonzero((turns < MOST_TURN) & (travel < MOST_TRAVEL) & (zoom < MOST_ZOOM))
+
+
+def spread(features: Float64[np.ndarray, "frames values"], count: int, *, first: int) -> list[int]:
+    """`count` rows that lie far from each other, beginning with `first`: each the farthest from those before."""
+    chosen = [first]
+    nearest = np.linalg.norm(features - features[first], axis=1)
+    while len(chosen) < min(count, len(features)):
+        chosen.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, np.linalg.norm(features - features[chosen[-1]], axis=1))
+    return chosen
+
+
+def pseudo_films(
+    dataset: Dataset, *, split: str = "train", size: int = 256, frames: int = 4, seed: int = 0
+) -> Iterator[PseudoFilm]:
+    """Stills of a dataset, each moved by somebody else's film, without end; the same seed gives the same stream.
+
+    People take turns by chance, each as often as another. Of a driver's frames those are taken that lie far apart.
+
+    Raises:
+        MediaError: no stills or no films of that size in that split.
+    """
+    stills = [clip for clip in dataset.clips if clip.split == split and clip.size == size and clip.kind != "video"]
+    films = [clip for clip in dataset.clips if clip.split == split and clip.kind == "video"]
+    if not stills or not films:
+        raise MediaError(
+            f"{dataset.folder} has {len(stills)} pictures of size {size} and {len(films)} films in the split {split}; "
+            "to set pictures in motion takes both."
+        )
+    random = np.random.default_rng(seed)
+    people, movers = _by_person(stills), _by_person(films)
+    while True:
+        source, driver = _drawn(people, random), _drawn(movers, random)
+        if source.identity == driver.identity:
+            continue
+        film = _film(dataset, source, driver, frames, random)
+        if film is not None:
+            yield film
+
+
+def _by_person(clips: Sequence[Clip]) -> list[list[Clip]]:
+    people: dict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        people[clip.identity].append(clip)
+    return [people[name] for name in sorted(people)]
+
+
+def _drawn(people: list[list[Clip]], random: np.random.Generator) -> Clip:
+    clips = people[int(random.integers(len(people)))]
+    return clips[int(random.integers(len(clips)))]
+
+
+def _film(dataset: Dataset, source: Clip, driver: Clip, count: int, random: np.random.Generator) -> PseudoFilm | None:
+    """`count` positions of one of the source's pictures; None where the driver has too few that it can follow."""
+    points = dataset.points(driver)
+    neutral = int(random.integers(len(points)))
+    motion = measure(Track([], points, dataset.blendshapes(driver), driver.fps), Drive(neutral=neutral))
+    able = bearable(motion)
+    if len(able) < count:
+        return None
+    look = np.concatenate([motion.expression[able].reshape(len(able), -1) / 10, motion.lids[able]], axis=1)
+    chosen = able[spread(look.astype(np.float64), count, first=int(random.integers(len(able))))]
+    picture = int(random.integers(source.frames))
+    still = dataset.frames(source, frames=slice(picture, picture + 1))[0]
+    still_points, shown = dataset.points(source)[picture], dataset.mattes(source)
+    doll = Marionette(still, still_points, person=shown.person[picture], seen=shown.seen)
+    posed = [doll.pose(motion, int(number)) for number in chosen]
+    return PseudoFilm(
+        source=source,
+        driver=driver,
+        still=still,
+        still_points=still_points,
+        frames=np.stack([frame for frame, _, _ in posed]),
+        points=np.stack([head.points for _, head, _ in posed]),
+        flow=np.stack([coarse(sampling - pixel_grid(source.size)) for _, _, sampling in posed]),
+        valid=np.stack([_share(doll.valid(head, sampling)) for _, head, sampling in posed]),
+    )
+
+
+def coarse(field: SamplingMap) -> Float32[np.ndarray, "64 64 2"]:
+    """A field over the crop as means over 64 x 64 cells."""
+    return np.asarray(cv2.resize(field, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
+
+
+def _share(valid: Bool[np.ndarray, "size size"]) -> Matte:
+    return np.asarray(cv2.resize(255 * valid.astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_AREA))

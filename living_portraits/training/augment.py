@@ -1,0 +1,94 @@
+"""Changes to a batch that keep it true, on the device that holds it. Random numbers come from torch's generators."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from living_portraits import geometry
+from living_portraits.training.recipe import Batch, TrainConfig
+
+# ARKit's shapes in MediaPipe's order that come in a left and a right form.
+_SHAPE_PAIRS = (
+    (1, 2), (4, 5), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16), (17, 18), (19, 20), (21, 22), (24, 26),
+    (28, 29), (30, 31), (33, 39), (34, 35), (36, 37), (44, 45), (46, 47), (48, 49), (50, 51),
+)  # fmt: skip
+_IRIS_PAIRS = ((468, 473), (469, 476), (470, 475), (471, 474), (472, 477))
+
+
+def mirrored_points() -> Int64[np.ndarray, "478"]:
+    """Which point stands in for each in a mirrored picture: the other side's."""
+    mesh = geometry.CANONICAL
+    mirror = mesh * np.array((-1, 1, 1), np.float32)
+    nearest = np.linalg.norm(mirror[:, None] - mesh[None], axis=-1).argmin(axis=1)
+    return np.concatenate([nearest, _swapped(geometry.POINT_COUNT, _IRIS_PAIRS)[geometry.MESH_COUNT :]])
+
+
+def mirrored_shapes() -> Int64[np.ndarray, "52"]:
+    """Which blendshape stands in for each in a mirrored picture."""
+    return _swapped(52, _SHAPE_PAIRS)
+
+
+def _swapped(count: int, pairs: tuple[tuple[int, int], ...]) -> Int64[np.ndarray, "_"]:
+    order = np.arange(count)
+    for a, b in pairs:
+        order[a], order[b] = b, a
+    return order
+
+
+class Augment:
+    """What a config asks for: mirroring and a change of colour, the same for all frames of a sample."""
+
+    def __init__(self, config: TrainConfig, *, device: torch.device) -> None:
+        self.config = config
+        self.points = torch.from_numpy(mirrored_points()).to(device)
+        self.shapes = torch.from_numpy(mirrored_shapes()).to(device)
+
+    def __call__(self, batch: Batch) -> Batch:
+        count, device = len(batch.frames), batch.frames.device
+        if self.config.flip:
+            batch = flipped(batch, torch.rand(count, device=device) < 0.5, points=self.points, shapes=self.shapes)
+        if self.config.colour:
+            batch = replace(batch, frames=recoloured(batch.frames, self.config.colour))
+        return batch
+
+
+def flipped(
+    batch: Batch,
+    which: Bool[Tensor, "batch"],
+    *,
+    points: Int64[Tensor, "478"],
+    shapes: Int64[Tensor, "52"],
+) -> Batch:
+    """The batch with some samples mirrored: frames, extras, points and blendshapes alike."""
+    mirrored = batch.points[:, :, points].clone()
+    mirrored[..., 0] = batch.frames.shape[-1] - 1 - mirrored[..., 0]  # pixel centres at integers
+    return replace(
+        batch,
+        frames=_either(which, batch.frames.flip(-1), batch.frames),
+        points=_either(which, mirrored, batch.points),
+        blendshapes=_either(which, batch.blendshapes[..., shapes], batch.blendshapes),
+        extra={name: _either(which, pictures.flip(-1), pictures) for name, pictures in batch.extra.items()},
+    )
+
+
+def _either(which: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    return torch.where(which.view(-1, *[1] * (a.ndim - 1)), a, b)
+
+
+def recoloured(
+    frames: Float[Tensor, "batch frames 3 height width"], strength: float
+) -> Float[Tensor, "batch frames 3 height width"]:
+    """Frames in [-1, 1] with another contrast, brightness and tint, drawn for each sample; held within [-1, 1]."""
+    shape = (len(frames), 1, 1, 1, 1)
+    contrast = 1 + strength * _even(shape, frames)
+    brightness = strength * _even(shape, frames)
+    tint = strength / 2 * _even((len(frames), 1, 3, 1, 1), frames)
+    return (frames * contrast + brightness + tint).clamp(-1, 1)
+
+
+def _even(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """Evenly spread over [-1, 1]."""
+    return torch.rand(shape, device=like.device, dtype=like.dtype) * 2 - 1
