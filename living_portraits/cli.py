@@ -1,4 +1,4 @@
-"""The command line: living-portraits animate | demo | engines | samples | info | verify | prepare | evaluate | train."""
+"""The command line: films (animate, demo), what there is (engines, samples, info, verify), and teaching engines."""
 
 import argparse
 import dataclasses
@@ -106,7 +106,7 @@ def _animate_parser(commands: Any) -> None:
     animate = _command(commands, "animate", _animate, "make the film in which a portrait moves as a driver does")
     animate.add_argument("--source", type=_place, metavar="FILE", help="picture with a face, or a sample's name")
     animate.add_argument("--driver", type=_place, metavar="FILE", help="clip of a face, .motion file or sample's name")
-    animate.add_argument("--out", type=Path, metavar="FILE", help="film: .mp4, .webm, .gif, or a folder for PNG frames")
+    animate.add_argument("--out", metavar="FILE", help="film: .mp4, .webm, .gif, or a folder for PNG frames")
     animate.add_argument("--from", dest="recipe", type=Path, metavar="FILE", help="manifest of a film to make again")
     animate.add_argument("--engine", metavar="NAME", help=f"one of {', '.join(engines.available())}")
     animate.add_argument("--size", metavar="PIXELS", help="side of the square that the engine works at")

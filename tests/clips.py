@@ -9,6 +9,7 @@ import numpy as np
 
 WIDTH, HEIGHT = 96, 64
 BITS = 8
+_EXPERIMENTAL = {"strict": "experimental"}  # as libav's own Vorbis encoder calls itself
 
 
 def numbered(index: int, *, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
@@ -77,7 +78,7 @@ def write_clip(
             video.codec_context.time_base = Fraction(1, 1000)
         audio = None
         if sound is not None:
-            audio = container.add_stream(sound, rate=sound_rate, layout="stereo")
+            audio = container.add_stream(sound, rate=sound_rate, layout="stereo", options=_EXPERIMENTAL)
         container.start_encoding()  # so that a clip of no frames has a header
         if pictures is None:
             pictures = [numbered(index, width=width, height=height) for index in range(frames)]
@@ -102,7 +103,7 @@ def write_clip(
 def write_sound(path: Path, codec: str, *, seconds: float = 1.0, rate: int = 48000) -> Path:
     """Write a sound file with a tone."""
     with av.open(str(path), "w") as container:
-        audio = container.add_stream(codec, rate=rate, layout="stereo")
+        audio = container.add_stream(codec, rate=rate, layout="stereo", options=_EXPERIMENTAL)
         sounds = av.AudioFrame.from_ndarray(tone(seconds, rate), format="fltp", layout="stereo")
         sounds.sample_rate = rate
         sounds.pts, sounds.time_base = 0, Fraction(1, rate)

@@ -1,6 +1,7 @@
 """Faces in stills: the points are right, the ladder finds what is hard and nothing where there is nothing."""
 
 import builtins
+import dataclasses
 import sys
 import types
 
@@ -88,6 +89,98 @@ def test_several_faces_come_largest_first_and_once_each(astronaut) -> None:
     large, little = face.find(picture)
     assert large.area > 1.5 * little.area
     assert large.box[0] > 250 and little.box[2] < 250
+
+
+def side_by_side(*names: str, size: tuple[int, int] = (300, 400)) -> np.ndarray:
+    """Bundled portraits in one row, each of this width and height."""
+    portraits = [video.read_picture(samples.PORTRAITS[name]).rgb for name in names]
+    return np.hstack([cv2.resize(portrait, size, interpolation=cv2.INTER_AREA) for portrait in portraits])
+
+
+@pytest.mark.parametrize(
+    ("names", "upright"),
+    [
+        (("mona_lisa", "rembrandt", "ada_lovelace"), False),
+        (("astronaut", "girl_with_a_pearl_earring"), False),
+        (("young_woman", "astronaut", "girl_with_a_pearl_earring"), False),
+        (("young_woman", "mona_lisa"), True),
+    ],
+)
+def test_a_group_is_found_whole(names: tuple[str, ...], upright: bool) -> None:
+    row = side_by_side(*names)
+    picture = np.vstack(np.hsplit(row, len(names))) if upright else row
+    before = picture.copy()
+    faces = face.find(picture)
+    np.testing.assert_array_equal(picture, before)  # painted over in a copy
+    axis, length = (1, 400) if upright else (0, 300)
+    middles = sorted((one.box[axis] + one.box[axis + 2]) / 2 for one in faces)
+    assert [int(middle // length) for middle in middles] == list(range(len(names)))
+    areas = [one.area for one in faces]
+    assert areas == sorted(areas, reverse=True)
+    assert min(one.confidence for one in faces) >= 0.6
+
+
+@pytest.mark.parametrize("name", sorted(samples.PORTRAITS))
+def test_a_single_portrait_has_one_face_and_the_ladders_own(name: str) -> None:
+    picture = video.read_picture(samples.PORTRAITS[name]).rgb
+    (only,) = face.find(picture)
+    with landmarker.Landmarkers() as landmarkers:
+        (first,) = ladder.search(picture, landmarkers, ladder.LADDER)
+    np.testing.assert_array_equal(only.points, first.points)
+
+
+def test_a_close_portrait_is_not_searched_for_others(monkeypatch, astronaut, found) -> None:
+    searched = []
+    monkeypatch.setattr(ladder, "others", lambda picture, faces, landmarkers: searched.append(picture.shape) or [])
+    left, top, right, bottom = (round(side) for side in found.box)
+    close = np.ascontiguousarray(astronaut[top - 40 : bottom + 40, left - 50 : right + 50])
+    assert len(face.find(close)) == 1 and searched == []
+    assert len(face.find(astronaut)) == 1 and searched == [astronaut.shape]
+
+
+def test_windows_show_what_is_left_and_trust_little(monkeypatch, astronaut, found) -> None:
+    with landmarker.Landmarkers() as landmarkers:
+        assert ladder.others(astronaut, [found], landmarkers) == []
+        elsewhere = dataclasses.replace(found, points=found.points + np.float32([-150, 250, 0]))
+        (again,) = ladder.others(astronaut, [elsewhere], landmarkers)
+        assert again.found_by == "window" and distance(found.points, again.points) < 0.1
+        weak = dataclasses.replace(again, confidence=0.59)
+        monkeypatch.setattr(ladder, "confirmed", lambda picture, proposal, landmarker: weak)
+        assert ladder.others(astronaut, [elsewhere], landmarkers) == []
+
+
+@pytest.mark.parametrize(("height", "width"), [(401, 901), (800, 300), (512, 512), (120, 330)])
+def test_windows_cover_the_picture_and_know_their_way_back(height: int, width: int) -> None:
+    across = np.repeat(np.linspace(0, 255, width)[None], height, axis=0)
+    down = np.repeat(np.linspace(0, 255, height)[:, None], width, axis=1)
+    picture = np.stack([across, down, down], axis=2).astype(np.uint8)
+    seen: dict[int, np.ndarray] = {}
+    for matrix, side in ladder.panes(picture):
+        assert side <= 256
+        zoom = matrix[0, 0]
+        covered = seen.setdefault(round(side / zoom), np.zeros((height, width), int))
+        left, top = (0.5 * (zoom - 1) - matrix[:, 2]) / zoom
+        covered[round(top) : round(top + side / zoom), round(left) : round(left + side / zoom)] += 1
+        x, y = (np.array([side // 2, side // 2]) - matrix[:, 2]) / zoom
+        red, green, _ = shown(picture, matrix, (side, side)).frame[side // 2, side // 2].astype(float)
+        assert red == pytest.approx(x * 255 / (width - 1), abs=1.6)
+        assert green == pytest.approx(y * 255 / (height - 1), abs=1.6)
+    short = min(height, width)
+    assert sorted(seen) == sorted(side for side in (short, round(short / 2)) if side >= 96)
+    assert all(covered.min() >= 1 for covered in seen.values())
+
+
+@pytest.mark.parametrize(
+    ("centre", "zoom", "expected"),
+    [((100, 110), 4.0, False), ((130, 110), 1.0, False), ((160, 110), 4.0, True), ((100, 150), 12.0, False)],
+)
+def test_beside(centre: tuple[float, float], zoom: float, expected: bool) -> None:
+    one, other = (
+        Face(drawn.face(place, zoom=size), np.zeros(52, np.float32), np.eye(4, dtype=np.float32), "window")
+        for place, size in (((100, 110), 4.0), (centre, zoom))
+    )
+    assert ladder.beside(one, [other]) is ladder.beside(other, [one]) is expected
+    assert ladder.beside(one, [])
 
 
 def test_a_small_face_in_a_large_picture_is_found_in_a_tile(astronaut) -> None:

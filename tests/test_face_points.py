@@ -111,6 +111,9 @@ GOOD = {"left_eye": [80, 100], "right_eye": [140, 100], "chin": [110, 200]}
         (json.dumps([[1, 2, 3, 4]] * 478), "shape 478 x 4"),
         ("[]", "shape 0"),
         ('"here"', "lists of numbers"),
+        ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
+        ("[" * 200 + "]" * 200, "lists of numbers|shape"),
+        (json.dumps([[1, 10**400]] * 68), "lists of numbers"),
         (json.dumps([[1, 2]] * 67 + [[1]]), "lists of numbers, all of one length"),
         (json.dumps([[1, 2]] * 67 + [[1, "two"]]), "lists of numbers"),
         (json.dumps([[1, 2]] * 67 + [[1, None]]), "not finite"),
@@ -137,6 +140,38 @@ def test_bad_files_get_a_sentence(tmp_path, text: str | None, expected: str | No
     with pytest.raises(FaceError, match=expected) as caught:
         face.read_points(path)
     assert path.name in str(caught.value)
+
+
+# The face of `GOOD` is wider and higher than its three places: about 30 to 190 across, 20 to 200 down.
+@pytest.mark.parametrize(
+    ("shape", "shift", "outside"),
+    [
+        ((260, 220), (0, 0), False),
+        ((260, 135), (0, 0), False),  # the picture ends right of the nose
+        ((260, 85), (0, 0), True),
+        ((135, 220), (0, 0), False),
+        ((85, 220), (0, 0), True),
+        ((260, 220), (-85, 0), False),  # and here it begins left of it
+        ((260, 220), (-135, 0), True),
+        ((260, 220), (0, -85), False),
+        ((260, 220), (0, -135), True),
+        ((100, 90), (1000, 1000), True),
+        ((260, 220), (-1000, -1000), True),  # both sides of the box lie outside: no area, nor a negative one squared
+        (None, (1000, 1000), False),
+    ],
+)
+def test_points_of_another_picture_get_a_sentence(tmp_path, shape, shift, outside: bool) -> None:
+    moved = {name: [place[0] + shift[0], place[1] + shift[1]] for name, place in GOOD.items()}
+    path = write(tmp_path / "points.json", moved)
+    if not outside:
+        assert face.read_points(path, shape=shape).points.shape == (478, 3)
+        return
+    with pytest.raises(FaceError) as caught:
+        face.read_points(path, shape=shape)
+    assert str(caught.value) == (
+        f"The points of {path} lie outside the picture ({shape[1]} x {shape[0]}); "
+        "were they placed on a copy of another size?"
+    )
 
 
 def test_points_that_cannot_be_written_get_a_sentence(tmp_path, measured) -> None:

@@ -195,6 +195,37 @@ def test_sound_is_kept(tmp_path: Path, source: str, codec: str, rate: int, suffi
     assert np.abs(now).mean() == pytest.approx(np.abs(was).mean(), rel=0.1)
 
 
+@pytest.mark.parametrize(
+    ("source", "codec", "suffix"),
+    [
+        ("a.webm", "libopus", ".webm"),
+        ("a.mkv", "libopus", ".webm"),
+        ("a.mkv", "libopus", ".mp4"),
+        ("a.webm", "vorbis", ".webm"),
+        ("s.ogg", "libopus", ".webm"),
+        ("s.ogg", "libopus", ".mp4"),
+        ("s.ogg", "vorbis", ".webm"),
+        ("s.webm", "vorbis", ".webm"),
+    ],
+)
+def test_the_first_packets_of_a_sound_are_kept(tmp_path: Path, source: str, codec: str, suffix: str) -> None:
+    """Those that a codec needs to begin with lie before time 0, and the picture may begin a little after it."""
+    if source.startswith("s"):
+        driver = write_sound(tmp_path / source, codec, seconds=2.0)
+    else:
+        video = "libvpx-vp9" if source.endswith("webm") else "libx264"
+        times = [0.014 + index / 25 for index in range(50)]
+        driver = write_clip(tmp_path / source, frames=50, codec=video, times=times, sound=codec)
+    film = write_film(tmp_path / f"film{suffix}", frames=60, sound=Sound(driver))
+    before, after = sound_packets(driver), sound_packets(film)
+    assert before[0][0] < 0
+    assert [packet for _, packet in after] == [packet for _, packet in before]
+    assert np.abs(np.array([float(a[0] - b[0]) for a, b in zip(after, before, strict=True)])).max() < 0.002
+    assert numbers(list(read_frames(film))) == list(range(60))
+    samples, rate = heard(film)
+    assert abs(delay(heard(driver)[0], samples, rate)) < 0.002
+
+
 @pytest.mark.parametrize("codec", ["aac", "pcm_s16le"])
 @pytest.mark.parametrize(
     ("start", "end", "frames"), [(0.5, None, 38), (0.5, 1.0, 38), (0.0, None, 10), (0.0, None, 90)]
@@ -306,6 +337,10 @@ def write_black(path: Path, *, width: int, height: int, **options: object) -> No
         ("folder.mp4", {}, OutputError, "is a folder; name a film in it"),
         ("full", {}, OutputError, "holds other things than PNG frames; name a new one"),
         ("file", {}, OutputError, "is a file, not a folder"),
+        ("file/", {}, OutputError, "file is a file, not a folder"),
+        ("film.old.mp4/", {}, OutputError, r"film\.old\.mp4 is a file, not a folder"),
+        ("film.old.mp4/.", {}, OutputError, r"film\.old\.mp4 is a file, not a folder"),
+        ("film.old.mp4/film.mp4", {}, OutputError, r"There is no folder .*film\.old\.mp4 for film\.mp4"),
         ("film.mp4", {"alpha": True}, OutputError, r"\.mp4 holds no transparency; take \.webm, \.gif or a folder"),
         ("film.mp4", {"width": 0}, OptionError, "No film can have 0 x 64 pixels"),
         ("film.mp4", {"fps": 0.0}, OptionError, "at 0 frames a second"),
@@ -323,13 +358,44 @@ def test_what_cannot_be_written_gets_a_sentence(
     (tmp_path / "folder.mp4").mkdir()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.doc").write_text("three years of work")
-    for file in ("file", "file.txt"):
+    for file in ("file", "file.txt", "film.old.mp4"):
         (tmp_path / file).write_text("")
     options = {key: value(tmp_path) if callable(value) else value for key, value in options.items()}
     before = left_behind(tmp_path)
-    with pytest.raises(error, match=message), Film(tmp_path / name, **{**SIZE, "fps": 25.0, **options}) as film:
+    with pytest.raises(error, match=message), Film(f"{tmp_path}/{name}", **{**SIZE, "fps": 25.0, **options}) as film:
         film.write(np.zeros((HEIGHT, film._shape[1], 3), np.uint8))
     assert left_behind(tmp_path) == before
+    assert (tmp_path / "film.old.mp4").read_bytes() == b""
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(errno.ENOENT, "?"), NotADirectoryError(errno.ENOTDIR, "?")])
+def test_a_folder_that_takes_no_files_gets_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    """As Linux's /proc does, even for its administrator."""
+
+    def refuse(**_: object) -> str:
+        raise error
+
+    monkeypatch.setattr(film_module.tempfile, "mkdtemp", refuse)
+    with pytest.raises(OutputError, match=r"takes no such file: film\.mp4 cannot be written there"):
+        Film(tmp_path / "film.mp4", **SIZE, fps=25.0)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="this system has no folder that takes no files")
+def test_proc_takes_no_film() -> None:
+    with pytest.raises(OutputError, match=r"folder /proc .*film\.mp4.*; choose another"):
+        Film("/proc/film.mp4", **SIZE, fps=25.0)
+
+
+@pytest.mark.parametrize("name", ["pipe", "pipe.mp4", "pipe.mp4/"])
+def test_a_device_is_not_replaced(tmp_path: Path, name: str) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system's folders hold no pipes")
+    os.mkfifo(tmp_path / name.rstrip("/"))
+    with pytest.raises(OutputError, match="is a device and cannot be replaced by a film"):
+        Film(f"{tmp_path}/{name}", **SIZE, fps=25.0)
+    assert (tmp_path / name.rstrip("/")).is_fifo()
 
 
 def test_a_folder_without_permission_gets_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

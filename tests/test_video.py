@@ -1,5 +1,6 @@
 """Clips: every frame, once, upright, in its colours, at its time; and one sentence for what cannot be read."""
 
+import itertools
 import socket
 import subprocess
 import sys
@@ -7,12 +8,13 @@ import warnings
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from clips import HEIGHT, WIDTH, number_of, numbered, numbers, write_clip, write_sound
 from PIL import Image
 
-from living_portraits import video
+from living_portraits import samples, video
 from living_portraits.errors import LivingPortraitsError, MediaError, OptionError
 from living_portraits.video import TruncatedClip, probe, read_frames
 
@@ -106,6 +108,55 @@ def test_a_missing_frame_is_filled_without_changing_the_rate(tmp_path: Path) -> 
     assert numbers(list(read_frames(clip))) == [*range(20), 19, *range(20, 40)]
 
 
+def remux(clip: Path, path: Path, *, packets: int | None = None) -> Path:
+    """Copy the first packets of a clip's pictures, all of them by default, with the header in front."""
+    with av.open(str(clip)) as source, av.open(str(path), "w", options={"movflags": "+faststart"}) as copy:
+        track = copy.add_stream_from_template(source.streams.video[0])
+        for packet in itertools.islice(source.demux(video=0), packets):
+            if packet.size:
+                packet.stream = track
+                copy.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+@pytest.mark.parametrize("packets", range(10, 19))
+def test_a_clip_cut_without_decoding_keeps_its_rate(tmp_path: Path, suffix: str, packets: int) -> None:
+    """Its last frames lie in another order than they are shown in, so that some before the very last are missing."""
+    whole = write_clip(tmp_path / "whole.mp4", frames=60, pictures=numbered_and_moving(60))
+    with av.open(str(whole)) as container:
+        stamps = [packet.pts * packet.time_base for packet in container.demux(video=0) if packet.size]
+    shown = sorted(round((stamp - min(stamps)) * 25) for stamp in stamps[:packets])
+    info = probe(remux(whole, tmp_path / f"cut{suffix}", packets=packets))
+    assert (info.fps, info.frames, info.variable_rate) == (25, shown[-1] + 1, False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TruncatedClip)
+        frames = numbers(list(read_frames(tmp_path / f"cut{suffix}")))
+    assert frames == [max(index for index in shown if index <= slot) for slot in range(shown[-1] + 1)]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("size", [20_000, 50_000, 60_000, 70_000, 90_000])
+def test_a_truncated_sample_keeps_its_rate(tmp_path: Path, suffix: str, size: int) -> None:
+    clip = remux(samples.smile, tmp_path / f"smile{suffix}")
+    clip.write_bytes(clip.read_bytes()[:size])
+    info = probe(clip)
+    assert (info.fps, info.variable_rate) == (25, False)
+    frames = []
+    with pytest.warns(TruncatedClip, match=r"breaks off: \d\.\d s of the 6\.2 s it announces were used"):
+        frames.extend(read_frames(clip))
+    assert len(frames) == info.frames
+    for frame, whole in zip(frames[: len(frames) - 16], read_frames(samples.smile), strict=False):
+        assert np.array_equal(frame, whole)
+
+
+def test_gaps_inside_a_clip_still_make_its_rate_vary(tmp_path: Path) -> None:
+    times = [index / 25 for index in range(80) if index % 10 < 8]
+    info = probe(write_clip(tmp_path / "uneven.mp4", frames=len(times), times=times))
+    assert info.variable_rate
+    assert info.frames == len(times)
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -137,6 +188,14 @@ def test_frames_are_not_shared(tmp_path: Path) -> None:
     frames = read_frames(clip, fps=50.0)
     next(frames)[:] = 0
     assert np.abs(mean_colours(next(frames))[0] - RED).max() < 4, "drawing into a frame spoiled the next"
+
+
+def numbered_and_moving(count: int) -> list[np.ndarray]:
+    """Numbered frames above whose bars colours move, so that the encoder finds use for a pyramid of B-frames."""
+    frames = [numbered(index) for index in range(count)]
+    for index, frame in enumerate(frames):
+        frame[: HEIGHT // 2] = np.roll(frame[: HEIGHT // 2], index, axis=1)
+    return frames
 
 
 def noisy(count: int) -> list[np.ndarray]:

@@ -4,9 +4,13 @@ Photographs give up their faces at once. Brush strokes, hatching, tight framing,
 the picture is looked at again, smoothed, with a margin, turned and in tiles, until a rung of this ladder finds a
 face. The less a rung demands, the more it also sees in the folds of a curtain; so whatever a rung proposes is cut
 out upright and looked at a second time, and counts only if both looks agree.
+
+The rung that finds a face need not find them all: in a group the detector sees each face small. So where the faces
+found leave room for others, these are painted over and the rest of the picture is looked at through windows.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -68,11 +72,20 @@ AGREEMENT = 0.2  # extents; looks whose points lie farther apart than this on av
 SECOND_LOOK = 0.3  # confidence; the agreement is what is asked for
 WINDOW, ROOM = 384, 2.0  # px, and heights of the face: the window of the second look
 
+CLOSE = 0.45  # of the picture's longer side; beside a face this long there is no room for another
+PANES = (1.0, 0.5)  # of the picture's shorter side: the windows through which others are looked for
+PANE_SIDE = 256  # px; what a window is reduced to, for the sake of brushwork
+LEAST_PANE = 96  # px; in a smaller window a face of `LEAST_FACE` is no longer small
+OTHERS_TRUST = 0.6  # confidence; the ghosts of windows reach 0.55, faces 0.7
+
 
 def find_faces(picture: Frame) -> list[Face]:
-    """Every face of the first rung that finds any, largest first; empty when none does."""
+    """Every face, largest first: those of the first rung that finds any, and the others around them."""
     with Landmarkers() as landmarkers:
-        return search(picture, landmarkers, LADDER)
+        faces = search(picture, landmarkers, LADDER)
+        if faces and roomy(faces[0], picture):
+            faces += others(picture, faces, landmarkers)
+        return sorted(faces, key=lambda face: -face.area)
 
 
 def search(picture: Frame, landmarkers: Landmarkers, rungs: Iterable[Rung]) -> list[Face]:
@@ -129,6 +142,68 @@ def _turned(width: float, height: float, margin: float, zoom: float, degrees: fl
     size = (max(round(sides[0]), 1), max(round(sides[1]), 1))
     shift = (np.array(size) - 1) / 2 - linear @ ((width - 1) / 2, (height - 1) / 2)
     return np.column_stack([linear, shift]), size
+
+
+def roomy(face: Face, picture: Frame) -> bool:
+    """Whether the face leaves room for others: no close portrait, whose picture need not be searched further."""
+    left, top, right, bottom = face.box
+    return max(right - left, bottom - top) < CLOSE * max(picture.shape[:2])
+
+
+def others(picture: Frame, faces: list[Face], landmarkers: Landmarkers) -> list[Face]:
+    """The faces that windows show beside these, in no order; a window vouches for less than a rung, so trust more."""
+    rest, found = picture.copy(), list(faces)
+    for face in faces:
+        _paint_over(rest, face)
+    for matrix, side in panes(picture):
+        for proposal in shown(rest, matrix, (side, side)).look(landmarkers.at(0.5), found_by="window"):
+            if not plausible(proposal, picture) or not beside(proposal, found):
+                continue
+            other = confirmed(picture, proposal, landmarkers.at(SECOND_LOOK))
+            if other is not None and other.confidence >= OTHERS_TRUST and beside(other, found):
+                found.append(other)
+                _paint_over(rest, other)
+    return found[len(faces) :]
+
+
+def panes(picture: Frame) -> Iterator[tuple[Matrix, int]]:
+    """Square windows, larger ones first, that overlap by half and cover the picture: matrix, and pixels a side."""
+    height, width = picture.shape[:2]
+    for share in PANES:
+        side = share * min(height, width)
+        if side < LEAST_PANE:
+            return
+        seen = min(round(side), PANE_SIDE)
+        zoom = seen / side
+        for top in _steps(height, side):
+            for left in _steps(width, side):
+                # the corner of the first pixel, half a pixel before its centre, stays a corner
+                shift = (zoom - 1) / 2 - zoom * np.array([left, top])
+                yield np.column_stack([zoom * np.eye(2), shift]), seen
+
+
+def _steps(length: int, side: float) -> list[float]:
+    """Where windows of this side start that overlap by half at least and cover the length."""
+    count = math.ceil(2 * (length - side) / side) + 1
+    return [float(start) for start in np.linspace(0, length - side, count)]
+
+
+def beside(face: Face, others: Iterable[Face]) -> bool:
+    """Whether the face and each of the others have their centres outside each other."""
+    return not any(_covers(face, other) or _covers(other, face) for other in others)
+
+
+def _covers(face: Face, other: Face) -> bool:
+    """Whether the centre of the other lies in the face's box."""
+    left, top, right, bottom = face.box
+    x, y = (other.box[0] + other.box[2]) / 2, (other.box[1] + other.box[3]) / 2
+    return left <= x <= right and top <= y <= bottom
+
+
+def _paint_over(picture: Frame, face: Face) -> None:
+    """Fills the face's box, in place, with the picture's mean colour."""
+    left, top, right, bottom = (max(round(side), 0) for side in face.box)
+    picture[top:bottom, left:right] = np.rint(cv2.mean(picture)[:3])
 
 
 def plausible(face: Face, picture: Frame) -> bool:

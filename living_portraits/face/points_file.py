@@ -39,19 +39,36 @@ NAMES: Mapping[str, tuple[int, ...]] = {
 FOUND_BY = "points file"
 
 
-def read_points(path: Path) -> Face:
+def read_points(path: Path, *, shape: tuple[int, int] | None = None) -> Face:
     """The face that a points file describes (see the module's words for its forms).
 
+    Args:
+        path: the file.
+        shape: height and width of the picture that the points are for, in pixels; None: not known.
+
     Raises:
-        FaceError: the file cannot be read, is no JSON, has another number of points or an unknown name, or
-            describes no possible face.
+        FaceError: the file cannot be read, is no JSON, has another number of points or an unknown name,
+            describes no possible face, or one that lies mostly outside a picture of this shape.
     """
+    face = _described(path)
+    if shape is not None and _share_inside(face, shape) < 0.5:
+        raise FaceError(
+            f"The points of {path} lie outside the picture ({shape[1]} x {shape[0]}); "
+            "were they placed on a copy of another size?"
+        )
+    return face
+
+
+def _described(path: Path) -> Face:
+    """The face of a points file, wherever it lies."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FaceError(f"The points file {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise FaceError(f"The points file {path} is not JSON: {error}.") from error
+    except RecursionError as error:
+        raise FaceError(f"The points file {path} is nested too deeply: it must hold lists of numbers.") from error
     if isinstance(content, dict) and "points" not in content:
         return _named(content, path)
     return _listed(content["points"] if isinstance(content, dict) else content, path)
@@ -69,6 +86,13 @@ def write_points(path: Path, face: Face) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"The points file {path} cannot be written: {error.strerror}.") from error
+
+
+def _share_inside(face: Face, shape: tuple[int, int]) -> float:
+    """How much of the face's box lies in a picture of this height and width, in [0, 1]."""
+    left, top, right, bottom = face.box
+    width, height = min(right, shape[1]) - max(left, 0), min(bottom, shape[0]) - max(top, 0)
+    return max(width, 0) * max(height, 0) / face.area
 
 
 def _listed(rows: object, path: Path) -> Face:
@@ -110,7 +134,7 @@ def _fitted(anchors: Float64[np.ndarray, "places 3"], targets: Float64[np.ndarra
 def _numbers(rows: object, path: Path) -> Float64[np.ndarray, "*any"]:
     try:
         places = np.array(rows, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise FaceError(f"The points file {path} must hold lists of numbers, all of one length.") from error
     if not np.isfinite(places).all():
         raise FaceError(f"The points file {path} holds numbers that are not finite.")

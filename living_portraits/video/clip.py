@@ -26,6 +26,9 @@ PICTURES_FPS = 25.0  # of a folder of pictures, which states none
 _SLOT_BIAS = 0.6
 # Share of missing frames up to which a clip is still read at its nominal rate, gaps filled with the frame before.
 _GAPS = 0.05
+# Most frames that a cut can take out at the very end, where a clip lies in another order than it is shown in:
+# H.264 and H.265 hold back no more.
+_REORDERED = 16
 # A clip is called truncated when it ends this much before what its header promises, in seconds.
 _MISSING = 0.5
 # Containers whose header states the length; elsewhere libav guesses it.
@@ -50,7 +53,8 @@ class VideoInfo:
         codec: the video's codec, as FFmpeg names it.
         sound: the sound's codec, None where there is no sound.
         rotation: degrees, counter-clockwise in (-180, 180], by which the stored frames are turned to stand upright.
-        variable_rate: whether frames were missing or unevenly spaced.
+        variable_rate: whether frames were missing or unevenly spaced; the last few may be missing in a clip that was
+            cut or breaks off, for they lie in the file in another order.
     """
 
     path: Path
@@ -75,6 +79,7 @@ class _Timing:
     variable: bool
     promised: float | None  # the length that the header states
     present: float  # the length that is there, all streams considered
+    broken: int | None  # where in the file the packet lies in which it breaks off
     aspect: float  # width of a stored pixel over its height
 
     @property
@@ -226,23 +231,31 @@ def _timing(path: Path) -> _Timing:
     with open_media(path) as container:
         stream = _video_stream(container, path)
         base = stream.time_base or Fraction(1, 1000)
-        shown: list[int] = []
-        last_end = present = 0.0
+        stamps: list[tuple[int, int, float]] = []  # shown, decoded, end in seconds; in the order of the file
+        present = 0.0
+        broken = None
         for packet in _packets(container):
             stamp = packet.pts if packet.pts is not None else packet.dts
             if stamp is None or packet.is_discard:
                 continue
             packet_end = float((stamp + (packet.duration or 0)) * packet.time_base)
-            present = max(present, packet_end)
+            present = present if packet.is_corrupt else max(present, packet_end)
             if packet.stream_index == stream.index:
-                shown.append(stamp)
-                last_end = max(last_end, packet_end)
-        if not shown:
+                stamps.append((stamp, stamp if packet.dts is None else packet.dts, packet_end))
+                broken = packet.pos if packet.is_corrupt else None
+        if not stamps:
             raise _no_frame(path)
-        shown.sort()
+        if len(stamps) == 1:
+            broken = None  # better half a picture than none
+        if broken is not None:
+            stamps.pop()
+        shown = sorted(stamp for stamp, _, _ in stamps)
+        last_end = max(end for _, _, end in stamps)
         first = shown[0] * base
         seconds = (np.array(shown) - shown[0]) * float(base)
-        rate, frames, variable = _rate(seconds, last_end - float(first), _nominal_rates(stream))
+        # What is still missing is decoded later than all that is there, and shown no earlier than it is decoded.
+        whole = int(np.searchsorted(shown, max(decoded for _, decoded, _ in stamps), side="right"))
+        rate, frames, variable = _rate(seconds, last_end - float(first), _nominal_rates(stream), whole=whole)
         start = min(float(first), (container.start_time or 0) / av.time_base)
         aspect = float(stream.sample_aspect_ratio or 1)
         return _Timing(
@@ -252,6 +265,7 @@ def _timing(path: Path) -> _Timing:
             variable=variable,
             promised=_promised(container, stream),
             present=present - start,
+            broken=broken,
             aspect=aspect if 0.1 < aspect < 10 else 1.0,
         )
 
@@ -271,18 +285,22 @@ def _nominal_rates(stream: VideoStream) -> list[Fraction]:
 
 
 def _rate(
-    seconds: Float64[np.ndarray, " frames"], length: float, nominal: list[Fraction]
+    seconds: Float64[np.ndarray, " frames"], length: float, nominal: list[Fraction], *, whole: int
 ) -> tuple[Fraction, int, bool]:
     """Find the rate of frames shown at `seconds` (ascending, from 0): rate, frames at that rate, whether it varies.
 
-    A nominal rate holds if every frame falls into a slot of its own and few slots stay empty.
+    A nominal rate holds if every frame falls into a slot of its own and few slots stay empty. Among the first `whole`
+    frames no cut has left gaps; the handful of gaps that it may have left after them do not count.
     """
     count = len(seconds)
     for rate in nominal:
         slots = np.floor(seconds * float(rate) + _SLOT_BIAS).astype(np.int64)
         frames = max(int(slots[-1]) + 1, _slot(length * rate))
-        if (np.diff(slots) > 0).all() and frames <= count * (1 + _GAPS):
-            return rate, frames, frames != count
+        inside = int(slots[whole - 1]) + 1 - whole if whole else 0
+        cut = int(slots[-1]) + 1 - count - inside
+        expected = count + (cut if cut <= _REORDERED else 0)
+        if (np.diff(slots) > 0).all() and frames <= expected + count * _GAPS:
+            return rate, frames, frames != expected
     if length <= 0:
         return nominal[0] if nominal else frame_rate(PICTURES_FPS), count, False
     return frame_rate(count / length), count, True
@@ -297,10 +315,16 @@ def _promised(container: InputContainer, stream: VideoStream) -> float | None:
     return container.duration / av.time_base if container.duration else None
 
 
-def _decode(container: InputContainer, stream: VideoStream, damage: list[str]) -> Iterator[VideoFrame]:
-    """Decode what can be decoded; what cannot is noted in `damage`."""
+def _decode(
+    container: InputContainer, stream: VideoStream, damage: list[str], *, broken: int | None = None
+) -> Iterator[VideoFrame]:
+    """Decode what can be decoded; what cannot, and the packet at `broken`, is noted in `damage`."""
     try:
         for packet in container.demux(stream):
+            if broken is not None and packet.pos == broken:
+                # Tried all the same, it costs the whole frames that the decoder still holds.
+                damage.append("the last packet is incomplete")
+                continue
             try:
                 yield from packet.decode()
             except av.FFmpegError as error:
@@ -324,7 +348,7 @@ def _timed(
                 except (av.FFmpegError, OSError):
                     continue
             time, length = -1 / timing.rate, 1 / timing.rate
-            for index, frame in enumerate(_decode(container, stream, damage)):
+            for index, frame in enumerate(_decode(container, stream, damage, broken=timing.broken)):
                 stamp = frame.pts if frame.pts is not None else frame.dts
                 time = time + length if stamp is None else stamp * base - timing.origin
                 length = frame.duration * base if frame.duration else 1 / timing.rate

@@ -180,16 +180,18 @@ class Film:
 def _suffix(path: Path | str, *, alpha: bool) -> str:
     """The extension that decides the format, empty for a folder of pictures. Raises OutputError."""
     target = Path(path)
-    folder = str(path).endswith(("/", os.sep)) or target.is_dir()
+    folder = os.path.basename(path) in ("", ".") or target.is_dir()  # which Path does not tell any more
     suffix = "" if folder else target.suffix.lower()
     if suffix and suffix not in FORMATS:
         raise OutputError(f"A film cannot be written as {target.name}; {_CHOICES}.")
+    if target.is_file() and not suffix:
+        raise OutputError(f"{target} is a file, not a folder; {_CHOICES}.")
+    if target.exists() and not target.is_file() and not target.is_dir():
+        raise OutputError(f"{target} is a device and cannot be replaced by a film; choose another place.")
     if folder and target.suffix.lower() in FORMATS:
         raise OutputError(f"{target} is a folder; name a film in it.")
     if alpha and suffix in _FORMATS and not _FORMATS[suffix].alpha:
         raise OutputError(f"{suffix} holds no transparency; take .webm, .gif or a folder of PNG frames.")
-    if target.is_file() and not suffix:
-        raise OutputError(f"{target} is a file, not a folder; {_CHOICES}.")
     if target.is_dir() and any(not re.fullmatch(r"\d{4,}\.png", entry.name) for entry in target.iterdir()):
         raise OutputError(f"The folder {target} holds other things than PNG frames; name a new one.")
     return suffix
@@ -219,10 +221,12 @@ def _sentences(path: Path) -> Iterator[None]:
         folder = path.absolute().parent
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             sentence = f"The disk is full at {folder}, and {path.name} was not written; free space or write elsewhere."
-        elif error.errno in (errno.ENOENT, errno.ENOTDIR):
+        elif error.errno in (errno.ENOENT, errno.ENOTDIR) and not folder.is_dir():
             sentence = f"There is no folder {folder} for {path.name}; make it first or write elsewhere."
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             sentence = f"The folder {folder} may not be written to; choose another for {path.name}."
+        elif error.errno in (errno.ENOENT, errno.ENOTDIR):
+            sentence = f"The folder {folder} takes no such file: {path.name} cannot be written there; choose another."
         else:
             sentence = f"{path} could not be written ({error}); try another size or format."
         raise OutputError(sentence) from error

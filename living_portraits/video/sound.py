@@ -25,6 +25,9 @@ else:
 # Sound before the cut that is copied along, in seconds, for decoders that need a run-up (80 ms in Opus, more in AAC);
 # players skip it where the container can say so (mp4's edit list).
 _RUN_UP = Fraction(1, 4)
+# The same where the sound is taken from its beginning on and the container skips nothing: a codec's own first packets,
+# which lie shortly before the picture.
+_PRIMING = Fraction(1, 10)
 # Distance between a time stamp and the sound so far, in seconds, from which it is a gap and not a rounded stamp.
 _GAP = 0.05
 _BIT_RATE = 96_000  # a channel
@@ -86,7 +89,7 @@ def add_sound(film: OutputContainer, sound: Sound, *, copied: frozenset[str], en
             raise MediaError(f"{sound.path} has no sound; name another file or do without sound.")
         source = cast(AudioStream, stream)
         if source.codec_context.codec.canonical_name in copied:
-            run_up = _RUN_UP if "mp4" in film.format.name else Fraction(0)
+            run_up = _RUN_UP if "mp4" in film.format.name else Fraction(0) if sound.start else _PRIMING
             return _Copied(film, container, source, sound, run_up=run_up)
         return _Encoded(film, container, source, sound, encoder=encoder)
     except BaseException:
