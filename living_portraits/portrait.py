@@ -81,7 +81,8 @@ def _pictures(path: Path) -> Iterator[video.Picture]:
 
 def _find(shown: Frame, options: Options) -> list[face.Face]:
     if options.points:
-        return [face.read_points(options.points)]
+        height, width = shown.shape[:2]
+        return [face.read_points(options.points, shape=(height, width))]
     return face.find(shown, backend=options.backend)
 
 

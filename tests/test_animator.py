@@ -392,7 +392,7 @@ def test_absolute_motion_keeps_the_drivers_tilt_in_the_picture(monkeypatch, pain
 
 def test_landmarks_can_be_placed_by_hand(monkeypatch, painting, clip, tmp_path):
     track_toys(monkeypatch)
-    monkeypatch.setattr(lp.face, "read_points", lambda path: found())
+    monkeypatch.setattr(lp.face, "read_points", lambda path, **_: found())
     with pytest.raises(FaceError):
         Animator(Toy()).animate(painting, clip, tmp_path / "frames")
     Animator(Toy()).animate(painting, clip, tmp_path / "frames", points=tmp_path / "points.json")
