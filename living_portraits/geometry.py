@@ -88,18 +88,30 @@ def fit_pose(points: Float[np.ndarray, "478 3"]) -> Pose:
     """The similarity that carries the canonical face onto these points (px), least squares.
 
     Weighted by how little a point takes part in expressions (MediaPipe's own weights: temples, nose bridge, eye
-    corners). Method: Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
-    1991, eq. 40-43.
+    corners).
     """
-    weights = (POSE_WEIGHTS / POSE_WEIGHTS.sum()).astype(np.float64)[:, None]
-    target = flip(points[:MESH_COUNT].astype(np.float64))
-    model = CANONICAL.astype(np.float64)
-    target_mean, model_mean = (weights * target).sum(0), (weights * model).sum(0)
+    return similarity(CANONICAL.astype(np.float64), points[:MESH_COUNT].astype(np.float64), POSE_WEIGHTS)
+
+
+def similarity(
+    model: Float[np.ndarray, "places 3"],
+    picture: Float[np.ndarray, "places 3"],
+    weights: Float[np.ndarray, "places"] | None = None,
+) -> Pose:
+    """The pose that carries places of the face frame (cm) onto places of a picture (px), weighted least squares.
+
+    Method: Umeyama, "Least-squares estimation of transformation parameters between two point patterns", 1991,
+    eq. 40-43.
+    """
+    share = np.ones(len(model)) if weights is None else weights.astype(np.float64)
+    share = (share / share.sum())[:, None]
+    target = flip(picture)
+    target_mean, model_mean = (share * target).sum(0), (share * model).sum(0)
     target, model = target - target_mean, model - model_mean
-    u, singular, vt = np.linalg.svd((weights * target).T @ model)
+    u, singular, vt = np.linalg.svd((share * target).T @ model)
     handedness = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
     rotation = (u * handedness) @ vt
-    scale = float((singular * handedness).sum() / (weights * model**2).sum())
+    scale = float((singular * handedness).sum() / (share * model**2).sum())
     return Pose(scale, rotation, target_mean - scale * rotation @ model_mean)
 
 

@@ -41,23 +41,11 @@ def fit_mesh(anchors: Float64[np.ndarray, "places 3"], targets: Float64[np.ndarr
 def _fit_pose(anchors: Float64[np.ndarray, "places 3"], targets: Float64[np.ndarray, "places 2"]) -> geo.Pose:
     """The similarity whose projection along z comes nearest to the targets, starting from a face seen head-on."""
     target = np.column_stack([targets, np.zeros(len(targets))])
-    pose = _similarity(anchors * [1, 1, 0], target)
+    pose = geo.similarity(anchors * [1, 1, 0], target)
     for _ in range(_ROUNDS):
         target[:, 2] = pose.to_picture(anchors)[:, 2]
-        pose = _similarity(anchors, target)
+        pose = geo.similarity(anchors, target)
     return pose
-
-
-def _similarity(anchors: Float64[np.ndarray, "places 3"], targets: Float64[np.ndarray, "places 3"]) -> geo.Pose:
-    """Umeyama's similarity, as `geometry.fit_pose` has it for the whole mesh, for any places of equal weight."""
-    target, model = geo.flip(targets), anchors
-    target_mean, model_mean = target.mean(axis=0), model.mean(axis=0)
-    target, model = target - target_mean, model - model_mean
-    u, singular, vt = np.linalg.svd(target.T @ model)
-    handedness = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    rotation = (u * handedness) @ vt
-    scale = float((singular * handedness).sum() / (model**2).sum())
-    return geo.Pose(scale, rotation, target_mean - scale * rotation @ model_mean)
 
 
 def _bend(
