@@ -12,8 +12,8 @@ PACKAGE = "living_portraits"
 ROOT = Path(__file__).parent.parent / PACKAGE
 
 LEAVES = {
-    "align", "draw", "eyes", "film_options", "geometry", "landmarks68", "manifest", "matting", "metrics", "motion",
-    "motion_file", "mouth", "nn", "pipeline", "provenance", "result", "samples", "smoothing", "video", "warp",
+    "align", "doll", "draw", "eyes", "film_options", "geometry", "landmarks68", "manifest", "matting", "metrics",
+    "motion", "motion_file", "mouth", "nn", "pipeline", "provenance", "result", "samples", "smoothing", "video", "warp",
     "weights",
 }  # fmt: skip
 

@@ -17,12 +17,11 @@ from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 from living_portraits import geometry
 from living_portraits.data.dataset import Clip, Dataset
 from living_portraits.data.mattes import SIDE, Matte
+from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Frame, Points, Track
 from living_portraits.errors import MediaError
-from living_portraits.eyes import both_eyes
-from living_portraits.motion import AdaptedHead, HeadMotion, adapt, measure
-from living_portraits.mouth import Mouth
-from living_portraits.warp import HeadMesh, SamplingMap, Texture, pixel_grid
+from living_portraits.motion import AdaptedHead, HeadMotion, measure
+from living_portraits.warp import SamplingMap, pixel_grid
 
 STRETCH = 2.2
 """Skin that is drawn out by more than this factor shows what the still does not have."""
@@ -71,23 +70,15 @@ class Marionette:
 
     def __init__(self, crop: Frame, points: Points, *, person: Matte, seen: Matte) -> None:
         self.size = crop.shape[0]
-        self.mesh = HeadMesh.around(points, self.size)
-        self._texture = Texture.of(crop)
-        self._eyes = both_eyes(crop, points)
-        self._mouth = Mouth.of(crop, points, self.mesh.source)
+        self._doll = Doll.of(crop, points)
+        self.mesh = self._doll.mesh
         self._person, self._seen = (
             cv2.resize(matte, (self.size, self.size), interpolation=cv2.INTER_LINEAR) for matte in (person, seen)
         )
 
     def pose(self, motion: HeadMotion, number: int) -> tuple[Frame, AdaptedHead, SamplingMap]:
         """Frame `number` of a motion: its pixels, the head in it, and where each pixel comes from."""
-        head = adapt(self.mesh.source, motion, number)
-        sampling = self.mesh.sampling_map(self.mesh.move(head))
-        frame = self._texture.sample(sampling)
-        for eye in self._eyes:
-            eye.draw(frame, head)
-        self._mouth.draw(frame, head)
-        return frame, head, sampling
+        return self._doll.pose(motion, number)
 
     def valid(self, head: AdaptedHead, sampling: SamplingMap) -> Bool[np.ndarray, "size size"]:
         """Which pixels of a posed frame are the still's own, moved as a face moves."""

@@ -5,17 +5,15 @@ with eyes and mouth drawn as layers behind the lids and lips.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float64
 
 from living_portraits import geometry as geo
+from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Frame, Spec, Track
-from living_portraits.eyes import Eye, both_eyes
-from living_portraits.motion import HeadMotion, adapt, measure
-from living_portraits.mouth import Mouth
-from living_portraits.warp import HeadMesh, Texture
+from living_portraits.motion import HeadMotion, measure
 
 # One picture of a head holds no other side of it: beyond the first figure motion is compressed, never past the second.
 _TURN_LIMIT = (np.radians(22), np.radians(34))
@@ -23,16 +21,6 @@ _TURN_LIMIT = (np.radians(22), np.radians(34))
 _REVEAL_LIMIT, _REVEAL_LOSS = np.radians(22), 0.42  # limit for a frontal head; lost for each radian it is turned away
 _TRAVEL_LIMIT_CM = (1.5, 4.0)
 _ZOOM_LIMIT = (0.08, 0.2)  # of the logarithm of the zoom
-
-
-@dataclass(frozen=True, eq=False)
-class Doll:
-    """A source, ready to be moved."""
-
-    texture: Texture
-    mesh: HeadMesh
-    eyes: tuple[Eye, Eye]
-    mouth: Mouth
 
 
 class Puppet:
@@ -47,9 +35,7 @@ class Puppet:
 
     def encode_identity(self, source: Track) -> Doll:
         """The first crop of the track, its mesh, eyes and mouth."""
-        crop, points = source.crops[0], source.points[0]
-        mesh = HeadMesh.around(points, self.spec.size)
-        return Doll(Texture.of(crop), mesh, both_eyes(crop, points), Mouth.of(crop, points, mesh.source))
+        return Doll.of(source.crops[0], source.points[0])
 
     def encode_motion(self, driver: Track, drive: Drive) -> HeadMotion:
         """What the driver's points say."""
@@ -59,17 +45,7 @@ class Puppet:
         """One frame per driver frame, the motion held within what one picture can bear."""
         bearable = restrain(motion, identity.mesh.source.pose)
         for number in range(len(motion)):
-            yield self.frame(identity, bearable, number)
-
-    def frame(self, doll: Doll, motion: HeadMotion, number: int) -> Frame:
-        """Frame `number` of a film."""
-        head = adapt(doll.mesh.source, motion, number)
-        sampling = doll.mesh.sampling_map(doll.mesh.move(head))
-        frame = doll.texture.sample(sampling)
-        for eye in doll.eyes:
-            eye.draw(frame, head)
-        doll.mouth.draw(frame, head)
-        return frame
+            yield identity.pose(bearable, number)[0]
 
 
 def restrain(motion: HeadMotion, source: geo.Pose) -> HeadMotion:
