@@ -13,8 +13,8 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 
 LEAVES = {
     "align", "doll", "draw", "eyes", "film_options", "geometry", "landmarks68", "manifest", "matting", "metrics",
-    "motion", "motion_file", "mouth", "nn", "pipeline", "provenance", "result", "samples", "smoothing", "video", "warp",
-    "weights",
+    "motion", "motion_file", "mouth", "nn", "pipeline", "provenance", "restraint", "result", "samples", "smoothing",
+    "video", "warp", "weights",
 }  # fmt: skip
 
 # What a module of each layer may import from the package; "engines" stands for the registry, "engines/*" for an engine.

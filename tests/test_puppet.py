@@ -7,9 +7,10 @@ from drawn import driver, face, picture, source
 
 from living_portraits import geometry as geo
 from living_portraits.engine import Drive, Track
-from living_portraits.engines.puppet import Puppet, restrain, soft_limit
+from living_portraits.engines.puppet import Puppet
 from living_portraits.motion import SourceShape, adapt, measure
 from living_portraits.mouth import Mouth
+from living_portraits.restraint import restrain, soft_limit
 from living_portraits.warp import HeadMesh, Texture, pixel_grid, unfold
 
 SIZE = 192

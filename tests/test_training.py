@@ -29,7 +29,16 @@ from living_portraits.training.loop import Order, plan, train
 from living_portraits.training.place import Place, find_place
 from living_portraits.training.profile import Clock, count_flops, matmul_peak
 from living_portraits.training.recipe import Batch, Recipe, TrainConfig, TrainingError
-from living_portraits.training.source import Sampler, Store, choose, frame_bytes, pool, validation_batch
+from living_portraits.training.source import (
+    Sampler,
+    Store,
+    choose,
+    frame_bytes,
+    pool,
+    pool_of_kinds,
+    shares,
+    validation_batch,
+)
 from living_portraits.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -68,6 +77,9 @@ class Drawn:
         points = np.stack([face * (1 + 0.2 * t * (face[:, 1:2] < 0)) for t in range(clip.frames)])
         shapes = np.tile(np.arange(52, dtype=np.float32) / 52, (clip.frames, 1))
         return Track(crops, points.astype(np.float32), shapes, 25.0)
+
+    def valid(self, clip: DrawnClip) -> np.ndarray:
+        return np.full((clip.frames, 64, 64), 255, np.uint8)
 
 
 PEOPLE = (DrawnClip("a0", "a"), DrawnClip("a1", "a"), DrawnClip("a2", "a"), DrawnClip("b0", "b", frames=4))
@@ -879,3 +891,57 @@ def test_the_smoke_recipe_learns_a_clip() -> None:
     drawn_by_hand = draw.portrait_of(Drawn(clip).track(clip).points[5], size=32)
     assert np.array_equal(drawn.store(0).extra["drawing"][5].numpy(), drawn_by_hand) and np.ptp(drawn_by_hand) > 0
     assert smoke.extra_bytes() * 6 == drawn.store(0).extra["drawing"].numel()
+
+
+# --- shares of kinds, and fields beside the frames --------------------------------------------------------------------
+
+
+def test_kinds_get_their_shares_of_the_samples_and_of_the_memory():
+    films = [DrawnClip(f"f{i}", f"f{i}") for i in range(2)]
+    stills = [DrawnClip(f"s{i}", f"s{i}", kind="still") for i in range(20)]
+    config = TrainConfig(size=SIZE, batch=200, frames=1, kinds=("video", "still", "pair"), shares=(0.6, 0.2, 0.2))
+    assert shares([*films, *stills], config) == pytest.approx({"video": 0.75, "still": 0.25})
+    sampler = Sampler(Drawn(*films, *stills), [*films, *stills], config, device=CPU, budget=10**9)
+    drawn = sampler.batch(0).identity
+    film_numbers = {sampler.people[clip.identity] for clip in films}
+    assert np.mean([int(number) in film_numbers for number in drawn]) == pytest.approx(0.75, abs=0.12)
+    chosen = pool_of_kinds([*films, *stills], shares([*films, *stills], config), frames=60, seed=(0,))
+    assert [clip for clip in chosen if clip.kind == "video"] == films  # all twelve frames: less than their share
+    assert sum(clip.frames for clip in chosen) == 60
+
+
+def test_without_shares_each_person_is_drawn_alike():
+    films, stills = [DrawnClip("f", "f")], [DrawnClip(f"s{i}", f"s{i}", kind="still") for i in range(9)]
+    config = TrainConfig(size=SIZE, batch=300, frames=1, kinds=("video", "still"))
+    sampler = Sampler(Drawn(*films, *stills), [*films, *stills], config, device=CPU, budget=10**9)
+    number = sampler.people["f"]
+    assert np.mean(sampler.batch(0).identity.numpy() == number) == pytest.approx(0.1, abs=0.07)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"), [((0.5,), "1 shares for the 2 kinds"), ((1.0, 0.0), "shares leave no samples")]
+)
+def test_shares_that_cannot_be_are_refused(given, sentence):
+    config = TrainConfig(kinds=("video", "still"), shares=given)
+    with pytest.raises(OptionError, match=sentence):
+        shares([DrawnClip("s", kind="still", identity="s")], config)
+
+
+def test_shares_are_read_from_the_command_line():
+    config = recipe.configure(TrainConfig, {"shares": "0.5,0.25", "kinds": "video,still"})
+    assert config.shares == (0.5, 0.25) and config.kinds == ("video", "still")
+
+
+def test_places_turn_round_in_a_mirrored_sample_and_are_kept_to_the_last_bit():
+    field = np.random.default_rng(0).uniform(-1, 1, (6, 4, 4, 2)).astype(np.float16)
+    config = TrainConfig(size=SIZE, batch=1, frames=1, flip=True, colour=0.0)
+    sampler = Sampler(
+        Drawn(SEEN), [SEEN], config, device=CPU, budget=10**8, extra=lambda *_: {"from_places": field, "wind": field}
+    )
+    batch = sampler.batch(0)
+    frame = next(t for t in range(6) if np.array_equal(batch.extra["wind"][0, 0].movedim(0, -1), field[t]))
+    tables = torch.from_numpy(augment.mirrored_points()), torch.from_numpy(augment.mirrored_shapes())
+    there = augment.flipped(batch, torch.tensor([True]), points=tables[0], shapes=tables[1]).extra
+    places = there["from_places"][0, 0].movedim(0, -1).numpy()
+    np.testing.assert_array_equal(places, field[frame][:, ::-1] * np.array([-1, 1], np.float32))
+    np.testing.assert_array_equal(there["wind"][0, 0].movedim(0, -1).numpy(), field[frame][:, ::-1])

@@ -1,6 +1,6 @@
 """Changes to a batch that keep it true, on the device that holds it. Random numbers come from torch's generators."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -70,23 +70,49 @@ def flipped(
         frames=_either(which, batch.frames.flip(-1), batch.frames),
         points=_either(which, mirrored, batch.points),
         blendshapes=_either(which, batch.blendshapes[..., shapes], batch.blendshapes),
-        extra={name: _either(which, pictures.flip(-1), pictures) for name, pictures in batch.extra.items()},
+        extra={name: _either(which, _mirrored(name, values), values) for name, values in batch.extra.items()},
     )
+
+
+def _mirrored(name: str, values: Tensor) -> Tensor:
+    """An extra in the mirror; see `Recipe.extra` for what its name says."""
+    values = values.flip(-1)
+    if name.endswith("places"):
+        return values * values.new_tensor((-1.0, 1.0)).view(1, 1, 2, 1, 1)
+    return values
 
 
 def _either(which: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return torch.where(which.view(-1, *[1] * (a.ndim - 1)), a, b)
 
 
+@dataclass(frozen=True)
+class Recolouring:
+    """Another contrast, brightness and tint for each sample."""
+
+    contrast: Float[Tensor, "batch 1 1 1 1"]
+    brightness: Float[Tensor, "batch 1 1 1 1"]
+    tint: Float[Tensor, "batch 1 3 1 1"]
+
+    @classmethod
+    def drawn(cls, count: int, strength: float, *, like: Tensor) -> "Recolouring":
+        """Drawn at random for `count` samples, each change up to `strength`, the tint up to half of it."""
+        shapes = ((count, 1, 1, 1, 1), (count, 1, 1, 1, 1), (count, 1, 3, 1, 1))
+        contrast, brightness, tint = (_even(shape, like) for shape in shapes)
+        return cls(1 + strength * contrast, strength * brightness, strength / 2 * tint)
+
+    def __call__(
+        self, frames: Float[Tensor, "batch frames 3 height width"]
+    ) -> Float[Tensor, "batch frames 3 height width"]:
+        """Frames in [-1, 1], changed and held within [-1, 1]."""
+        return (frames * self.contrast + self.brightness + self.tint).clamp(-1, 1)
+
+
 def recoloured(
     frames: Float[Tensor, "batch frames 3 height width"], strength: float
 ) -> Float[Tensor, "batch frames 3 height width"]:
     """Frames in [-1, 1] with another contrast, brightness and tint, drawn for each sample; held within [-1, 1]."""
-    shape = (len(frames), 1, 1, 1, 1)
-    contrast = 1 + strength * _even(shape, frames)
-    brightness = strength * _even(shape, frames)
-    tint = strength / 2 * _even((len(frames), 1, 3, 1, 1), frames)
-    return (frames * contrast + brightness + tint).clamp(-1, 1)
+    return Recolouring.drawn(len(frames), strength, like=frames)(frames)
 
 
 def _even(shape: tuple[int, ...], like: Tensor) -> Tensor:

@@ -33,6 +33,7 @@ class TrainConfig:
         frames: frames a sample, all of one clip.
         spacing: "far" frames differ in pose and expression (neighbours teach copying), "next" follow each other.
         kinds: which clips of the dataset.
+        shares: of the samples, one for each of `kinds`; empty: each person as often as any other.
         flip: mirror every other sample.
         colour: strength of the change in brightness, contrast and tint, the same for a sample's frames; 0 is none.
         lr: the optimisers' rate, after `warmup` steps of rising.
@@ -54,6 +55,7 @@ class TrainConfig:
     frames: int = 2
     spacing: Literal["far", "random", "next"] = "far"
     kinds: tuple[str, ...] = ("video",)
+    shares: tuple[float, ...] = ()
     flip: bool = True
     colour: float = 0.1
     lr: float = 2e-4
@@ -87,7 +89,7 @@ class Batch:
         frames: in [-1, 1], RGB.
         points: px of the crop. blendshapes: in [0, 1].
         identity: number of the person among the training set's; -1 in validation.
-        extra: what `Recipe.extra` made of each frame, uint8 pictures there, in [-1, 1] here.
+        extra: what `Recipe.extra` made of each frame: pictures, uint8 there and in [-1, 1] here; fields as they were.
     """
 
     frames: Float[Tensor, "batch frames 3 size size"]
@@ -123,6 +125,10 @@ class Source(Protocol):
     def clips(self) -> Sequence[Any]: ...
 
     def track(self, clip: Any) -> Track: ...
+
+    def valid(self, clip: Any) -> np.ndarray:
+        """uint8 `[T, 64, 64]`: 255 where a frame is to be believed, less where it was made up in part."""
+        ...
 
 
 class Recipe(nn.Module, ABC):
@@ -167,7 +173,11 @@ class Recipe(nn.Module, ABC):
         return tuple(self.networks())
 
     def extra(self, source: Source, clip: Clip, track: Track) -> dict[str, np.ndarray]:
-        """Pictures to keep beside each frame, uint8 `[T, height, width, channels]`, made once as a clip is decoded."""
+        """What to keep beside each frame, made once as a clip is decoded, `[T, height, width, channels]`.
+
+        Pictures are uint8, fields float16. A field whose name ends in "places" holds places in a picture, (x, y) in
+        [-1, 1] as `grid_sample` counts them with `align_corners=False`: its x changes sign where a sample is mirrored.
+        """
         return {}
 
     def extra_bytes(self) -> int:
@@ -175,7 +185,10 @@ class Recipe(nn.Module, ABC):
         return 0
 
 
-RECIPES: dict[str, str] = {"smoke": "living_portraits.training.smoke:Smoke"}
+RECIPES: dict[str, str] = {
+    "guided": "living_portraits.training.guided:Guided",
+    "smoke": "living_portraits.training.smoke:Smoke",
+}
 """Every recipe: its name, its module and class. A module is imported when its recipe is asked for."""
 
 
@@ -220,7 +233,9 @@ def _parsed(name: str, word: str, kind: Any) -> Any:
     if typing.get_origin(kind) is Literal:
         return _chosen(name, word, {str(choice): choice for choice in typing.get_args(kind)})
     if typing.get_origin(kind) is tuple:
-        return tuple(word.split(","))
+        return tuple(_parsed(name, part, typing.get_args(kind)[0]) for part in word.split(","))
+    if kind is str:
+        return word
     if kind is bool:
         return _chosen(name, word.lower(), {"true": True, "false": False})
     try:

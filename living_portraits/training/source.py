@@ -41,6 +41,38 @@ def choose(source: Source, *, split: str, config: TrainConfig) -> list[Any]:
     return [clip for clip in kind if clip.size == sizes[0]]
 
 
+def shares(clips: Sequence[Any], config: TrainConfig) -> dict[str, float]:
+    """What part of the samples each kind that is there gets, together 1; nothing where the config leaves it open.
+
+    Raises:
+        OptionError: there are not as many shares as kinds, or those of the kinds that are there are 0.
+    """
+    if not config.shares:
+        return {}
+    if len(config.shares) != len(config.kinds):
+        raise OptionError(f"There are {len(config.shares)} shares for the {len(config.kinds)} kinds of clips.")
+    there = {clip.kind for clip in clips}
+    found = {kind: share for kind, share in zip(config.kinds, config.shares, strict=True) if kind in there and share}
+    if not found:
+        raise OptionError(f"The shares leave no samples: the dataset has {', '.join(sorted(there))}.")
+    return {kind: share / sum(found.values()) for kind, share in found.items()}
+
+
+def pool_of_kinds(clips: Sequence[Any], parts: dict[str, float], *, frames: int, seed: Sequence[int]) -> list[Any]:
+    """`pool` for each kind apart, each with its part of the frames; what one does not need goes to the others."""
+    if not parts:
+        return pool(clips, frames=frames, seed=seed)
+    chosen, room, left = [], frames, dict(parts)
+    sizes = {kind: sum(clip.frames for clip in clips if clip.kind == kind) for kind in parts}
+    for kind in sorted(parts, key=lambda kind: sizes[kind] / parts[kind]):
+        allowed = int(room * left[kind] / sum(left.values()))
+        mine = pool([clip for clip in clips if clip.kind == kind], frames=allowed, seed=seed)
+        chosen += mine
+        room -= sum(clip.frames for clip in mine)
+        del left[kind]
+    return chosen
+
+
 def pool(clips: Sequence[Any], *, frames: int, seed: Sequence[int]) -> list[Any]:
     """As many clips as hold `frames` frames together: one of each identity in turn, in an order that `seed` decides.
 
@@ -78,7 +110,7 @@ class Store:
     Attributes:
         clips: whose they are. starts: the first frame of each.
         frames: uint8. points: px of the crop. blendshapes: in [0, 1].
-        extra: uint8 pictures by name.
+        extra: uint8 pictures or float16 fields by name.
         looks: a few numbers a frame that tell pose and expression, on the host: distances choose far frames.
     """
 
@@ -105,10 +137,11 @@ class Store:
             frames[here] = torch.from_numpy(np.stack(track.crops)).to(device)
             points[here] = torch.from_numpy(track.points).to(device)
             blendshapes[here] = torch.from_numpy(track.blendshapes).to(device)
-            for name, pictures in pictures_of.items():
+            for name, made in pictures_of.items():
+                values = torch.from_numpy(made)
                 if name not in extras:
-                    extras[name] = torch.empty((total, *pictures.shape[1:]), dtype=torch.uint8, device=device)
-                extras[name][here] = torch.from_numpy(pictures).to(device)
+                    extras[name] = torch.empty((total, *made.shape[1:]), dtype=values.dtype, device=device)
+                extras[name][here] = values.to(device)
             looks.append(_looks(track.points))
             starts.append(at)
             at += len(track)
@@ -148,7 +181,9 @@ def _decoded(
 
 
 def _floats(pictures: Tensor) -> Tensor:
-    return pictures.movedim(-1, 2).float() / 127.5 - 1.0
+    """Channels before rows; uint8 becomes [-1, 1], fields stay as they are."""
+    values = pictures.movedim(-1, 2).float()
+    return values / 127.5 - 1.0 if pictures.dtype == torch.uint8 else values
 
 
 def _resized(track: Track, size: int) -> Track:
@@ -190,6 +225,7 @@ class Sampler:
         self.source, self.clips, self.config = source, tuple(clips), config
         self.device, self.rank, self.extra = device, rank, extra
         self.room = max(int(budget // frame_bytes(config.size, extra_bytes)), 1)
+        self.parts = shares(clips, config)
         self.fits = sum(clip.frames for clip in clips) <= self.room
         self.people = {name: i for i, name in enumerate(sorted({clip.identity for clip in clips}))}
         self._store: Store | None = None
@@ -199,9 +235,11 @@ class Sampler:
         """The samples of `step`; with another `salt` the same step draws others."""
         store = self.store(step)
         random = np.random.default_rng([self.config.seed, self.rank, step, salt])
-        groups = self._groups
+        kinds = list(self._groups)
+        chances = [self.parts[kind] for kind in kinds] if self.parts else None
         index, identity = [], []
         for _ in range(self.config.batch):
+            groups = self._groups[kinds[random.choice(len(kinds), p=chances)]]
             name = groups[random.integers(len(groups))]
             number = name[random.integers(len(name))]
             clip = store.clips[number]
@@ -215,13 +253,14 @@ class Sampler:
         turn = 0 if self.fits else step // max(self.config.pool_steps, 1)
         if self._store is None or turn != self._turn:
             self._store = None  # before the next is there: two do not fit
-            clips = pool(self.clips, frames=self.room, seed=(self.config.seed, self.rank, turn))
+            seed = (self.config.seed, self.rank, turn)
+            clips = pool_of_kinds(self.clips, self.parts, frames=self.room, seed=seed)
             self._store = Store.decode(self.source, clips, size=self.config.size, device=self.device, extra=self.extra)
             self._turn = turn
-            people = defaultdict(list)
+            people: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
             for number, clip in enumerate(clips):
-                people[clip.identity].append(number)
-            self._groups = list(people.values())
+                people[clip.kind if self.parts else ""][clip.identity].append(number)
+            self._groups = {kind: list(clips_of.values()) for kind, clips_of in people.items()}
         return self._store
 
     def _frames(self, looks: Float32[np.ndarray, "time numbers"], random: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,195 @@
+"""The network that repairs what a mesh cannot know: it nudges, shades and paints over the posed doll.
+
+Three kinds of repair, in the order in which they are applied, each as coarse as it can be:
+
+    nudge   a small flow: hair, neck and cheeks come to lie where they belong; moves the picture's own pixels
+    shade   light and shadow of a fold or a turn, added smoothly: the grain of paint or skin passes untouched
+    paint   colour behind a mask, for what the source does not show: teeth, lids, a far cheek
+
+With the posed doll w, nudge n, shade s, colour c and mask m: `out = (1 - m) (w(x + n(x)) + s(x)) + m c`.
+
+The network always works at `SIDE` pixels; nudge and shade are coarse fields that serve a picture of any size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+SIDE = 256
+"""Pixels at which the doll's frame is looked at; source and drawing are seen at half of it, places at a quarter."""
+
+_REACH = 12.0  # of `SIDE`'s pixels: the farthest that a nudge goes
+_SHY = -4.0  # the mask's first guess, before the sigmoid: paint little
+
+Features: TypeAlias = tuple[Tensor, ...]
+"""Of a source, [B, C, 64, 64], [B, C, 32, 32] and [B, C, 16, 16]; made once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepairConfig:
+    """Sizes of a `RepairNet`.
+
+    Attributes:
+        widths: channels at 1/2, 1/4, 1/8 and 1/16 of `SIDE`.
+        source_widths: of the source's features at 1/4, 1/8 and 1/16; empty: the source is not looked at.
+    """
+
+    widths: tuple[int, int, int, int] = (32, 64, 128, 192)
+    source_widths: tuple[int, ...] = (32, 48, 64)
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> "RepairConfig":
+        """From JSON, which knows no tuples."""
+        return cls(**{name: tuple(value) for name, value in values.items()})
+
+    def values(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What the network would do to a posed doll.
+
+    Attributes:
+        nudge: (x, y) from each pixel to where its colour is taken, in pixels of `SIDE`.
+        shade: added to the picture in [-1, 1].
+        colour: in [-1, 1]. mask: of the colour over the picture, in [0, 1].
+
+    `side` is `SIDE`, or less where a window of the picture was looked at.
+    """
+
+    nudge: Float[Tensor, "batch 2 quarter quarter"]
+    shade: Float[Tensor, "batch 3 eighth eighth"]
+    colour: Float[Tensor, "batch 3 side side"]
+    mask: Float[Tensor, "batch 1 side side"]
+
+    def apply(self, posed: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 3 size size"]:
+        """The doll's frame (or the same window of it), of any size, repaired. In and out in [-1, 1], not clipped."""
+        size = posed.shape[-1]
+        moved = F.grid_sample(posed, self._grid(size), padding_mode="border", align_corners=False)
+        lit = moved + _resized(self.shade, size)
+        mask = _resized(self.mask, size)
+        return lit + mask * (_resized(self.colour, size) - lit)
+
+    def _grid(self, size: int) -> Float[Tensor, "batch size size 2"]:
+        nudge = _resized(self.nudge, size).movedim(1, -1)
+        across = (torch.arange(size, device=nudge.device, dtype=nudge.dtype) * 2 + 1) / size - 1
+        y, x = torch.meshgrid(across, across, indexing="ij")
+        return torch.stack([x, y], dim=-1) + 2 / self.mask.shape[-1] * nudge
+
+
+def _resized(field: Tensor, size: int) -> Tensor:
+    if field.shape[-1] == size:
+        return field
+    return F.interpolate(field, size=(size, size), mode="bilinear", align_corners=False)
+
+
+class RepairNet(nn.Module):
+    """A U-Net behind a 2 x 2 pixel-unshuffle, plain convolutions without normalisation."""
+
+    def __init__(self, config: RepairConfig) -> None:
+        super().__init__()
+        self.config = config
+        a, b, c, d = config.widths
+        known = config.source_widths or (0, 0, 0)
+        self.source = SourceEncoder(config.source_widths) if config.source_widths else None
+        self.enter = nn.Conv2d(4 * 3 + 3 + 1, a, 3, padding=1)  # the doll, its drawing, its stretch
+        self.down = nn.ModuleList([_halve(a, b), _halve(b, c), _halve(c, d)])
+        self.join = nn.ModuleList([nn.Conv2d(w + k, w, 3, padding=1) for w, k in zip((b, c, d), known, strict=True)])
+        self.deep = nn.ModuleList([Residual(b), Residual(c), nn.Sequential(Residual(d), Residual(d))])
+        self.rise = nn.ModuleList([nn.Conv2d(d, c, 1), nn.Conv2d(c, b, 1), nn.Conv2d(b, a, 1)])
+        self.fine = nn.ModuleList([Residual(c), Residual(b), Residual(a)])
+        self.shade, self.nudge = _silent(nn.Conv2d(c, 3, 3, padding=1)), _silent(nn.Conv2d(b, 2, 3, padding=1))
+        self.paint = _silent(nn.Conv2d(a, 4 * 4, 3, padding=1))
+
+    def encode(self, source: Float[Tensor, "batch 3 128 128"], drawing: Float[Tensor, "batch 3 128 128"]) -> Features:
+        """The source and its landmark drawing, in [-1, 1], as features for `forward`."""
+        return self.source(torch.cat([source, drawing], dim=1)) if self.source is not None else ()
+
+    def forward(
+        self,
+        posed: Float[Tensor, "batch 3 side side"],
+        drawing: Float[Tensor, "batch 3 half half"],
+        stretch: Float[Tensor, "batch 1 half half"],
+        places: Float[Tensor, "batch 2 quarter quarter"],
+        features: Sequence[Tensor],
+    ) -> Repair:
+        """What to mend, at `SIDE` pixels or in a window whose edges are multiples of 16 of them.
+
+        Args:
+            posed: the doll's frame, in [-1, 1].
+            drawing: landmarks of the head in it, in [-1, 1].
+            stretch: 1 where the source's pixels lie as close as in the source, towards -1 where they are drawn apart.
+            places: where in the source each pixel comes from, (x, y) in [-1, 1].
+            features: of the source, from `encode`.
+        """
+        x = F.relu(self.enter(torch.cat([F.pixel_unshuffle(posed, 2), drawing, stretch], dim=1)))  # [B, a, 128, 128]
+        levels = [x]
+        for i, (down, join, deep) in enumerate(zip(self.down, self.join, self.deep, strict=True)):
+            x = F.relu(down(x))  # [B, b, 64, 64], [B, c, 32, 32], [B, d, 16, 16]
+            if features:
+                x = torch.cat([x, _fetch(features[i], F.avg_pool2d(places, 2**i) if i else places)], dim=1)
+            x = deep(F.relu(join(x)))
+            levels.append(x)
+        fields = []
+        for rise, fine, level in zip(self.rise, self.fine, levels[-2::-1], strict=True):
+            x = fine(F.interpolate(rise(x), scale_factor=2.0, mode="nearest") + level)
+            fields.append(x)  # [B, c, 32, 32], [B, b, 64, 64], [B, a, 128, 128]
+        painted = F.pixel_shuffle(self.paint(F.relu(fields[2])), 2)  # [B, 4, 256, 256]
+        return Repair(
+            nudge=_REACH * torch.tanh(self.nudge(F.relu(fields[1]))),
+            shade=self.shade(F.relu(fields[0])),
+            colour=torch.tanh(painted[:, :3]),
+            mask=torch.sigmoid(painted[:, 3:] + _SHY),
+        )
+
+
+class SourceEncoder(nn.Module):
+    """Source and drawing `[B, 6, 128, 128]` -> features at 64, 32 and 16."""
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        steps = zip((6, *widths[:-1]), widths, strict=True)
+        self.steps = nn.ModuleList([nn.Sequential(_halve(i, o), nn.ReLU(), Residual(o)) for i, o in steps])
+
+    def forward(self, x: Float[Tensor, "batch 6 128 128"]) -> Features:
+        features = []
+        for step in self.steps:
+            x = step(x)
+            features.append(x)
+        return tuple(features)
+
+
+class Residual(nn.Module):
+    """`x + f(relu(x))` with two convolutions; f begins at 0, so that depth does no harm without normalisation."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
+        _silent(self.second)
+
+    def forward(self, x: Float[Tensor, "batch width rows columns"]) -> Float[Tensor, "batch width rows columns"]:
+        return x + self.second(F.relu(self.first(F.relu(x))))
+
+
+def _halve(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride=2, padding=1)
+
+
+def _silent(conv: nn.Conv2d) -> nn.Conv2d:
+    """The layer begins by saying 0."""
+    nn.init.zeros_(conv.weight)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+    return conv
+
+
+def _fetch(features: Tensor, places: Float[Tensor, "batch 2 rows columns"]) -> Tensor:
+    """A source's features where the mesh takes them."""
+    return F.grid_sample(features, places.movedim(1, -1), padding_mode="border", align_corners=False)

@@ -1,0 +1,68 @@
+"""What the repairing network sees of a posed doll, the same in training and in use."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float16, UInt8
+
+from living_portraits import draw
+from living_portraits.engine import Frame, Points
+from living_portraits.engines.guided.net import SIDE
+from living_portraits.motion import AdaptedHead
+from living_portraits.warp import SamplingMap
+
+
+@dataclass(frozen=True)
+class View:
+    """One frame of a doll, of any size, as `RepairNet.forward` takes it once bytes are in [-1, 1].
+
+    Attributes:
+        posed: the doll's frame.
+        drawing: the landmarks of the head in it.
+        stretch: 255 where the source's pixels lie as close as in the source or closer, 0 where they are torn apart.
+        places: where in the source the middle of each cell comes from, (x, y) in [-1, 1].
+    """
+
+    posed: UInt8[np.ndarray, "256 256 3"]
+    drawing: UInt8[np.ndarray, "128 128 3"]
+    stretch: UInt8[np.ndarray, "128 128 1"]
+    places: Float16[np.ndarray, "64 64 2"]
+
+
+def view(posed: Frame, head: AdaptedHead, sampling: SamplingMap) -> View:
+    """Looks at what `Doll.pose` gave."""
+    size = posed.shape[0]
+    coarse = shrunk(sampling, SIDE // 2)
+    middles = (2 * shrunk(sampling, SIDE // 4) + 1) / size - 1
+    return View(
+        posed=shrunk(posed, SIDE),
+        drawing=drawing(head.points, size=size),
+        stretch=stretch(coarse * (SIDE // 2 / size))[..., None],
+        places=middles.astype(np.float16),
+    )
+
+
+def drawing(points: Points, *, size: int) -> UInt8[np.ndarray, "128 128 3"]:
+    """Landmarks, given in px of a crop of `size`, at the size that the network looks at."""
+    scale = np.float32(SIDE // 2 / size)
+    scaled = points * scale
+    scaled[:, :2] += (scale - 1) / 2  # pixel centres at integers
+    return draw.portrait_of(scaled, size=SIDE // 2)
+
+
+def shrunk(picture: np.ndarray, side: int) -> np.ndarray:
+    """A square picture or field at `side` pixels."""
+    if picture.shape[0] == side:
+        return picture
+    smooth = cv2.INTER_AREA if side < picture.shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, (side, side), interpolation=smooth), dtype=picture.dtype)
+
+
+def stretch(sampling: SamplingMap) -> UInt8[np.ndarray, "size size"]:
+    """255 times the smaller singular value of the map's Jacobian, held within [0, 1]; 0 where it is turned over."""
+    dx, dy = np.gradient(sampling, axis=1), np.gradient(sampling, axis=0)
+    area = dx[..., 0] * dy[..., 1] - dx[..., 1] * dy[..., 0]
+    total = (dx**2).sum(axis=2) + (dy**2).sum(axis=2)
+    least = np.sqrt(np.maximum((total - np.sqrt(np.maximum(total**2 - 4 * area**2, 0))) / 2, 0))
+    return np.asarray(np.where(area > 0, 255 * np.minimum(least, 1), 0), dtype=np.uint8)

@@ -1,0 +1,183 @@
+"""The recipe of the guided engine: what the doll makes of one frame of a clip is repaired into the others."""
+
+import zlib
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from living_portraits.doll import Doll
+from living_portraits.engine import Drive, Track
+from living_portraits.engines.guided import view as views
+from living_portraits.engines.guided.net import SIDE, Repair, RepairConfig, RepairNet
+from living_portraits.errors import OptionError
+from living_portraits.geometry import LEFT_EYE, LIPS_INNER, RIGHT_EYE
+from living_portraits.motion import measure
+from living_portraits.nn import losses
+from living_portraits.nn.perceptual import LPIPS
+from living_portraits.training.augment import Recolouring
+from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
+
+_STEP = 16  # windows begin at multiples of it: the network halves four times
+_WINDOWED = {"posed": 1, "drawing": 2, "stretch": 2, "places": 4, "valid": 4}  # and by how much each is shrunk
+_EXTRAS = {"posed": 3 * SIDE**2, "drawing": 3 * (SIDE // 2) ** 2, "stretch": (SIDE // 2) ** 2, "valid": 64**2}
+_EXTRAS |= {"places": 4 * (SIDE // 4) ** 2, "source": 3 * (SIDE // 2) ** 2, "source_drawing": 3 * (SIDE // 2) ** 2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuidedConfig(TrainConfig):
+    """Pairs of frames that follow each other; windows of them, so that a CPU can do it.
+
+    Attributes:
+        widths, source_widths: see `RepairConfig`.
+        window: side of the square that is looked at and learned from, px; as large as `size` on a GPU.
+        mouth, eyes: how much more a pixel of the mouth and of the eyes counts.
+        perceptual: weight of LPIPS (VGG16), on pictures shrunk by `perceptual_shrink`.
+        temporal: weight of the difference of differences of the two frames.
+        shy: weight of the mask's mean: paint only where it serves. calm: of the nudge's unevenness, px.
+        size, batch, frames, spacing, kinds, shares, colour, lr, ema: see `TrainConfig`.
+    """
+
+    widths: tuple[int, ...] = RepairConfig.widths
+    source_widths: tuple[int, ...] = RepairConfig.source_widths
+    window: int = SIDE
+    mouth: float = 6.0
+    eyes: float = 4.0
+    perceptual: float = 0.6
+    perceptual_shrink: int = 1
+    temporal: float = 0.5
+    shy: float = 0.01
+    calm: float = 0.02
+    size: int = SIDE
+    batch: int = 4
+    frames: int = 2
+    spacing: Literal["far", "random", "next"] = "next"
+    kinds: tuple[str, ...] = ("video", "edits", "pseudo")
+    shares: tuple[float, ...] = (0.65, 0.2, 0.15)
+    colour: float = 0.15
+    lr: float = 3e-4
+    ema: float = 0.998
+
+
+class Guided(Recipe):
+    """A `RepairNet` that mends the doll of one frame of a clip, posed as the others."""
+
+    title = "a small network that repairs the posed doll"
+    Config = GuidedConfig
+
+    def __init__(self, config: GuidedConfig, *, identities: int = 1) -> None:
+        super().__init__(config, identities=identities)
+        if config.size != SIDE:
+            raise OptionError(f"The guided recipe learns at size {SIDE}, not {config.size}.")
+        if config.window % _STEP or not 4 * _STEP <= config.window <= SIDE:
+            raise OptionError(f"window is a multiple of {_STEP} from {4 * _STEP} to {SIDE}, not {config.window}.")
+        a, b, c, d = config.widths
+        self.net = RepairNet(RepairConfig(widths=(a, b, c, d), source_widths=config.source_widths))
+        self.lpips = LPIPS.load("vgg16") if config.perceptual else None
+
+    def networks(self) -> dict[str, nn.Module]:
+        return {"net": self.net}
+
+    def extra(self, source: Source, clip: Clip, track: Track) -> dict[str, np.ndarray]:
+        """One frame's doll, posed as every frame of the clip, as the network sees it."""
+        start = 0 if clip.kind != "video" else zlib.crc32(clip.id.encode()) % len(track)
+        doll = Doll.of(track.crops[start], track.points[start])
+        motion = measure(track, Drive(neutral=start))
+        seen = [views.view(*doll.pose(motion, number)) for number in range(len(track))]
+        first = views.drawing(track.points[start], size=SIDE)
+        return {
+            "posed": np.stack([one.posed for one in seen]),
+            "drawing": np.stack([one.drawing for one in seen]),
+            "stretch": np.stack([one.stretch for one in seen]),
+            "places": np.stack([one.places for one in seen]),
+            "valid": source.valid(clip)[..., None],
+            "source": np.repeat(views.shrunk(track.crops[start], SIDE // 2)[None], len(track), axis=0),
+            "source_drawing": np.repeat(first[None], len(track), axis=0),
+        }
+
+    def extra_bytes(self) -> int:
+        return sum(_EXTRAS.values())
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        config = self.config
+        seen, truth, corners = self._lesson(batch)
+        repair, output = self._repaired(seen)
+        valid = F.interpolate(seen["valid"], size=output.shape[-2:], mode="bilinear", align_corners=False)
+        truth = torch.lerp(output.detach(), truth, (valid > 0.8).float())  # what was made up there teaches nothing
+        change = (output - truth).unflatten(0, (len(batch.frames), config.frames))
+        found = {
+            "net/l1": losses.l1(output, truth, _cut(self._weight(batch), corners, config.window)),
+            "net/temporal": config.temporal * (change[:, 1:] - change[:, :-1]).abs().mean(),
+            "net/shy": config.shy * repair.mask.mean(),
+            "net/calm": config.calm * _unevenness(repair.nudge),
+        }
+        if self.lpips is not None:
+            shrunk = (F.avg_pool2d(picture, config.perceptual_shrink) for picture in (output, truth))
+            found["net/lpips"] = config.perceptual * self.lpips(*shrunk).mean()
+        return found
+
+    def pictures(self, batch: Batch) -> list[Float[Tensor, "batch 3 height width"]]:
+        """Source's doll, its drawing, repaired, truth, mask."""
+        last = {name: values[:, -1] for name, values in batch.extra.items()}
+        repair, output = self._repaired(last)
+        drawing = F.interpolate(last["drawing"], size=(SIDE, SIDE))
+        mask = 2 * repair.mask.expand(-1, 3, -1, -1) - 1
+        return [last["posed"], drawing, output.clamp(-1, 1), batch.frames[:, -1], mask]
+
+    def _repaired(self, seen: dict[str, Tensor]) -> tuple[Repair, Tensor]:
+        """The doll's frames (or windows of them) repaired, not clipped, in single precision."""
+        features = self.net.encode(seen["source"], seen["source_drawing"])
+        repair = self.net(seen["posed"], seen["drawing"], seen["stretch"], seen["places"], features)
+        repair = Repair(*(getattr(repair, each.name).float() for each in fields(repair)))
+        return repair, repair.apply(seen["posed"])
+
+    def _lesson(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """What the network sees, what it should make of it, and the corner of each window, all of length B F."""
+        config, count = self.config, self.config.frames
+        extra = dict(batch.extra)
+        colour = Recolouring.drawn(len(batch.frames), config.colour, like=batch.frames)
+        for name in ("posed", "source"):
+            extra[name] = colour(extra[name])
+        corners = self._corners(batch).repeat_interleave(count, dim=0)
+        seen = {name: values.flatten(0, 1) for name, values in extra.items()}
+        seen["valid"] = seen["valid"] / 2 + 0.5
+        for name, shrink in _WINDOWED.items():
+            seen[name] = _cut(seen[name], corners // shrink, config.window // shrink)
+        return seen, _cut(colour(batch.frames).flatten(0, 1), corners, config.window), corners
+
+    def _corners(self, batch: Batch) -> Int64[Tensor, "batch 2"]:
+        """Upper left corners (x, y) of windows, one a sample: about the mouth, an eye, or anywhere."""
+        room, points = SIDE - self.config.window, batch.points[:, 0, :, :2]
+        centres = torch.stack([points[:, list(ring)].mean(dim=1) for ring in (LIPS_INNER, LEFT_EYE, RIGHT_EYE)], dim=1)
+        anywhere = torch.rand_like(centres[:, :1]) * SIDE
+        choices = torch.cat([centres, centres[:, :1], anywhere, anywhere], dim=1)  # the mouth twice
+        pick = torch.randint(choices.shape[1], (len(points),), device=points.device)
+        centre = choices[torch.arange(len(points), device=points.device), pick]
+        corner = centre + (torch.rand_like(centre) - 0.5) * self.config.window / 2 - self.config.window / 2
+        return ((corner / _STEP).round() * _STEP).clamp(0, room).long()
+
+    def _weight(self, batch: Batch) -> Float[Tensor, "batch 1 256 256"]:
+        points = batch.points.flatten(0, 1)
+        mouth, eyes = losses.mouth_weight(points, size=SIDE), losses.eye_weight(points, size=SIDE)
+        return 1 + self.config.mouth * mouth + self.config.eyes * eyes
+
+
+def _cut(
+    pictures: Float[Tensor, "batch channels rows columns"], corners: Int64[Tensor, "batch 2"], side: int
+) -> Float[Tensor, "batch channels side side"]:
+    """A square of each picture, its upper left corner (x, y) given."""
+    if side == pictures.shape[-1]:
+        return pictures
+    across = torch.arange(side, device=pictures.device)
+    columns, rows = (corners[:, axis, None] + across for axis in range(2))
+    which = torch.arange(len(pictures), device=pictures.device)[:, None, None]
+    return pictures[which, :, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
+
+
+def _unevenness(field: Float[Tensor, "batch 2 rows columns"]) -> Float[Tensor, ""]:
+    """Mean absolute difference of neighbours."""
+    return field.diff(dim=-1).abs().mean() + field.diff(dim=-2).abs().mean()

@@ -1,0 +1,292 @@
+"""The guided engine: each kind of repair does what it says, and the network sees the same in training and in use."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from drawn import driver, picture, source
+
+from living_portraits import weights
+from living_portraits.doll import Doll
+from living_portraits.engine import Drive, Track
+from living_portraits.engines.guided import Guided
+from living_portraits.engines.guided import view as views
+from living_portraits.engines.guided.engine import mend
+from living_portraits.engines.guided.net import SIDE, Repair, RepairConfig, RepairNet
+from living_portraits.errors import OptionError
+from living_portraits.motion import measure
+from living_portraits.training import guided as recipes
+from living_portraits.training.recipe import configure
+from living_portraits.training.source import Store
+from living_portraits.warp import pixel_grid
+
+SMALL = RepairConfig(widths=(8, 8, 8, 8), source_widths=(4, 4, 4))
+
+
+def repair(*, nudge=(0.0, 0.0), shade=0.0, colour=0.0, mask=0.0, side=SIDE) -> Repair:
+    """The same everywhere."""
+    return Repair(
+        nudge=torch.tensor(nudge).view(1, 2, 1, 1).expand(1, 2, side // 4, side // 4),
+        shade=torch.full((1, 3, side // 8, side // 8), float(shade)),
+        colour=torch.full((1, 3, side, side), float(colour)),
+        mask=torch.full((1, 1, side, side), float(mask)),
+    )
+
+
+def tensor(frame: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(frame).movedim(-1, 0)[None].float() / 127.5 - 1
+
+
+def awake(net: RepairNet) -> RepairNet:
+    """With the layers that begin at 0 saying something."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            if not parameter.any():
+                parameter.normal_(std=0.05)
+    return net
+
+
+def inputs(side: int = SIDE) -> tuple[torch.Tensor, ...]:
+    torch.manual_seed(0)
+    shapes = (
+        (1, 3, side, side),
+        (1, 3, side // 2, side // 2),
+        (1, 1, side // 2, side // 2),
+        (1, 2, side // 4, side // 4),
+    )
+    return tuple(torch.rand(shape) * 2 - 1 for shape in shapes)
+
+
+@pytest.mark.parametrize("size", [SIDE, 2 * SIDE])
+def test_a_nudge_takes_colours_from_where_it_points(size):
+    ramp = np.tile(np.linspace(0, 200, size).astype(np.uint8)[None, :, None], (size, 1, 3))
+    right = mend(ramp, repair(nudge=(4.0, 0.0)))
+    step = 4 * size // SIDE
+    np.testing.assert_allclose(right[:, : -2 * step].astype(int), ramp[:, step:-step].astype(int), atol=1)
+    down = mend(ramp.swapaxes(0, 1).copy(), repair(nudge=(0.0, 4.0)))
+    np.testing.assert_array_equal(down, right.swapaxes(0, 1))
+
+
+def test_shade_lightens_and_paint_covers():
+    frame = np.full((SIDE, SIDE, 3), 100, np.uint8)
+    assert np.unique(mend(frame, repair(shade=20 / 127.5))).tolist() == [120]
+    assert np.unique(mend(frame, repair(shade=0.5, colour=1.0, mask=1.0))).tolist() == [255]
+    assert np.unique(mend(frame, repair(colour=200 / 127.5 - 1, mask=0.5))).tolist() == [150]
+
+
+def test_nothing_to_repair_changes_no_byte():
+    frame = picture(2 * SIDE, 2 * SIDE)
+    np.testing.assert_array_equal(mend(frame, repair()), frame)
+
+
+@pytest.mark.parametrize("size", [SIDE, 320])
+def test_training_and_use_mend_alike(size):
+    net = awake(RepairNet(RepairConfig())).eval()
+    frame = picture(size, size)
+    with torch.inference_mode():
+        found = net(*inputs(), net.encode(*inputs()[1:2], inputs()[1]))
+        assert found.nudge.abs().max() > 0.5 and found.shade.abs().max() > 0.02 and found.mask.max() > 0.02
+        trained = (found.apply(tensor(frame))[0].movedim(0, -1).numpy() + 1) * 127.5
+    difference = np.abs(mend(frame, found) - trained.clip(0, 255))
+    assert difference.mean() < 2 and np.percentile(difference, 95) < 8  # cubic against linear sampling of a sharp frame
+
+
+def test_a_window_is_mended_as_the_whole():
+    torch.manual_seed(0)
+    frame = tensor(picture(SIDE, SIDE))
+    whole = Repair(
+        nudge=torch.full((1, 2, 64, 64), 3.0),
+        shade=torch.full((1, 3, 32, 32), 0.1),
+        colour=torch.rand(1, 3, SIDE, SIDE),
+        mask=torch.rand(1, 1, SIDE, SIDE),
+    )
+    window = Repair(
+        nudge=whole.nudge[..., :32, :32],
+        shade=whole.shade[..., :16, :16],
+        colour=whole.colour[..., :128, :128],
+        mask=whole.mask[..., :128, :128],
+    )
+    one, other = whole.apply(frame)[..., :120, :120], window.apply(frame[..., :128, :128])[..., :120, :120]
+    torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
+
+
+def test_a_network_that_has_learned_nothing_leaves_the_doll_nearly_as_it_is():
+    net = RepairNet(RepairConfig())
+    frame = tensor(picture(SIDE, SIDE))
+    with torch.inference_mode():
+        found = net(frame, *inputs()[1:], net.encode(inputs()[1], inputs()[1]))
+    assert not found.nudge.any() and not found.shade.any() and float(found.mask.max()) < 0.02
+
+
+@pytest.mark.parametrize("side", [SIDE, 128])
+def test_a_gradient_reaches_every_parameter(side):
+    net = awake(RepairNet(SMALL))
+    frame, drawing, stretch, places = inputs(side)
+    found = net(frame, drawing, stretch, places, net.encode(inputs()[1], inputs()[1]))
+    found.apply(frame).square().mean().backward()
+    silent = [name for name, value in net.named_parameters() if value.grad is None or not value.grad.any()]
+    assert not silent
+
+
+def test_features_are_fetched_where_the_mesh_takes_them():
+    net = awake(RepairNet(SMALL)).eval()
+    frame, drawing, stretch, _ = inputs()
+    features = tuple(torch.zeros(1, 4, side, side) for side in (64, 32, 16))
+    features[0][..., :32] = 1.0
+    left, right = (torch.full((1, 2, 64, 64), place) for place in (-0.5, 0.5))
+    with torch.inference_mode():
+        seen = [net(frame, drawing, stretch, places, features).shade for places in (left, right)]
+        blank = net(frame, drawing, stretch, left, tuple(torch.zeros_like(each) for each in features)).shade
+    torch.testing.assert_close(seen[1], blank)
+    assert (seen[0] - blank).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("across", "down", "expected"), [(1.0, 1.0, 255), (0.5, 1.0, 127), (2.0, 1.0, 255), (-1.0, 1.0, 0)]
+)
+def test_stretch_says_how_far_pixels_are_drawn_apart(across, down, expected):
+    sampling = pixel_grid(32) * np.array([across, down], np.float32)
+    assert np.unique(views.stretch(sampling)).tolist() == [expected]
+
+
+def test_a_view_does_not_depend_on_the_size_of_the_crop():
+    seen = []
+    for size in (SIDE, 2 * SIDE):
+        still = source(size)
+        doll = Doll.of(still.crops[0], still.points[0])
+        seen.append(views.view(*doll.pose(measure(driver(size, frames=4), Drive()), 3)))
+    small, large = seen
+    np.testing.assert_allclose(small.places.astype(np.float32), large.places.astype(np.float32), atol=0.02)
+    assert np.abs(small.drawing.astype(int) - large.drawing).mean() < 2
+    assert np.abs(small.stretch.astype(int) - large.stretch).mean() < 6
+
+
+# --- the engine -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def snapshot(tmp_path):
+    net = awake(RepairNet(SMALL))
+    path = tmp_path / "guided.safetensors"
+    config = {"recipe": "guided", "step": 1, "train": {**SMALL.values(), "lr": 1e-3}}
+    weights.write(path, config=config, state={f"net.{name}": value.half() for name, value in net.state_dict().items()})
+    return path
+
+
+def test_the_engine_repairs_frames_of_any_size(snapshot):
+    for size in (192, SIDE):
+        engine = Guided(size=size, weights_file=snapshot)
+        identity = engine.encode_identity(source(size))
+        motion = engine.encode_motion(driver(size, frames=3), Drive())
+        frames = list(engine.generate(identity, motion))
+        assert len(frames) == 3 and frames[0].shape == (size, size, 3)
+        posed, _, _ = identity.doll.pose(motion, 2)
+        assert np.abs(frames[2].astype(int) - posed).max() > 2
+        np.testing.assert_array_equal(frames[2], list(engine.generate(identity, motion))[2])
+
+
+# --- the recipe -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FilmedClip:
+    id: str
+    kind: str = "video"
+    identity: str = "nobody"
+    split: str = "train"
+    size: int = SIDE
+    frames: int = 4
+
+
+class Filmed:
+    """A drawn face that moves; the left half of a "pseudo" clip is made up."""
+
+    clips = (FilmedClip("a"), FilmedClip("b", kind="pseudo"))
+
+    def track(self, clip: FilmedClip) -> Track:
+        moved = driver(SIDE, frames=clip.frames)
+        crops = [source(SIDE).crops[0]] * clip.frames
+        return Track(crops, moved.points, moved.blendshapes, 25.0)
+
+    def valid(self, clip: FilmedClip) -> np.ndarray:
+        valid = np.full((clip.frames, 64, 64), 255, np.uint8)
+        if clip.kind == "pseudo":
+            valid[:, :, :32] = 0
+        return valid
+
+
+def lesson(*clips: FilmedClip, **settings: object):
+    config = configure(recipes.GuidedConfig, {"perceptual": 0.0, "widths": (8, 8, 8, 8), "batch": 2, **settings})
+    torch.manual_seed(0)
+    made = recipes.Guided(config)
+    store = Store.decode(Filmed(), clips, size=SIDE, device=torch.device("cpu"), extra=made.extra)
+    assert made.extra_bytes() * len(store.frames) == sum(x.numel() * x.element_size() for x in store.extra.values())
+    return made, store.gather(np.array([[0, 1], [2, 3]]), [0] * 2)
+
+
+def test_the_lesson_begins_with_the_doll_of_one_of_the_clips_frames():
+    _, batch = lesson(FilmedClip("b", kind="pseudo"))
+    still = tensor(source(SIDE).crops[0])[0]
+    torch.testing.assert_close(batch.extra["posed"][0, 0], still, atol=0.02, rtol=0)  # its first frame, at rest
+    assert (batch.extra["posed"][0, 1] - still).abs().max() > 0.1
+    assert (batch.extra["stretch"][0, 0] > 0.9).float().mean() > 0.9
+
+
+def test_what_was_made_up_teaches_nothing():
+    made, batch = lesson(FilmedClip("b", kind="pseudo"), colour=0.0, mouth=0.0, eyes=0.0, shy=0.0, calm=0.0)
+    made.net.requires_grad_(False)
+    frames = batch.frames.clone()
+    frames[..., : SIDE // 2 - 8] = 1.0  # another picture where nothing counts
+
+    def loss(pictures: torch.Tensor) -> float:
+        return float(
+            made.step(type(batch)(pictures, batch.points, batch.blendshapes, batch.identity, batch.extra))["net/l1"]
+        )
+
+    assert loss(frames) == pytest.approx(loss(batch.frames))
+    frames[..., SIDE // 2 + 8 :] = 1.0
+    assert loss(frames) > 1.2 * loss(batch.frames)
+
+
+def test_windows_show_the_same_place_of_everything():
+    made, batch = lesson(FilmedClip("a"), window=128, colour=0.0)
+    torch.manual_seed(3)
+    seen, truth, corners = made._lesson(batch)
+    assert truth.shape == (4, 3, 128, 128) and seen["drawing"].shape[-1] == 64 and seen["places"].shape[-1] == 32
+    assert torch.equal(corners[0], corners[1]) and not (corners % 16).any()
+    x, y = corners[0].tolist()
+    torch.testing.assert_close(truth[1], batch.frames[0, 1, :, y : y + 128, x : x + 128])
+    places = batch.extra["places"][0, 1, :, y // 4 : y // 4 + 32, x // 4 : x // 4 + 32]
+    torch.testing.assert_close(seen["places"][1], places)
+
+
+def test_colour_changes_doll_source_and_truth_alike():
+    made, batch = lesson(FilmedClip("a"), colour=0.3)
+    torch.manual_seed(3)
+    seen, truth, _ = made._lesson(batch)
+    gain = (truth[0] - batch.frames[0, 0]).mean(), (seen["posed"][0] - batch.extra["posed"][0, 0]).mean()
+    assert abs(gain[0]) > 0.01 and abs(gain[0] - gain[1]) < 0.02
+
+
+def test_a_few_steps_bring_the_doll_closer_to_the_film():
+    made, batch = lesson(FilmedClip("a"), colour=0.0, window=128)
+    batch = dataclasses.replace(batch, frames=batch.extra["posed"] - 0.3)  # a film in the shade
+    optimiser = torch.optim.Adam(made.net.parameters(), 2e-3)
+    seen = []
+    for _ in range(25):
+        losses = made.step(batch)
+        optimiser.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()
+        optimiser.step()
+        seen.append(float(losses["net/l1"].detach()))
+    assert seen[-1] < 0.7 * seen[0]
+    assert len(made.pictures(batch)) == 5
+
+
+@pytest.mark.parametrize(("settings", "sentence"), [({"size": 128}, "size 256"), ({"window": 100}, "multiple of 16")])
+def test_what_the_recipe_cannot_do_is_said(settings, sentence):
+    with pytest.raises(OptionError, match=sentence):
+        recipes.Guided(configure(recipes.GuidedConfig, settings))
