@@ -36,7 +36,8 @@ class GuidedConfig(TrainConfig):
         widths, source_widths: see `RepairConfig`.
         window: side of the square that is looked at and learned from, px; as large as `size` on a GPU.
         mouth, eyes: how much more a pixel of the mouth and of the eyes counts.
-        perceptual: weight of LPIPS (VGG16), on pictures shrunk by `perceptual_shrink`.
+        perceptual: weight of LPIPS (VGG16), on the last frame of each sample, shrunk by `perceptual_shrink`: it costs
+            more than the network itself, and neighbours look alike.
         temporal: weight of the difference of differences of the two frames.
         shy: weight of the mask's mean: paint only where it serves. calm: of the nudge's unevenness, px.
         size, batch, frames, spacing, kinds, shares, colour, lr, ema: see `TrainConfig`.
@@ -116,7 +117,8 @@ class Guided(Recipe):
             "net/calm": config.calm * _unevenness(repair.nudge),
         }
         if self.lpips is not None:
-            shrunk = (F.avg_pool2d(picture, config.perceptual_shrink) for picture in (output, truth))
+            last = (picture[config.frames - 1 :: config.frames] for picture in (output, truth))
+            shrunk = (F.avg_pool2d(picture, config.perceptual_shrink) for picture in last)
             found["net/lpips"] = config.perceptual * self.lpips(*shrunk).mean()
         return found
 

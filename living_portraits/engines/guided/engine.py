@@ -1,5 +1,6 @@
 """The guided engine: poses the doll, asks the network what to mend, and mends it at the crop's own size."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -14,19 +15,32 @@ from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Frame, Spec, Track
 from living_portraits.engines.guided.net import SIDE, Features, Repair, RepairConfig, RepairNet
 from living_portraits.engines.guided.view import View, drawing, shrunk, view
+from living_portraits.geometry import FACE_OVAL
 from living_portraits.motion import HeadMotion, measure
 from living_portraits.restraint import restrain
-from living_portraits.warp import pixel_grid
+from living_portraits.warp import pixel_grid, polygon_mask
 
 WEIGHTS = "guided"
+
+TOO_MUCH = 0.03
+"""Of the range from black to white: a network that would change a still's own face by more does not know such faces."""
+
+
+class OddFaceWarning(UserWarning):
+    """The network would repair what needs no repair, so the doll is shown as it is."""
 
 
 @dataclass(frozen=True, eq=False)
 class GuidedIdentity:
-    """One portrait: its doll, and what the network remembers of it."""
+    """One portrait.
+
+    Attributes:
+        doll: what is posed.
+        features: what the network remembers of it; None where it is better left out.
+    """
 
     doll: Doll
-    features: Features
+    features: Features | None
 
 
 class Guided:
@@ -49,10 +63,22 @@ class Guided:
 
     @torch.inference_mode()
     def encode_identity(self, source: Track) -> GuidedIdentity:
-        """The first crop of the track as a doll, and its features."""
+        """The first crop of the track as a doll, and its features.
+
+        Warns with `OddFaceWarning` where the network cannot be trusted with this face: see `needless`.
+        """
         crop, points = source.crops[0], source.points[0]
-        seen = shrunk(crop, SIDE // 2), drawing(points, size=self.spec.size)
-        return GuidedIdentity(Doll.of(crop, points), self._net.encode(*(_batch(picture) for picture in seen)))
+        doll, seen = Doll.of(crop, points), (shrunk(crop, SIDE // 2), drawing(points, size=self.spec.size))
+        identity = GuidedIdentity(doll, self._net.encode(*(_batch(picture) for picture in seen)))
+        if self.needless(identity) <= TOO_MUCH:
+            return identity
+        warnings.warn(
+            "This face is unlike those that the guided engine learned from, so it is moved without repairs, "
+            "as the engine puppet does.",
+            OddFaceWarning,
+            stacklevel=2,
+        )
+        return replace(identity, features=None)
 
     def encode_motion(self, driver: Track, drive: Drive) -> HeadMotion:
         """What the driver's points say."""
@@ -63,7 +89,25 @@ class Guided:
         bearable = restrain(motion, identity.doll.mesh.source.pose)
         for number in range(len(motion)):
             posed, head, sampling = identity.doll.pose(bearable, number)
-            yield mend(posed, self._repair(view(posed, head, sampling), identity.features))
+            if identity.features is None:
+                yield posed
+            else:
+                yield mend(posed, self._repair(view(posed, head, sampling), identity.features))
+
+    def needless(self, identity: GuidedIdentity) -> float:
+        """How much the network would change of a still at rest, which needs no repair.
+
+        The mean absolute difference within the face's outline, 0 to 1: a measure of how well it knows such faces.
+        """
+        doll = identity.doll
+        points = doll.mesh.source.pose.to_picture(doll.mesh.source.shape.astype(np.float64)).astype(np.float32)
+        rest = measure(Track([], points[None], np.zeros((1, 52), np.float32)), Drive())
+        still, head, sampling = doll.pose(rest, 0)
+        if identity.features is None:
+            return 0.0
+        changed = mend(still, self._repair(view(still, head, sampling), identity.features))
+        face = polygon_mask(points[list(FACE_OVAL), :2], (0, 0), still.shape[:2], feather=1.0) > 0.5
+        return float(np.abs(changed[face].astype(np.float32) - still[face]).mean()) / 255
 
     @torch.inference_mode()
     def _repair(self, seen: View, features: Features) -> Repair:

@@ -24,7 +24,7 @@ SIDE = 256
 """Pixels at which the doll's frame is looked at; source and drawing are seen at half of it, places at a quarter."""
 
 _REACH = 12.0  # of `SIDE`'s pixels: the farthest that a nudge goes
-_SHY = -4.0  # the mask's first guess, before the sigmoid: paint little
+_SHY = -1.0  # the mask's first guess, before the sigmoid: rather less than half
 
 Features: TypeAlias = tuple[Tensor, ...]
 """Of a source, [B, C, 64, 64], [B, C, 32, 32] and [B, C, 16, 16]; made once."""
@@ -59,7 +59,7 @@ class Repair:
     Attributes:
         nudge: (x, y) from each pixel to where its colour is taken, in pixels of `SIDE`.
         shade: added to the picture in [-1, 1].
-        colour: in [-1, 1]. mask: of the colour over the picture, in [0, 1].
+        colour: in [-1, 1], about. mask: of the colour over the picture, in [0, 1].
 
     `side` is `SIDE`, or less where a window of the picture was looked at.
     """
@@ -145,7 +145,7 @@ class RepairNet(nn.Module):
         return Repair(
             nudge=_REACH * torch.tanh(self.nudge(F.relu(fields[1]))),
             shade=self.shade(F.relu(fields[0])),
-            colour=torch.tanh(painted[:, :3]),
+            colour=posed + painted[:, :3],  # told as a change: a network that says nothing paints what is there
             mask=torch.sigmoid(painted[:, 3:] + _SHY),
         )
 
