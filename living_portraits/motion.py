@@ -25,6 +25,9 @@ _EYES = (
 _SHUT, _OPEN = 0.07, 0.2
 _WIDEST = 1.2
 _LIP_DEADBAND_CM = 0.04
+_GAZE = slice(11, 19)  # blendshapes eyeLookDown ... eyeLookUp: where somebody looks is hardly an expression
+_MOUTH_AND_LIDS = (9, 10, *range(23, 50))  # blinks, jaw and mouth: what shows most when taken as rest
+_USUAL_TURN = np.radians(15)  # so far from the clip's usual pose counts as much as one shape at full strength
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,20 @@ def measure(driver: Track, drive: Drive) -> HeadMotion:
         neutral=neutral.astype(np.float32),
         relative=drive.relative,
     )
+
+
+def neutral_frame(points: Float32[np.ndarray, "time 478 3"], blendshapes: Float32[np.ndarray, "time 52"]) -> int:
+    """Index of the frame of least expression (mouth and lids above all) whose pose is near the clip's usual one.
+
+    Where blendshapes were not measured and are all zero, the pose decides alone.
+    """
+    weights = np.ones(52, dtype=np.float32)
+    weights[0] = 0  # MediaPipe's own "neutral"
+    weights[_GAZE] = 0.25
+    weights[list(_MOUTH_AND_LIDS)] = 2
+    turns = np.stack([geo.rotation_vector(geo.fit_pose(face).rotation) for face in points])
+    off = np.linalg.norm(turns - np.median(turns, axis=0), axis=1) / _USUAL_TURN
+    return int(np.argmin(blendshapes**2 @ weights + off**2))
 
 
 def eye_openings(shapes: Float[np.ndarray, "time 478 3"]) -> Float[np.ndarray, "time 2"]:

@@ -1,136 +1,28 @@
-"""Engines on trial: which trials, what comes out for engines whose answer is known, and the card on paper."""
+"""Engines on trial: which trials, and what comes out for engines whose answer is known."""
 
-import argparse
-import json
 import math
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from drawn import driver, picture
+from shelf import MARKED, PEOPLE, SIZE, Clip, Copy, Faceless, Shelf, spare_instruments
 
-from living_portraits import report
-from living_portraits.commands import evaluate as command
-from living_portraits.engine import Frame, Spec, Track
-from living_portraits.errors import OptionError, OutputError, WeightsError
+from living_portraits.engine import Drive, Frame, Track
+from living_portraits.errors import OptionError, WeightsError
 from living_portraits.evaluate import IDENTITY_VARIABLE, Card, evaluate
-from living_portraits.evaluate.card import Summary
+from living_portraits.evaluate.bench import small
 from living_portraits.evaluate.figures import PROBES
-from living_portraits.evaluate.judge import Sample
+from living_portraits.evaluate.judge import Footage
 from living_portraits.evaluate.scale import peak_memory
-from living_portraits.evaluate.sheet import HEADER, ROWS, TILE, contact_sheet
-from living_portraits.evaluate.trials import choose_trials
+from living_portraits.evaluate.trials import MADE_UP, Trial, choose_trials
+from living_portraits.evaluate.unrest import unrest
+from living_portraits.evaluate.watch import Watcher
 from living_portraits.face.model import Face
 from living_portraits.metrics.perceptual import Perceptual
 
-SIZE = 64
-MARKED = 8  # px: a frame's upper left corner tells the toy tracker which face to see
 MODEL = Path(__file__).parents[2] / "shared" / "data" / "models" / "mobilefacenet.pt"
-
-
-@dataclass(frozen=True)
-class Clip:
-    id: str
-    identity: str
-    kind: str = "video"
-    split: str = "val"
-    size: int = SIZE
-    frames: int = 12
-    quality: dict[str, float] = field(default_factory=dict)
-    tags: tuple[str, ...] = ("made",)
-
-
-class Shelf:
-    """A dataset of drawn heads. Each frame carries its number, by which `find` knows the points again."""
-
-    def __init__(self, *clips: Clip) -> None:
-        self.clips = clips
-        self.seen: dict[int, np.ndarray] = {0: np.full((478, 3), np.nan, np.float32)}
-
-    def select(self, *, split=None, kind=None, size=None):
-        return list(self.clips)
-
-    def track(self, clip: Clip, *, frames: slice | None = None) -> Track:
-        drawn = driver(SIZE, frames=clip.frames)
-        crops = []
-        for number, points in enumerate(drawn.points):
-            crops.append(self.draw(points, seed=hash(clip.identity) % 1000 + number))
-        part = frames or slice(None)
-        return Track(crops[part], drawn.points[part], drawn.blendshapes[part], drawn.fps)
-
-    def draw(self, points: np.ndarray, *, seed: int) -> Frame:
-        code = len(self.seen)
-        self.seen[code] = points
-        frame = picture(SIZE, SIZE, seed=seed)
-        frame[:MARKED, :MARKED] = [code // 256, code % 256, 0]
-        return frame
-
-    def find(self, frame: Frame) -> Face | None:
-        """Points at the 256 px that films are judged at."""
-        code = int(frame[MARKED, MARKED, 0]) * 256 + int(frame[MARKED, MARKED, 1])
-        points = self.seen[code] * (frame.shape[0] / SIZE)
-        if np.isnan(points).any():
-            return None
-        return Face(points.astype(np.float32), np.zeros(52, np.float32), np.eye(4, dtype=np.float32), "toy")
-
-
-class Copy:
-    """Shows the driver itself: perfect in a self trial."""
-
-    spec = Spec(name="copy", title="a copy", size=SIZE, reads_driver_pixels=True)
-
-    def encode_identity(self, source):
-        return source
-
-    def encode_motion(self, driver, drive):
-        return driver
-
-    def generate(self, identity, motion):
-        yield from motion.crops
-
-
-class Faceless(Copy):
-    """Shows no face in two frames of three."""
-
-    spec = replace(Copy.spec, name="faceless")
-
-    def generate(self, identity, motion):
-        for number, crop in enumerate(motion.crops):
-            frame = crop.copy()
-            if number % 3:
-                frame[:MARKED, :MARKED] = 0
-            yield frame
-
-
-PEOPLE = (
-    *(Clip(f"a{i}", "ann") for i in range(6)),
-    *(Clip(f"b{i}", "ben", quality={"mouth_spread": i / 10}) for i in range(3)),
-    Clip("c0", "cem"),
-    Clip("short", "dan", frames=3),
-    Clip("elsewhere", "eve", split="train"),
-    Clip("large", "fay", size=128),
-    Clip("pair", "gus", kind="pair", frames=2, tags=("stills", "pairs")),
-    Clip("still0", "painting", kind="still", frames=1, tags=("stills", "paintings")),
-    Clip("still1", "painting", kind="still", frames=1, tags=("stills", "paintings")),
-    Clip("still2", "made", kind="still", frames=1, tags=("stills", "generated")),
-)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cheap_instruments():
-    """No perceptual networks and no process of its own for the scale: both have tests of their own."""
-
-    def absent(backbone: str):
-        raise WeightsError("the weights are left out")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("living_portraits.evaluate.Perceptual", absent)
-        patch.setattr("living_portraits.evaluate.bench.peak_memory", lambda engine, *, size, source, driver: 12.5)
-        yield
 
 
 # --- trials -----------------------------------------------------------------------------------------------------------
@@ -167,6 +59,25 @@ def test_cross_trials_bring_strangers_together() -> None:
     assert drivers[0] == "b2", "the liveliest mouth comes first"
 
 
+def test_what_is_mostly_made_up_is_no_source() -> None:
+    """Neither the portrait cut too close nor the film; but such a film may still drive."""
+    shelf = Shelf(
+        Clip("whole", "ann", kind="still", frames=1, tags=("whole",), quality={"outside": MADE_UP}),
+        Clip("smeared", "ben", kind="still", frames=1, tags=("smeared",), quality={"outside": 0.77}),
+        Clip("film", "cem", quality={"outside": 0.1}),
+        Clip("close", "dan", quality={"outside": 0.7, "mouth_spread": 1.0}),
+    )
+    trials = choose_trials(shelf, split="val", size=SIZE, clips=9, pairs=9)
+    assert {trial.name for trial in trials} == {"film", "whole x close"}
+
+
+@pytest.mark.parametrize("kind", ["pseudo", "edits"])
+def test_what_a_program_set_in_motion_is_on_no_trial(kind: str) -> None:
+    shelf = Shelf(Clip("film", "ann"), Clip("made", "ben", kind=kind), Clip("still", "cem", kind="still", frames=1))
+    trials = choose_trials(shelf, split="val", size=SIZE, clips=9, pairs=9)
+    assert {trial.name for trial in trials} == {"film", "still x film"}
+
+
 @pytest.mark.parametrize(
     ("split", "size", "message"),
     [("test", SIZE, "no video in the split test at size 64; it has train at 64, val at 128, val at 64"),
@@ -178,6 +89,13 @@ def test_no_footage(split: str, size: int, message: str) -> None:
 
 
 # --- figures of engines whose answer is known -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheap_instruments():
+    with pytest.MonkeyPatch.context() as patch:
+        spare_instruments(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +160,87 @@ def test_still_and_puppet_are_always_there_and_counted(card: Card) -> None:
     assert card.summary("self", "copy", "memory").trials == 0, "an engine that is no name has no process of its own"
 
 
+class Listening(Copy):
+    """Notes how it is driven."""
+
+    def __init__(self) -> None:
+        self.drives: list[Drive] = []
+
+    def encode_motion(self, driver, drive):
+        self.drives.append(drive)
+        return driver
+
+
+RESTS = (6, 7)  # the frames at which a driver that begins in mid-word comes to rest, as like as two frames can be
+SPEAKER, SITTER = Clip("speaker", "ann", begins=5), Clip("sitter", "ben", kind="still", frames=1)
+
+
+def test_a_strangers_motion_is_measured_from_the_calmest_frame_and_ones_own_from_the_source() -> None:
+    shelf, engine = Shelf(SPEAKER, SITTER), Listening()
+    found = evaluate(engine, shelf, size=SIZE, clips=1, pairs=1, find=shelf.find)
+    of_oneself, of_a_stranger = (drive.neutral for drive in engine.drives)
+    assert of_oneself == 0 and of_a_stranger in RESTS
+    for kind, key in (("self", "shape_transfer"), ("cross", "shape_transfer"), ("cross", "relative_pose")):
+        assert found.summary(kind, "copy", key).mean == pytest.approx(0, abs=0.03), (kind, key)
+
+
+@pytest.mark.parametrize(("hidden", "skipped"), [((0,), []), (RESTS, ["sitter x speaker"])])
+def test_a_driver_whose_calmest_frame_shows_no_face_is_skipped(hidden: tuple[int, ...], skipped: list[str]) -> None:
+    shelf = Shelf(SPEAKER, SITTER)
+    whole = shelf.track
+
+    def track(clip: Clip, *, frames: slice | None = None) -> Track:
+        found = whole(clip, frames=frames)
+        for number in hidden if clip is SPEAKER else ():
+            found.crops[number][:MARKED, :MARKED] = 0
+        return found
+
+    shelf.track = track
+    assert evaluate(Copy(), shelf, size=SIZE, clips=0, pairs=1, find=shelf.find).about["skipped"] == skipped
+
+
+def test_a_portrait_that_is_read_differently_at_every_look_is_skipped() -> None:
+    """The toy tracker's hand shakes over one of two portraits."""
+    steady, shaky = (Clip(name, name, kind="still", frames=1, tags=(name,)) for name in ("steady", "shaky"))
+    shelf, random = Shelf(Clip("film", "ann"), steady, shaky), np.random.default_rng(0)
+    whole, look = shelf.track, shelf.find
+    painted = set()
+
+    def track(clip: Clip, *, frames: slice | None = None) -> Track:
+        found = whole(clip, frames=frames)
+        if clip is shaky:
+            painted.add(found.crops[0][0, 0].tobytes())
+        return found
+
+    def find(frame: Frame) -> Face | None:
+        face = look(frame)
+        if face is not None and frame[MARKED, MARKED].tobytes() in painted:
+            face.points[:, :2] += random.normal(0, 2.0, (478, 2))
+        return face
+
+    shelf.track = track
+    found = evaluate(Copy(), shelf, size=SIZE, clips=0, pairs=2, find=find)
+    assert found.trials["cross"] == ("steady x film",) and found.about["skipped"] == ["shaky x film"]
+
+
+def test_unrest_is_what_moves_that_should_not() -> None:
+    shelf = Shelf(SITTER)
+    portrait = small(shelf.track(SITTER).crops)[0]
+    assert unrest(portrait, Watcher(shelf.find).read) == pytest.approx(0, abs=1e-3)
+    assert math.isnan(unrest(np.zeros_like(portrait), Watcher(shelf.find).read))
+
+
+def test_the_contact_sheet_shows_the_frame_furthest_from_the_neutral_one() -> None:
+    shelf = Shelf(SPEAKER, SITTER)
+    driver = Watcher(shelf.find).read(list(small(shelf.track(SPEAKER).crops)))
+    footage = Footage(
+        Trial("cross", SITTER, SPEAKER), np.zeros((256, 256, 3), np.uint8), np.zeros((12, 256, 256, 3), np.uint8),
+        driver[:1], driver, neutral=RESTS[0],
+    )  # fmt: skip
+    assert footage.peak in (0, 1), "where the swing is at its height"
+    assert replace(footage, neutral=0).peak in RESTS
+
+
 def test_memory_is_what_one_film_takes() -> None:
     """The puppet of a larger picture takes more; an engine that cannot be made is not weighed."""
     shelf = Shelf(Clip("a", "ann"))
@@ -285,6 +284,10 @@ def test_networks_are_asked_where_they_are_there(monkeypatch) -> None:
     assert found.summary("self", "brighter", "frechet_vgg").mean == pytest.approx(512 * moved**2, rel=0.05)
     assert found.summary("self", "brighter", "frechet_vgg").frames == 3 * PROBES
     assert "lpips_alex" not in found.absent
+    hasty = evaluate(Copy(), shelf, size=SIZE, clips=1, pairs=0, find=shelf.find, backbones=["alexnet"])
+    assert hasty.summary("self", "copy", "lpips_alex").trials == 1
+    assert hasty.summary("self", "copy", "lpips_vgg").trials == 0
+    assert hasty.absent["lpips_vgg"] == hasty.absent["frechet_vgg"] == "left out to save time"
 
 
 def test_a_clip_whose_first_frame_shows_no_face_is_skipped() -> None:
@@ -303,11 +306,20 @@ def test_a_clip_whose_first_frame_shows_no_face_is_skipped() -> None:
     assert found.about["skipped"] == ["a"] and found.about["self_people"] == 1
 
 
+def test_engines_that_are_being_taught_are_called_as_the_caller_likes() -> None:
+    shelf = Shelf(Clip("a", "ann"))
+    found = evaluate({"early": Faceless(), "late": Copy()}, shelf, size=SIZE, clips=1, pairs=0, find=shelf.find)
+    assert found.engines == ("still", "puppet", "early", "late")
+    assert found.summary("self", "early", "missing").mean > 0.5 > found.summary("self", "late", "missing").mean
+
+
 @pytest.mark.parametrize(
     ("engine", "size", "error", "message"),
     [("nobody", SIZE, OptionError, "no engine 'nobody'; choose from"),
      ("puppet", 100, OptionError, "does not work at size 100"),
-     (Copy(), 96, OptionError, "copy works at size 64, not at 96")],
+     (Copy(), 96, OptionError, "copy works at size 64, not at 96"),
+     ([Copy(), Copy()], SIZE, OptionError, "Two engines on the card would be called copy"),
+     ({"puppet": Copy()}, SIZE, OptionError, "Two engines on the card would be called puppet")],
 )  # fmt: skip
 def test_engines_that_cannot_be_tried(engine, size: int, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
@@ -332,123 +344,3 @@ def test_identity_figures_where_there_are_weights() -> None:
     assert found.summary("self", "still", "csim_source").mean == pytest.approx(1.0, abs=1e-5)
     assert found.summary("cross", "copy", "csim_source").mean < 0.9
     assert "csim_truth" not in found.absent
-
-
-# --- the card ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_summary_is_over_trials_that_have_the_figure() -> None:
-    found = Summary.of([Sample(1.0, 10), Sample(math.nan, 10), Sample(3.0, 5)])
-    assert (found.mean, found.trials, found.frames) == (2.0, 2, 15)
-    assert found.error == pytest.approx(1.0)
-    nothing = Summary.of([Sample(math.nan, 3)])
-    assert math.isnan(nothing.mean) and nothing.trials == 0
-
-
-def test_json_holds_every_number_and_no_nan(card: Card, tmp_path: Path) -> None:
-    report.write(card, tmp_path / "card")
-    data = json.loads((tmp_path / "card" / "card.json").read_text(), parse_constant=pytest.fail)
-    cell = data["figures"]["self"]["shape_transfer"]["engines"]["copy"]
-    assert cell["mean"] == pytest.approx(0, abs=2e-3) and cell["trials"] == 3 and len(cell["values"]) == 3
-    assert data["figures"]["self"]["keypoints"]["backbone"] == "MediaPipe face landmarker"
-    assert data["engines"] == list(card.engines)
-
-
-def test_markdown_names_backbone_and_number_of_samples_in_every_row(card: Card) -> None:
-    text = report.markdown(card)
-    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(("| Figure", "| ---"))]
-    assert len(rows) == len(card.figures("self")) + len(card.figures("cross"))
-    for row in rows:
-        assert re.search(r"(MediaPipe|arithmetic|LPIPS v0.1)[^;|]*; .*\d+ frames|not measured", row), row
-    assert "FID" in text and "Frechet distance, VGG16 features" in text
-    assert not any(re.match(r"\| FID", row) for row in rows)
-
-
-def test_what_is_not_measured_says_why(card: Card) -> None:
-    assert "csim_truth" in card.absent
-    row = next(line for line in report.markdown(card).splitlines() if line.startswith("| CSIM to truth"))
-    assert "not measured: needs identity weights" in row and "| – |" in row
-
-
-def test_the_page_is_whole_and_asks_nobody_for_anything(card: Card) -> None:
-    text = report.page(card)
-    assert text.count("data:image/jpeg;base64,") == 2 and text.count("<svg") > 10
-    addresses = re.findall(r"""(?:src|href|url|@import)\s*[=(]\s*["']?([^"')\s>]{0,30})""", text)
-    assert all(address.startswith("data:") for address in addresses), addresses
-    assert "http" not in text and "<script" not in text
-
-
-def test_names_are_escaped_on_the_page(card: Card) -> None:
-    names = {"self": ("<b>&", "x", "y"), "cross": card.trials["cross"]}
-    curves = {"<i>&": next(iter(card.curves.values()))}
-    text = report.page(replace(card, trials=names, curves=curves))
-    assert "<i>&" not in text and "&lt;i&gt;&amp;" in text
-
-
-def test_a_card_that_cannot_be_written(card: Card, tmp_path: Path) -> None:
-    (tmp_path / "taken").write_text("a file")
-    with pytest.raises(OutputError, match="The card cannot be written to"):
-        report.write(card, tmp_path / "taken")
-
-
-def test_a_contact_sheet_has_a_row_a_trial_up_to_its_limit() -> None:
-    rows = [[np.full((32, 32, 3), 10 * i, np.uint8)] * 3 for i in range(20)]
-    sheet = contact_sheet(("a", "b", "c"), rows)
-    assert (sheet.shape[0] - HEADER) // TILE == ROWS and sheet.shape[1] // TILE == 3
-    assert sheet[HEADER + TILE // 2, TILE // 2, 0] == 0 and sheet[-TILE // 2, TILE // 2, 0] == 190
-
-
-# --- the command ------------------------------------------------------------------------------------------------------
-
-
-def _parsed(*words: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    command.add_parser(parser.add_subparsers())
-    return parser.parse_args(["evaluate", *words])
-
-
-@pytest.mark.parametrize("words", [("--size", "large"), ("--clips", "0"), ("--pairs", "-3"), ("--frames", "2.5")])
-def test_numbers_that_are_none(words: Sequence[str], tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("living_portraits.data.Dataset", lambda folder: Shelf(*PEOPLE))
-    given = _parsed("--data", str(tmp_path), "--out", str(tmp_path / "card"), *words)
-    with pytest.raises(OptionError, match=f"{words[0]} takes a whole number of at least 1, not {words[1]}"):
-        given.run(given)
-
-
-def test_the_command_writes_a_card_of_real_tracking(tmp_path: Path, monkeypatch, capsys) -> None:
-    """The bundled samples as a dataset: one film of a driver by itself, one of a painting, tracked for real."""
-    from living_portraits import face, samples, video
-    from living_portraits.align import Crop
-
-    class Samples(Shelf):
-        def track(self, clip: Clip, *, frames: slice | None = None) -> Track:
-            path = getattr(samples, clip.id)
-            if clip.kind == "still":
-                found = face.find(scene := video.read_picture(path).rgb)[0]
-                crop = Crop.around(found.points, size=128)
-                return Track([crop.take(scene)], crop.to_crop(found.points)[None], found.blendshapes[None])
-            scenes = list(video.read_frames(path, start=1.0, end=1.7))
-            tracked = face.follow(scenes, fps=25.0)
-            crop = Crop.around(tracked.points[0], size=128)
-            track = Track(
-                [crop.take(scene) for scene in scenes], crop.to_crop(tracked.points), tracked.blendshapes, 25.0
-            )
-            part = frames or slice(None)
-            return Track(track.crops[part], track.points[part], track.blendshapes[part], 25.0)
-
-    shelf = Samples(Clip("smile", "someone", size=128), Clip("mona_lisa", "painting", kind="still", size=128, frames=1))
-    monkeypatch.setattr("living_portraits.data.Dataset", lambda folder: shelf)
-    out = tmp_path / "card"
-    given = _parsed("--data", str(tmp_path), "--out", str(out), "--size", "128", "--clips", "1", "--pairs", "1")
-    assert given.run(given) == 0
-    assert "| Shape transfer |" in capsys.readouterr().out
-    assert sorted(path.name for path in out.iterdir()) == ["card.html", "card.json", "card.md"]
-    figures = json.loads((out / "card.json").read_text())["figures"]
-    puppet, still = (
-        {kind: {key: row["engines"][name]["mean"] for key, row in figures[kind].items()} for kind in figures}
-        for name in ("puppet", "still")
-    )
-    assert puppet["self"]["shape_transfer"] < 0.8 < still["self"]["shape_transfer"] == 1.0
-    assert puppet["self"]["keypoints"] < still["self"]["keypoints"]
-    assert puppet["cross"]["shape_transfer"] < 1.0 and puppet["cross"]["motion_gain"] > 0.2
-    assert puppet["cross"]["missing"] == 0.0

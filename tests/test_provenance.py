@@ -23,7 +23,19 @@ from PIL import Image, PngImagePlugin
 
 from living_portraits import provenance
 from living_portraits.errors import LivingPortraitsError, MediaError, OptionError, OutputError
-from living_portraits.provenance import Claim, Ingredient, NoCredential, check_signer, mark, metadata, sign, verify
+from living_portraits.provenance import (
+    Claim,
+    Ingredient,
+    NoCredential,
+    check_signer,
+    digests,
+    mark,
+    metadata,
+    reading,
+    sign,
+    signing,
+    verify,
+)
 
 SIZE = 64
 
@@ -162,8 +174,8 @@ def test_credential_states_the_claim(tmp_path: Path, claim: Claim) -> None:
     assert report.claim == {
         "engine": "puppet",
         "ingredients": [
-            {"role": "source", "title": "Mona Lisa", "sha256": provenance._sha256(source.path)},
-            {"role": "driver", "title": "smile", "sha256": provenance._sha256(driver.path)},
+            {"role": "source", "title": "Mona Lisa", "sha256": digests.digest(source.path)},
+            {"role": "driver", "title": "smile", "sha256": digests.digest(driver.path)},
         ],
         "settings": {"strength": 1.5, "size": 512, "points": "points.json", "start": None},
         "mark_shown": True,
@@ -411,7 +423,7 @@ def test_foreign_credential_is_not_ours(tmp_path: Path, claim: Claim) -> None:
         "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [created]}}],
     }
     signed = io.BytesIO()
-    with provenance._signer(*certificate_chain(tmp_path)) as signer, c2pa.Builder(manifest) as builder:
+    with signing._signer(*certificate_chain(tmp_path)) as signer, c2pa.Builder(manifest) as builder:
         builder.sign(signer, "video/mp4", io.BytesIO(film.read_bytes()), signed)
     film.write_bytes(signed.getvalue())
     report = verify(film)
@@ -451,7 +463,7 @@ def test_test_certificate_does_not_pass_for_the_named_one(tmp_path: Path, claim:
     ],
 )
 def test_an_old_certificate_is_no_change(failures: set[str], intact: bool, words: str) -> None:
-    report = provenance._judge("film.mp4", {"claim_generator_info": [{"name": "X"}]}, failures, "unknown")
+    report = reading._judge("film.mp4", {"claim_generator_info": [{"name": "X"}]}, failures, "unknown")
     assert report.intact is intact and words in report.sentence
 
 

@@ -9,11 +9,13 @@ from tqdm import tqdm
 from living_portraits.errors import OptionError
 
 NUMBERS = {
-    "size": (256, "PIXELS", "side of the crops that the engines work at"),
-    "clips": (24, "N", "films of people moved by themselves"),
-    "pairs": (20, "N", "films of portraits moved by others"),
-    "frames": (50, "N", "at most so many frames of each clip"),
+    "size": ("PIXELS", "side of the crops that the engines work at"),
+    "clips": ("N", "films of people moved by themselves"),
+    "pairs": ("N", "films of portraits moved by others"),
+    "frames": ("N", "at most so many frames of each clip"),
 }
+DEFAULTS = {"size": 256, "clips": 24, "pairs": 20, "frames": 50}
+QUICK = DEFAULTS | {"clips": 8, "pairs": 6, "frames": 25}
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -29,8 +31,14 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, metavar="DATASET", help="what `prepare` made")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the card")
     parser.add_argument("--split", default="val", metavar="NAME", help="default: %(default)s")
-    for name, (default, metavar, words) in NUMBERS.items():
-        parser.add_argument(f"--{name}", default=default, metavar=metavar, help=f"{words} (default: %(default)s)")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="fewer and shorter films, and no VGG16: for an engine that is still learning",
+    )
+    for name, (metavar, words) in NUMBERS.items():
+        quick = "" if QUICK[name] == DEFAULTS[name] else f", {QUICK[name]} with --quick"
+        parser.add_argument(f"--{name}", metavar=metavar, help=f"{words} (default: {DEFAULTS[name]}{quick})")
     parser.add_argument(
         "--identity-weights", type=Path, metavar="FILE", help="state dict of a MobileFaceNet, for identity figures"
     )
@@ -42,8 +50,9 @@ def run(args: argparse.Namespace) -> int:
     """Evaluates, writes the card and prints its tables."""
     from living_portraits import report
     from living_portraits.data import Dataset
-    from living_portraits.evaluate import BESIDE, evaluate
+    from living_portraits.evaluate import BACKBONES, BESIDE, evaluate
 
+    numbers = _numbers(args)
     with tqdm(desc="evaluate", unit="film", leave=False, mininterval=0.5, dynamic_ncols=True) as bar:
 
         def show(done: int, total: int) -> None:
@@ -54,10 +63,11 @@ def run(args: argparse.Namespace) -> int:
             args.engine or BESIDE,
             Dataset(args.data),
             split=args.split,
-            size=_whole("size", args.size),
-            clips=_whole("clips", args.clips),
-            pairs=_whole("pairs", args.pairs),
-            frames=_whole("frames", args.frames),
+            size=numbers["size"],
+            clips=numbers["clips"],
+            pairs=numbers["pairs"],
+            frames=numbers["frames"],
+            backbones=[name for name in BACKBONES if not args.quick or name != "vgg16"],
             identity_weights=args.identity_weights,
             progress=show,
         )
@@ -67,7 +77,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _whole(name: str, text: str | int) -> int:
+def _numbers(args: argparse.Namespace) -> dict[str, int]:
+    """What was asked for, else what is usual. Raises OptionError."""
+    usual = QUICK if args.quick else DEFAULTS
+    given = {name: getattr(args, name) for name in NUMBERS}
+    return {name: usual[name] if text is None else _whole(name, text) for name, text in given.items()}
+
+
+def _whole(name: str, text: str) -> int:
     try:
         number = int(text)
     except ValueError:

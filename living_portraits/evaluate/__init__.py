@@ -2,21 +2,21 @@
 
 import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
 
-from living_portraits import engines
 from living_portraits.engine import Engine
+from living_portraits.engines import create
 from living_portraits.errors import OptionError, WeightsError
 from living_portraits.evaluate.bench import Bench, Contender
 from living_portraits.evaluate.card import Card
 from living_portraits.evaluate.figures import IDENTITY, PROBES
 from living_portraits.evaluate.judge import SIDE, Judge
-from living_portraits.evaluate.trials import Clips, Trial, choose_trials
+from living_portraits.evaluate.trials import MADE_UP, Clips, Trial, choose_trials
 from living_portraits.evaluate.watch import Find, Tracker, Watcher, load_embedding
 from living_portraits.metrics.perceptual import Perceptual
 from living_portraits.nn.perceptual import Backbone
@@ -29,11 +29,17 @@ BESIDE = ("still", "puppet")
 IDENTITY_VARIABLE = "LIVING_PORTRAITS_IDENTITY_WEIGHTS"
 """Environment variable that names the file of identity weights where the option does not."""
 
+READ_BY: dict[Backbone, tuple[str, ...]] = {"alexnet": ("lpips_alex",), "vgg16": ("lpips_vgg", "frechet_vgg")}
+"""Which figures each network for perceptual distances reads; VGG16 takes half of all time on one processor."""
+
+BACKBONES: tuple[Backbone, ...] = tuple(READ_BY)
+
 Entry: TypeAlias = str | Engine[Any, Any]
+Entries: TypeAlias = Entry | Sequence[Entry] | Mapping[str, Engine[Any, Any]]
 
 
 def evaluate(
-    engine: Entry | Sequence[Entry],
+    engines: Entries,
     dataset: Clips,
     *,
     split: str = "val",
@@ -41,6 +47,7 @@ def evaluate(
     clips: int = 24,
     pairs: int = 20,
     frames: int = 50,
+    backbones: Sequence[Backbone] = BACKBONES,
     identity_weights: Path | None = None,
     find: Find | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -48,24 +55,25 @@ def evaluate(
     """Puts one or several engines on trial, always beside `still` and `puppet`.
 
     Args:
-        engine: names of the registry, or engines already made (a snapshot in training).
+        engines: names of the registry, or engines already made (snapshots in training), which the card calls by their
+            specs' names or, in a mapping, by any other.
         dataset: a prepared one; see `data.Dataset`.
         split: of people.
         size: side in px of the crops that the engines get; results are judged at 256 whatever it is.
         clips: self trials. pairs: cross trials. frames: at most so many of each driver.
+        backbones: the networks for perceptual figures; fewer are faster.
         identity_weights: file of a MobileFaceNet, for CSIM; else the environment variable names it, else no CSIM.
         find: the tracker, to replace MediaPipe's.
         progress: told trials done and trials in all.
 
     Raises:
-        OptionError: unknown engine or size, or a split without footage.
+        OptionError: unknown engine or size, two engines of one name, or a split without footage.
         WeightsError: an engine's weights or the identity weights cannot be read.
     """
-    given = [engine] if isinstance(engine, str) or not isinstance(engine, Sequence) else list(engine)
-    contenders = _contenders(given, size)
+    contenders = _contenders(engines, size)
     trials = choose_trials(dataset, split=split, size=size, clips=clips, pairs=pairs)
     weights = identity_weights or (Path(os.environ[IDENTITY_VARIABLE]) if IDENTITY_VARIABLE in os.environ else None)
-    with _judge(find, weights) as (judge, absent):
+    with _judge(find, weights, backbones) as (judge, absent):
         bench = Bench(judge, contenders)
         for done, trial in enumerate(trials, 1):
             bench.hold(trial, dataset, frames=frames)
@@ -75,26 +83,39 @@ def evaluate(
         "split": split,
         "size": size,
         "frames_at_most": frames,
+        "made_up_at_most": MADE_UP,
         "tracker": "another" if find else Tracker.name,
     }
     return bench.card(conditions | _people(bench.held) | _machine(), absent)
 
 
-def _contenders(given: Sequence[Entry], size: int) -> dict[str, Contender]:
+def _contenders(engines: Entries, size: int) -> dict[str, Contender]:
     """The engines by name, those of `BESIDE` first; raises OptionError before any work is done."""
-    found: dict[str, Contender] = {}
-    for one in (*BESIDE, *given):
-        if isinstance(one, str):
-            found.setdefault(one, Contender(engines.create(one, size=size), registered=True))
-        elif one.spec.size != size:
-            raise OptionError(f"The engine {one.spec.name} works at size {one.spec.size}, not at {size}.")
+    found = {name: Contender(create(name, size=size), registered=True) for name in BESIDE}
+    for name, engine in _named(engines):
+        if engine is None:
+            found.setdefault(name, Contender(create(name, size=size), registered=True))
+        elif name in found:
+            raise OptionError(f"Two engines on the card would be called {name}; name them: {{'another name': engine}}.")
+        elif engine.spec.size != size:
+            raise OptionError(f"The engine {name} works at size {engine.spec.size}, not at {size}.")
         else:
-            found[one.spec.name] = Contender(one, registered=False)
+            found[name] = Contender(engine, registered=False)
     return found
 
 
+def _named(engines: Entries) -> list[tuple[str, Engine[Any, Any] | None]]:
+    """What each is called on the card; None stands for the registry's engine of that name."""
+    if isinstance(engines, Mapping):
+        return list(engines.items())
+    given = [engines] if isinstance(engines, str) or not isinstance(engines, Sequence) else engines
+    return [(one, None) if isinstance(one, str) else (one.spec.name, one) for one in given]
+
+
 @contextmanager
-def _judge(find: Find | None, identity_weights: Path | None) -> Iterator[tuple[Judge, dict[str, str]]]:
+def _judge(
+    find: Find | None, identity_weights: Path | None, backbones: Sequence[Backbone]
+) -> Iterator[tuple[Judge, dict[str, str]]]:
     """The instruments that there are, and why figures are absent for want of the others."""
     absent: dict[str, str] = {}
     embed = load_embedding(identity_weights)
@@ -102,10 +123,14 @@ def _judge(find: Find | None, identity_weights: Path | None) -> Iterator[tuple[J
         reason = f"needs identity weights ({IDENTITY}): --identity-weights FILE, or {IDENTITY_VARIABLE}"
         absent |= dict.fromkeys(("csim_source", "csim_truth"), reason)
     networks: dict[Backbone, Perceptual] = {}
-    try:
-        networks = {"alexnet": Perceptual("alexnet"), "vgg16": Perceptual("vgg16")}
-    except WeightsError as error:
-        absent |= dict.fromkeys(("lpips_alex", "lpips_vgg", "frechet_vgg"), str(error))
+    for backbone, figures in READ_BY.items():
+        if backbone not in backbones:
+            absent |= dict.fromkeys(figures, "left out to save time")
+            continue
+        try:
+            networks[backbone] = Perceptual(backbone)
+        except WeightsError as error:
+            absent |= dict.fromkeys(figures, str(error))
     if find is not None:
         yield Judge(Watcher(find, embed), networks.get("alexnet"), networks.get("vgg16")), absent
         return
@@ -116,7 +141,7 @@ def _judge(find: Find | None, identity_weights: Path | None) -> Iterator[tuple[J
 def _people(held: Sequence[Trial]) -> dict[str, Any]:
     """Who was on trial."""
     cross = [trial for trial in held if trial.kind == "cross"]
-    sources = [" ".join((trial.source.kind, *trial.source.tags[-1:])) for trial in cross]
+    sources = ["/".join(trial.source.tags) for trial in cross]
     return {
         "self_people": len({trial.driver.identity for trial in held if trial.kind == "self"}),
         "cross_driving_people": len({trial.driver.identity for trial in cross}),

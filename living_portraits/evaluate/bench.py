@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from living_portraits.engine import Drive, Engine, Frame, Track
+from living_portraits.engine import Engine, Frame, Track
 from living_portraits.evaluate.card import Card
 from living_portraits.evaluate.contest import make_take
 from living_portraits.evaluate.figures import FIGURES
@@ -15,6 +15,7 @@ from living_portraits.evaluate.judge import SIDE, Film, Footage, Judge, Looks, S
 from living_portraits.evaluate.scale import peak_memory
 from living_portraits.evaluate.sheet import contact_sheet
 from living_portraits.evaluate.trials import Clips, Kind, Trial
+from living_portraits.evaluate.unrest import unrest
 from living_portraits.evaluate.watch import resized
 from living_portraits.metrics import motion
 from living_portraits.metrics.distribution import frechet_distance
@@ -62,7 +63,8 @@ class Bench:
     def hold(self, trial: Trial, dataset: Clips, *, frames: int) -> None:
         """All engines' films of one trial, made and judged."""
         source, driver = trial.tracks(dataset, frames=frames)
-        footage = self._footage(trial, source.crops[0], driver.crops)
+        drive = trial.drive(driver)
+        footage = self._footage(trial, source.crops[0], driver.crops, neutral=drive.neutral)
         if not footage.usable:
             self.skipped.append(trial.name)
             return
@@ -71,7 +73,7 @@ class Bench:
         curves = {"driver": motion.mouth_gap(footage.driver_reading).tolist()}
         self.truths += _vgg(footage.looks)
         for name, contender in self.contenders.items():
-            take = make_take(contender.engine, source, driver, drive=Drive())
+            take = make_take(contender.engine, source, driver, drive=drive)
             film = small(take.frames)
             looks = self.judge.look(film, footage.probes) if trial.kind == "self" else {}
             found = self.judge.figures(film, looks, footage)
@@ -85,10 +87,11 @@ class Bench:
         if trial.kind == "cross" and len(self.curves) < CURVES:
             self.curves[trial.name] = curves
 
-    def _footage(self, trial: Trial, source: Frame, driver: Sequence[Frame]) -> Footage:
+    def _footage(self, trial: Trial, source: Frame, driver: Sequence[Frame], *, neutral: int) -> Footage:
         first, film = small([source])[0], small(driver)
         watcher = self.judge.watcher
-        footage = Footage(trial, first, film, watcher.read([first]), watcher.read(list(film)))
+        shaking = unrest(first, watcher.read)
+        footage = Footage(trial, first, film, watcher.read([first]), watcher.read(list(film)), neutral, shaking)
         if trial.kind == "cross":
             return footage
         return replace(footage, looks=self.judge.look(film, footage.probes))

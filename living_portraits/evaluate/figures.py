@@ -57,7 +57,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure("shape_transfer", "Shape transfer", "", "0", _BOTH,
            "error of pose-free landmark motion over a frozen film's: 1 is frozen, 0 perfect", TRACKER),
     Figure("relative_pose", "Relative pose error", "degrees", "0", _CROSS,
-           "angle between the turns since the start, result's and driver's", TRACKER, 2),
+           "angle between the result's turn since the source and the driver's since its neutral frame", TRACKER, 2),
     Figure("mouth", "Mouth correlation", "", "1", _CROSS,
            "of the lips' gap over time, where the driver's moves", TRACKER),
     Figure("blink", "Blink correlation", "", "1", _CROSS,

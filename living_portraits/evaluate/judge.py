@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from living_portraits.engine import Frame
 from living_portraits.evaluate.figures import PROBES
 from living_portraits.evaluate.trials import Trial
+from living_portraits.evaluate.unrest import SHAKY
 from living_portraits.evaluate.watch import Watcher, once
 from living_portraits.metrics import motion, pixels
 from living_portraits.metrics.identity import csim
@@ -38,6 +39,8 @@ class Footage:
 
     Attributes:
         source: one frame; `driver`: all frames. In a self trial the driver is the truth.
+        neutral: the driver's frame that its motion is measured from; in a self trial the source itself.
+        unrest: how far the tracker's own noise moves the source's points, cm.
         looks: what networks see in the truth's probe frames; empty in a cross trial.
     """
 
@@ -46,6 +49,8 @@ class Footage:
     driver: Film
     source_reading: Reading
     driver_reading: Reading
+    neutral: int = 0
+    unrest: float = 0.0
     looks: Looks = field(default_factory=dict)
 
     @property
@@ -55,8 +60,9 @@ class Footage:
 
     @property
     def usable(self) -> bool:
-        """Whether the tracker sees the source and the driver's neutral frame, without which nothing can be compared."""
-        return bool(self.source_reading.found[0] and self.driver_reading.found[0])
+        """Whether the tracker can read the source and the driver's neutral frame; else nothing can be compared."""
+        seen = self.source_reading.found[0] and self.driver_reading.found[self.neutral]
+        return bool(seen and self.unrest < SHAKY)
 
     @property
     def probes(self) -> list[int]:
@@ -66,9 +72,9 @@ class Footage:
 
     @property
     def peak(self) -> int:
-        """The frame that is furthest from the driver's first in expression, for the contact sheet."""
+        """The frame that is furthest from the driver's neutral one in expression, for the contact sheet."""
         shapes = self.driver_reading.shapes[:, motion.EXPRESSIVE, :2]
-        away = np.linalg.norm(shapes - shapes[0], axis=-1).mean(axis=1)
+        away = np.linalg.norm(shapes - shapes[self.neutral], axis=-1).mean(axis=1)
         return int(np.argmax(np.nan_to_num(away, nan=-1.0)))
 
 
@@ -159,7 +165,7 @@ def _motion(reading: Reading, footage: Footage) -> dict[str, Sample]:
     count = int((reading.found & driver.found).sum())
     return {
         "missing": Sample(motion.missing(reading), len(reading)),
-        "shape_transfer": Sample(motion.shape_transfer(reading, source, driver), count),
+        "shape_transfer": Sample(motion.shape_transfer(reading, source, driver, neutral=footage.neutral), count),
         "motion_gain": Sample(motion.motion_gain(reading, driver), count),
         "turn_gain": Sample(motion.turn_gain(reading, driver), count),
         "jitter": Sample(motion.jitter_ratio(reading, driver), max(count - 2, 0)),
@@ -170,8 +176,9 @@ def _transfer(reading: Reading, footage: Footage) -> dict[str, Sample]:
     """Turns, mouth and lids against the driver's, where there is no truth."""
     driver = footage.driver_reading
     count = int((reading.found & driver.found).sum())
+    turned = motion.relative_pose_error(reading, footage.source_reading, driver, neutral=footage.neutral)
     return {
-        "relative_pose": Sample(motion.relative_pose_error(reading, footage.source_reading, driver), count),
+        "relative_pose": Sample(turned, count),
         "mouth": Sample(motion.mouth_correlation(reading, driver), count),
         "blink": Sample(motion.blink_correlation(reading, driver), count),
     }

@@ -5,13 +5,23 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from living_portraits.engine import Track
+from living_portraits.engine import Drive, Track
 from living_portraits.errors import OptionError
+from living_portraits.motion import neutral_frame
 
 Kind: TypeAlias = Literal["self", "cross"]
 
+FOOTAGE = ("video", "still", "pair")
+"""Kinds of clips that were filmed, photographed or painted; what a program has set in motion is for teaching alone."""
+
 PAIR_SHARE = 6  # one self trial in so many is a pair of photographs: a rest and an expression, nothing between
 SHORTEST = 8  # frames; a shorter film says too little about motion
+MADE_UP = 0.6
+"""Largest share of a source's crop that may lie beyond the footage's edges, where the crop shows smeared reflections.
+
+Paintings cut close to the face have 0.3 to 0.7, films and photographs with hair and shoulders less than 0.25. Above
+0.6 little but the face itself is a picture, and engines would be judged by how they move smears.
+"""
 
 
 @runtime_checkable
@@ -67,34 +77,45 @@ class Trial:
             return Track([driver.crops[0]], driver.points[:1], driver.blendshapes[:1]), driver
         return dataset.track(self.source, frames=slice(0, 1)), driver
 
+    def drive(self, driver: Track) -> Drive:
+        """What motion is measured from: the source's own frame in a self trial, else the driver's calmest."""
+        return Drive(neutral=0 if self.kind == "self" else neutral_frame(driver.points, driver.blendshapes))
+
 
 def choose_trials(dataset: Clips, *, split: str, size: int, clips: int, pairs: int) -> list[Trial]:
     """`clips` self trials and `pairs` cross trials, or fewer where there is less footage.
 
     People take turns, so that nobody is judged more often than another. Self: videos, and one pair of photographs
     for every five. Cross: the portraits are stills of every folder and first frames of videos in turn, the drivers
-    are videos of other people, those with the liveliest mouths first.
+    are videos of other people, those with the liveliest mouths first. Nothing that is mostly made up beyond the
+    footage's edges (`MADE_UP`) is a source.
 
     Raises:
         OptionError: that split has no video of that size.
     """
-    found = [clip for clip in dataset.clips if clip.split == split and clip.size == size]
-    videos = [clip for clip in found if clip.kind == "video" and clip.frames >= SHORTEST]
-    if not videos:
+    found = [clip for clip in dataset.clips if clip.split == split and clip.size == size and clip.kind in FOOTAGE]
+    drivers = [clip for clip in found if _is_film(clip)]
+    if not drivers:
         there = sorted({f"{clip.split} at {clip.size}" for clip in dataset.clips if clip.kind == "video"})
         raise OptionError(
             f"The dataset has no video in the split {split} at size {size}; it has {', '.join(there) or 'none'}."
         )
-    twice = [clip for clip in found if clip.kind == "pair" and clip.frames > 1]
+    portraits = [clip for clip in found if clip.quality.get("outside", 0.0) <= MADE_UP]
+    twice = [clip for clip in portraits if clip.kind == "pair" and clip.frames > 1]
     photographs = _in_turn(twice, by=_person, count=clips // PAIR_SHARE)
-    filmed = _in_turn(videos, by=_person, count=clips - len(photographs))
-    return [Trial("self", clip, clip) for clip in filmed + photographs] + _cross(found, videos, pairs)
+    films = [clip for clip in portraits if _is_film(clip)]
+    filmed = _in_turn(films, by=_person, count=clips - len(photographs))
+    return [Trial("self", clip, clip) for clip in filmed + photographs] + _cross(portraits, drivers, pairs)
 
 
-def _cross(found: Sequence[Clip], videos: Sequence[Clip], count: int) -> list[Trial]:
-    lively = sorted(videos, key=lambda clip: -clip.quality.get("mouth_spread", 0.0))
+def _is_film(clip: Clip) -> bool:
+    return clip.kind == "video" and clip.frames >= SHORTEST
+
+
+def _cross(portraits: Sequence[Clip], films: Sequence[Clip], count: int) -> list[Trial]:
+    lively = sorted(films, key=lambda clip: -clip.quality.get("mouth_spread", 0.0))
     drivers = _in_turn(lively, by=_person, count=count, shuffle=False)
-    people = _in_turn(found, by=_person_of_kind, count=len(found))
+    people = _in_turn(portraits, by=_person_of_kind, count=len(portraits))
     sources = _in_turn(people, by=lambda clip: clip.kind if clip.kind == "video" else clip.tags, count=len(people))
     trials: list[Trial] = []
     while drivers and sources and len(trials) < count:

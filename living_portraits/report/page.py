@@ -47,7 +47,7 @@ def _kind(card: Card, kind: Kind) -> str:
         parts += [f"<figure>{curves(found, card.engines, title=name)}</figure>" for name, found in card.curves.items()]
     if kind in card.sheets:
         parts.append("<h3>Contact sheet</h3>")
-        parts.append('<p class="soft">Each film at the moment its driver is furthest from its first expression.</p>')
+        parts.append('<p class="soft">Each film at the moment its driver is furthest from its neutral frame.</p>')
         parts.append(f'<img alt="Contact sheet, {kind}" src="{_inline(card.sheets[kind])}">')
     return "\n".join(parts)
 

@@ -50,14 +50,16 @@ def circumstances(card: Card) -> list[str]:
         f"Self: {len(card.trials['self'])} clips of {about['self_people']} people; frame 0 is given and does not count "
         "in comparisons with the truth.",
         f"Cross: {len(card.trials['cross'])} pairs, drivers of {about['cross_driving_people']} people; "
-        f"sources: {sources or 'none'}.",
+        f"sources: {sources or 'none'}. Motion is measured from the driver's calmest frame.",
+        f"Sources of which more than {about['made_up_at_most']:.0%} lies beyond the footage's edges are left out.",
         f"At most {about['frames_at_most']} frames of each clip; networks look at {about['frames_for_networks']} of "
         "them, spread evenly.",
         "A cell is the mean over trials and its standard error.",
         f"{about['machine']}, PyTorch {about['torch']} with {about['threads']} threads.",
     ]
     if about["skipped"]:
-        lines.append(f"Skipped, as the tracker sees no face at the start: {', '.join(about['skipped'])}.")
+        names = ", ".join(about["skipped"])
+        lines.append(f"Skipped, as the tracker cannot read the source or the driver's neutral frame: {names}.")
     return lines
 
 
