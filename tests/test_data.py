@@ -21,7 +21,8 @@ from living_portraits.align import Crop
 from living_portraits.commands import prepare as command
 from living_portraits.data import footage, mattes, measure, pieces, quality
 from living_portraits.data.dataset import QUALITY, Dataset, point_steps, stored_points
-from living_portraits.data.prepare import Summary, prepare
+from living_portraits.data.prepare import prepare
+from living_portraits.data.summary import Summary
 from living_portraits.errors import FaceError, LivingPortraitsError, MediaError, OptionError, OutputError
 from living_portraits.face import Face, FaceTrack
 from living_portraits.video.reel import Reel, join_reels, read_reel

@@ -1,5 +1,6 @@
 """Stills set in motion: every pixel's way is known, and what the mesh makes up is marked."""
 
+import dataclasses
 from itertools import islice
 from pathlib import Path
 
@@ -128,6 +129,20 @@ def test_frames_are_taken_far_apart():
     assert sorted(pseudo.spread(rows, 9, first=2)) == [0, 1, 2, 3, 4]
 
 
+def test_expressions_vary_by_film_and_turns_by_frame(motion):
+    spans, turns = [], []
+    for seed in range(12):
+        other = pseudo.varied(motion, np.random.default_rng(seed))
+        factor = other.expression[4] / np.where(np.abs(motion.expression[4]) > 1e-3, motion.expression[4], np.nan)
+        spans.append(float(np.nanmedian(factor)))
+        np.testing.assert_allclose(other.expression, spans[-1] * motion.expression, atol=1e-5)
+        extra = other.rotation @ motion.rotation.transpose(0, 2, 1)
+        turns.append([np.degrees(np.linalg.norm(geometry.rotation_vector(turn.astype(float)))) for turn in extra])
+        np.testing.assert_array_equal(other.lids, motion.lids)
+    assert pseudo.STRENGTHS[0] <= min(spans) < 0.9 and 1.2 < max(spans) <= pseudo.STRENGTHS[1]
+    assert 4 < np.median(turns) < 12 and np.std(turns, axis=1).min() > 0.5
+
+
 class Shelf(Dataset):
     """A dataset in memory: three pictures of two people, and films of two."""
 
@@ -168,6 +183,27 @@ def test_the_stream_moves_people_by_others_and_is_the_same_for_a_seed():
         np.testing.assert_array_equal(first.flow, second.flow)
     other = next(pseudo.pseudo_films(Shelf("video", "still"), size=SIZE, frames=3, seed=6))
     assert not np.array_equal(other.frames, films[0].frames)
+
+
+def test_every_fourth_film_moves_somebody_who_does_not_exist_and_no_film_moves_a_film():
+    shelf = Shelf("video", "still", "edits", "pseudo")
+    kinds = [{clip.kind for clip in pseudo.candidates(shelf, number, size=SIZE)[0]} for number in range(8)]
+    assert kinds == [{"still"}, {"still"}, {"still"}, {"edits"}] * 2
+    without = [pseudo.candidates(Shelf("video", "still"), number, size=SIZE) for number in (0, 3)]
+    assert without[0] == without[1] and len(without[0][0]) == 2
+
+
+def test_a_picture_is_moved_by_a_film_of_its_own_side_only():
+    shelf = Shelf("video", "still")
+    sides = {"video ann": "train", "video bob": "val", "still ann": "val", "still bob": "train"}
+    shelf.clips = tuple(dataclasses.replace(clip, split=sides[clip.id], identity=clip.id) for clip in shelf.clips)
+    films = [pseudo.pseudo_film(shelf, number, size=SIZE, frames=2) for number in range(6)]
+    assert {(film.source.id, film.driver.id) for film in films} == {
+        ("still ann", "video bob"),
+        ("still bob", "video ann"),
+    }
+    shelf.clips = tuple(clip for clip in shelf.clips if clip.id != "video bob")
+    assert [clip.id for clip in pseudo.candidates(shelf, 0, size=SIZE)[0]] == ["still bob"]
 
 
 @pytest.mark.parametrize("kinds", [("video",), ("still",)])

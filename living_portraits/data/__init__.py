@@ -4,6 +4,7 @@
 """
 
 from living_portraits.data.dataset import Clip, Dataset
-from living_portraits.data.prepare import Summary, prepare
+from living_portraits.data.prepare import prepare
+from living_portraits.data.summary import Summary
 
 __all__ = ["Clip", "Dataset", "Summary", "prepare"]

@@ -5,6 +5,7 @@
     summary.json              figures of the whole, and what it was made from
     shards/256-0000.mp4       the crops of many clips one after another, H.264
     shards/256-0000.npz       for the same frames: points, blendshapes, person, detected
+    shards/pseudo-...         what `augment` added, in the same way
 
 What follows from the points is not kept but computed: 68 points (`landmarks68`), head pose (`geometry.fit_pose`), gaze
 (`motion.iris_places`), the face's matte (`mattes.face_matte`).
@@ -37,7 +38,7 @@ OPEN_SHARDS = 16
 
 Arrays = Mapping[str, np.ndarray]
 """Of a shard, by name: points int16 `[N, 478, 3]`, blendshapes uint8 `[N, 52]`, person uint8 `[N, 64, 64]`, detected
-bool `[N]`, False where a frame's points were interpolated."""
+bool `[N]`, False where a frame's points were interpolated; in shards of pseudo-films valid uint8 `[N, 64, 64]`."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ class Clip:
 
     Attributes:
         id: unique in the dataset.
-        kind: "video", "still", or "pair": two pictures of one person, at rest and with an expression.
+        kind: "video", "still", or "pair": two pictures of one person, at rest and with an expression. What `augment`
+            adds: "pseudo", a still and what the puppet makes of it; "edits", a person who does not exist, and the same
+            picture with other mouths, lids and gaze. The first frame of both is as it was, the others in no order.
         identity: who it is. split: "train" or "val", the same for all clips of an identity.
         size: side of the crops, px.
         frames: how many. fps: of them a second; 1.0 for pictures.
@@ -176,6 +179,17 @@ class Dataset:
             person=self._stored(clip)["person"],
             seen=seen_matte(np.array(clip.crop).reshape(2, 3), clip.picture, size=clip.size),
         )
+
+    def valid(self, clip: Clip) -> UInt8[np.ndarray, "time 64 64"]:
+        """How much of each cell of the crops a loss may believe, 0 to 255.
+
+        Of pseudo-films what is the still's own, see `pseudo_films`; of all else what was seen, see `Mattes`.
+        """
+        stored = self._stored(clip)
+        if "valid" in stored:
+            return stored["valid"]
+        seen = seen_matte(np.array(clip.crop).reshape(2, 3), clip.picture, size=clip.size)
+        return np.repeat(seen[None], clip.frames, axis=0)
 
     def _stored(self, clip: Clip) -> Arrays:
         arrays = self._arrays(self.folder / SHARDS / f"{clip.shard}.npz")

@@ -93,7 +93,7 @@ def measure(folder: Path, footage: Footage, *, sizes: tuple[int, ...], into: Pat
             for number, shot in enumerate(shots):
                 name = footage.id if len(shots) == 1 else f"{footage.id}#{number:02d}"
                 try:
-                    made += _make(footage, name, shot, islice(frames, shot.start - done, None), sizes, into)
+                    made += make(footage, name, shot, islice(frames, shot.start - done, None), sizes, into)
                     done = shot.start + len(shot)
                 except UnfitError as error:
                     failures.append(Failure(_place(footage, shot.start, shot.fps), str(error), error.cause))
@@ -211,10 +211,10 @@ def _check_jumps(points: Float32[np.ndarray, "time 478 3"], fps: float) -> None:
         raise UnfitError("another face", f"At {when:.1f} s the face is suddenly elsewhere: another one, most likely.")
 
 
-def _make(
+def make(
     footage: Footage, name: str, shot: Shot, frames: Iterator[Frame], sizes: tuple[int, ...], into: Path
 ) -> list[Made]:
-    """Writes one shot at every size that the footage has."""
+    """Writes one shot at every size that the footage has, as files in `into`; raises UnfitError."""
     first = next(frames)
     picture = (first.shape[1], first.shape[0])
     crops = _crops(shot.points, sizes, picture)

@@ -9,15 +9,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from living_portraits.data.dataset import SHARDS, Clip, read_manifest, write_manifest
-from living_portraits.data.footage import Failure, Footage
-from living_portraits.data.measure import Made, measure
+from living_portraits.data.footage import Failure
+from living_portraits.data.measure import Made
 from living_portraits.video.reel import join_reels
 
 MAKING = 1
@@ -31,16 +31,14 @@ _CLIPS, _FAILURES = "clips.jsonl", "failures.json"
 
 @dataclass(frozen=True)
 class Piece:
-    """Where the clips of one piece of footage are made, and found again."""
+    """Where the clips of one piece of footage, or of one person, are made, and found again."""
 
     folder: Path
 
     @classmethod
-    def of(cls, videos: Path, footage: Footage, *, sizes: tuple[int, ...], pieces: Path) -> "Piece":
-        """The piece for this footage as its files are now."""
-        stats = [(videos / file).stat() for file in footage.files]
-        facts = [MAKING, sizes, dataclasses.astuple(footage), [(stat.st_size, stat.st_mtime_ns) for stat in stats]]
-        return cls(pieces / hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24])
+    def of(cls, *facts: object, pieces: Path) -> "Piece":
+        """The piece that depends on these facts, whatever JSON can hold, and on nothing else."""
+        return cls(pieces / hashlib.sha256(json.dumps([MAKING, *facts]).encode()).hexdigest()[:24])
 
     @property
     def name(self) -> str:
@@ -51,13 +49,13 @@ class Piece:
     def done(self) -> bool:
         return self.folder.is_dir()
 
-    def make(self, videos: Path, footage: Footage, *, sizes: tuple[int, ...]) -> None:
-        """Measures the footage; the piece is there afterwards, with clips, failures or both."""
+    def make(self, clips_into: Callable[[Path], tuple[list[Made], list[Failure]]]) -> None:
+        """Has its clips made in a folder; the piece is there afterwards, with clips, failures or both."""
         beside = self.folder.with_name(f"{self.name}.{os.getpid()}")
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
         try:
-            made, failures = measure(videos, footage, sizes=sizes, into=beside)
+            made, failures = clips_into(beside)
             write_manifest(beside / _CLIPS, [dataclasses.replace(one.clip, shard=one.reel.stem) for one in made])
             (beside / _FAILURES).write_text(json.dumps([dataclasses.astuple(failure) for failure in failures]))
             os.replace(beside, self.folder)
@@ -80,17 +78,22 @@ class Piece:
         return made, failures
 
 
-def pack(made: Sequence[Made], out: Path) -> Iterator[list[Clip]]:
-    """Joins clips, in this order, into shards of one size each; yields the clips of each shard as it is there."""
+def pack(made: Sequence[Made], out: Path, *, prefix: str = "") -> Iterator[list[Clip]]:
+    """Joins clips, in this order, into shards of one size each; yields the clips of each shard as it is there.
+
+    A shard is called by the prefix, its size and its number; one that is there already is replaced.
+    """
     (out / SHARDS).mkdir(exist_ok=True)
-    names = set()
     for size in sorted({one.clip.size for one in made}):
         for number, group in enumerate(_groups([one for one in made if one.clip.size == size])):
-            name = f"{size}-{number:04d}"
-            names.add(name)
-            yield _pack(group, out / SHARDS, name)
-    for path in (out / SHARDS).iterdir():  # of an earlier dataset in this place
-        if path.stem not in names:
+            yield _pack(group, out / SHARDS, f"{prefix}{size}-{number:04d}")
+
+
+def sweep(out: Path, clips: Sequence[Clip], *, prefix: str = "") -> None:
+    """Removes the shards with that prefix in which none of the clips lies: those of an earlier dataset."""
+    names = {clip.shard for clip in clips}
+    for path in (out / SHARDS).iterdir():
+        if path.stem.lstrip(".").startswith(prefix) and path.stem not in names:
             path.unlink()
 
 

@@ -6,9 +6,11 @@ adversary's too: mouth and eyes, skin that is stretched because the still does n
 dragged along.
 """
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import cv2
 import numpy as np
@@ -20,7 +22,7 @@ from living_portraits.data.mattes import SIDE, Matte
 from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Frame, Points, Track
 from living_portraits.errors import MediaError
-from living_portraits.motion import AdaptedHead, HeadMotion, measure
+from living_portraits.motion import AdaptedHead, HeadMotion, measure, neutral_frame
 from living_portraits.warp import SamplingMap, pixel_grid
 
 STRETCH = 2.2
@@ -31,6 +33,22 @@ STEADY = 1.0 / 256
 
 MOST_TURN, MOST_TRAVEL, MOST_ZOOM = np.radians(20), 1.2, 0.08
 """Radians, cm and logarithm: motion beyond these asks more of one still than it can give, and is not taken."""
+
+STRENGTHS = (0.7, 1.4)
+"""Factor on a driver's expressions, least and most: nobody smiles by the same amount."""
+
+EXTRA_TURN = np.radians([4.0, 6.0, 3.0])
+"""Spread of the turns that are added, radians: nodding, shaking and tilting the head. Most drivers hardly move it."""
+
+STILLS, MADE_UP = ("still", "pair"), ("edits",)
+"""Kinds of clips whose frames are pictures to be moved: of people who were photographed or painted, and of others."""
+
+MADE_UP_EVERY = 4
+"""One in so many films moves a person who does not exist, where the dataset has any. A fixed turn, not chance: so the
+other films stay the same when such people join."""
+
+ATTEMPTS = 100
+"""Draws of a still and a driver before it is said that no driver will do."""
 
 _RIM = 1.0 / 128  # of the crop's side: how far round mouth and eyes their drawn edges reach
 
@@ -47,6 +65,8 @@ class PseudoFilm:
         flow: `[T, 64, 64, 2]` (x, y) from the middle of each cell of a frame to where in the still its colour comes
             from, px of the crop.
         valid: `[T, 64, 64]` share of each cell that is the still's own, moved as a face moves; 0 to 255.
+        person: `[T, 64, 64]` the still's person, moved; 0 to 255. still_person, seen: the still's own mattes.
+        blendshapes: `[T, 52]` the still's, and the driver's change; in [0, 1]. still_blendshapes: the still's.
     """
 
     source: Clip
@@ -57,6 +77,11 @@ class PseudoFilm:
     points: Float32[np.ndarray, "time 478 3"]
     flow: Float32[np.ndarray, "time 64 64 2"]
     valid: UInt8[np.ndarray, "time 64 64"]
+    person: UInt8[np.ndarray, "time 64 64"]
+    still_person: Matte
+    seen: Matte
+    blendshapes: Float32[np.ndarray, "time 52"]
+    still_blendshapes: Float32[np.ndarray, "52"]
 
 
 class Marionette:
@@ -79,6 +104,11 @@ class Marionette:
     def pose(self, motion: HeadMotion, number: int) -> tuple[Frame, AdaptedHead, SamplingMap]:
         """Frame `number` of a motion: its pixels, the head in it, and where each pixel comes from."""
         return self._doll.pose(motion, number)
+
+    def person(self, sampling: SamplingMap) -> Matte:
+        """Where the person is in a posed frame."""
+        moved = cv2.remap(self._person, sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(cv2.resize(moved, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
 
     def valid(self, head: AdaptedHead, sampling: SamplingMap) -> Bool[np.ndarray, "size size"]:
         """Which pixels of a posed frame are the still's own, moved as a face moves."""
@@ -108,10 +138,26 @@ def _stretched(sampling: SamplingMap) -> Bool[np.ndarray, "size size"]:
 
 def bearable(motion: HeadMotion) -> Int64[np.ndarray, "count"]:
     """The frames of a motion that one still can follow."""
-    turns = np.array([np.linalg.norm(geometry.rotation_vector(turn.astype(np.float64))) for turn in motion.rotation])
+    turns = np.linalg.norm(_turns(motion), axis=1)
     travel = np.linalg.norm(motion.shift, axis=1)
     zoom = np.abs(np.log(np.maximum(motion.zoom, 1e-3)))
     return np.flatnonzero((turns < MOST_TURN) & (travel < MOST_TRAVEL) & (zoom < MOST_ZOOM))
+
+
+def _turns(motion: HeadMotion) -> Float64[np.ndarray, "time 3"]:
+    """Axis times angle, radians, of every frame."""
+    return np.stack([geometry.rotation_vector(turn.astype(np.float64)) for turn in motion.rotation])
+
+
+def varied(motion: HeadMotion, random: np.random.Generator) -> HeadMotion:
+    """The same motion with more or less expression, and in every frame a turn of the head more."""
+    strength = random.uniform(*STRENGTHS)
+    extra = [geometry.rotation_matrix(turn) for turn in random.normal(size=(len(motion), 3)) * EXTRA_TURN]
+    return dataclasses.replace(
+        motion,
+        expression=(strength * motion.expression).astype(np.float32),
+        rotation=(np.stack(extra) @ motion.rotation).astype(np.float32),
+    )
 
 
 def spread(features: Float64[np.ndarray, "frames values"], count: int, *, first: int) -> list[int]:
@@ -124,32 +170,56 @@ def spread(features: Float64[np.ndarray, "frames values"], count: int, *, first:
     return chosen
 
 
+def pseudo_film(
+    dataset: Dataset, number: int, *, split: str | None = None, size: int = 256, frames: int = 4, seed: int = 0
+) -> PseudoFilm:
+    """One still of a dataset, moved by somebody else's film of its own split.
+
+    Which still, which film and which of its frames follows from seed and number. People are drawn by chance, each as
+    often as another. Of the driver's frames those are taken that lie far apart.
+
+    Args:
+        split: of the people; None for any.
+        frames: positions beside the still's own.
+
+    Raises:
+        MediaError: no stills or no films of that size, or hardly a film that a still can follow.
+    """
+    stills, films = candidates(dataset, number, split=split, size=size)
+    if not stills or not films:
+        raise MediaError(
+            f"{dataset.folder} has {len(stills)} pictures of size {size} and {len(films)} films"
+            f"{f' in the split {split}' if split else ''}; to set pictures in motion takes both."
+        )
+    random = np.random.default_rng([seed, number])
+    people = _by_person(stills)
+    for _ in range(ATTEMPTS):
+        source = _drawn(people, random)
+        driver = _drawn(_by_person([film for film in films if film.split == source.split]), random)
+        film = None if source.identity == driver.identity else _film(dataset, source, driver, frames, random)
+        if film is not None:
+            return film
+    raise MediaError(f"{dataset.folder} has no film with {frames} positions of the head that a picture can follow.")
+
+
+def candidates(
+    dataset: Dataset, number: int, *, split: str | None = None, size: int = 256
+) -> tuple[list[Clip], list[Clip]]:
+    """What film `number` can be made of: stills of that size, and films, all of splits that have both."""
+    clips = [clip for clip in dataset.clips if split in (None, clip.split)]
+    films = [clip for clip in clips if clip.kind == "video"]
+    driven = {clip.split for clip in films}
+    able = [clip for clip in clips if clip.size == size and clip.split in driven]
+    made_up = [clip for clip in able if clip.kind in MADE_UP and number % MADE_UP_EVERY == MADE_UP_EVERY - 1]
+    return made_up or [clip for clip in able if clip.kind in STILLS], films
+
+
 def pseudo_films(
     dataset: Dataset, *, split: str = "train", size: int = 256, frames: int = 4, seed: int = 0
 ) -> Iterator[PseudoFilm]:
-    """Stills of a dataset, each moved by somebody else's film, without end; the same seed gives the same stream.
-
-    People take turns by chance, each as often as another. Of a driver's frames those are taken that lie far apart.
-
-    Raises:
-        MediaError: no stills or no films of that size in that split.
-    """
-    stills = [clip for clip in dataset.clips if clip.split == split and clip.size == size and clip.kind != "video"]
-    films = [clip for clip in dataset.clips if clip.split == split and clip.kind == "video"]
-    if not stills or not films:
-        raise MediaError(
-            f"{dataset.folder} has {len(stills)} pictures of size {size} and {len(films)} films in the split {split}; "
-            "to set pictures in motion takes both."
-        )
-    random = np.random.default_rng(seed)
-    people, movers = _by_person(stills), _by_person(films)
-    while True:
-        source, driver = _drawn(people, random), _drawn(movers, random)
-        if source.identity == driver.identity:
-            continue
-        film = _film(dataset, source, driver, frames, random)
-        if film is not None:
-            yield film
+    """`pseudo_film` number 0 and on, without end; the same seed gives the same stream. Raises MediaError."""
+    for number in count():
+        yield pseudo_film(dataset, number, split=split, size=size, frames=frames, seed=seed)
 
 
 def _by_person(clips: Sequence[Clip]) -> list[list[Clip]]:
@@ -164,20 +234,24 @@ def _drawn(people: list[list[Clip]], random: np.random.Generator) -> Clip:
     return clips[int(random.integers(len(clips)))]
 
 
-def _film(dataset: Dataset, source: Clip, driver: Clip, count: int, random: np.random.Generator) -> PseudoFilm | None:
+def _film(dataset: Dataset, source: Clip, driver: Clip, frames: int, random: np.random.Generator) -> PseudoFilm | None:
     """`count` positions of one of the source's pictures; None where the driver has too few that it can follow."""
     points = dataset.points(driver)
-    neutral = int(random.integers(len(points)))
-    motion = measure(Track([], points, dataset.blendshapes(driver), driver.fps), Drive(neutral=neutral))
+    shapes = dataset.blendshapes(driver)
+    neutral = neutral_frame(points, shapes)
+    motion = varied(measure(Track([], points, shapes, driver.fps), Drive(neutral=neutral)), random)
     able = bearable(motion)
-    if len(able) < count:
+    if len(able) < frames:
         return None
-    look = np.concatenate([motion.expression[able].reshape(len(able), -1) / 10, motion.lids[able]], axis=1)
-    chosen = able[spread(look.astype(np.float64), count, first=int(random.integers(len(able))))]
+    # So that a mouth wide open and eyes that shut count about the same, and turns less.
+    look = [motion.expression[able].reshape(len(able), -1) / 10, motion.lids[able], _turns(motion)[able]]
+    first = int(random.integers(len(able)))
+    chosen = able[spread(np.concatenate(look, axis=1).astype(np.float64), frames, first=first)]
     picture = int(random.integers(source.frames))
     still = dataset.frames(source, frames=slice(picture, picture + 1))[0]
     still_points, shown = dataset.points(source)[picture], dataset.mattes(source)
     doll = Marionette(still, still_points, person=shown.person[picture], seen=shown.seen)
+    own = dataset.blendshapes(source)[picture]
     posed = [doll.pose(motion, int(number)) for number in chosen]
     return PseudoFilm(
         source=source,
@@ -188,6 +262,11 @@ def _film(dataset: Dataset, source: Clip, driver: Clip, count: int, random: np.r
         points=np.stack([head.points for _, head, _ in posed]),
         flow=np.stack([coarse(sampling - pixel_grid(source.size)) for _, _, sampling in posed]),
         valid=np.stack([_share(doll.valid(head, sampling)) for _, head, sampling in posed]),
+        person=np.stack([doll.person(sampling) for _, _, sampling in posed]),
+        blendshapes=np.clip(own + shapes[chosen] - shapes[neutral], 0, 1).astype(np.float32),
+        still_person=shown.person[picture],
+        still_blendshapes=own,
+        seen=shown.seen,
     )
 
 

@@ -51,7 +51,7 @@ class GuidedConfig(TrainConfig):
     perceptual: float = 0.6
     perceptual_shrink: int = 1
     temporal: float = 0.5
-    shy: float = 0.01
+    shy: float = 0.0
     calm: float = 0.02
     size: int = SIDE
     batch: int = 4

@@ -104,7 +104,7 @@ def plan(order: Order, dataset: Source, *, place: Place | None = None) -> Plan:
     place = place or find_place()
     clips = sources.choose(dataset, split="train", config=config)
     try:
-        held_out = sources.choose(dataset, split="val", config=config)
+        held_out = sources.choose(dataset, split="val", config=dataclasses.replace(config, kinds=config.kinds[:1]))
     except OptionError:
         held_out = []
     torch.manual_seed(config.seed)

@@ -32,7 +32,7 @@ class TrainConfig:
         batch: samples a step, on each device.
         frames: frames a sample, all of one clip.
         spacing: "far" frames differ in pose and expression (neighbours teach copying), "next" follow each other.
-        kinds: which clips of the dataset.
+        kinds: which clips of the dataset; those of the first kind are what is validated on.
         shares: of the samples, one for each of `kinds`; empty: each person as often as any other.
         flip: mirror every other sample.
         colour: strength of the change in brightness, contrast and tint, the same for a sample's frames; 0 is none.
