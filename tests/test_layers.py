@@ -26,7 +26,9 @@ MAY_KNOW: dict[str, set[str]] = {
     "engines/*": {"errors", "engine", "leaf"},
     "engines": {"errors", "engine", "leaf", "engines/*"},
     "animator": {"errors", "engine", "leaf", "tracker", "engines", "animator"},
-    "top": {"errors", "engine", "leaf", "tracker", "engines", "animator", "top"},
+    "school": {"errors", "engine", "leaf", "tracker", "engines/*", "engines", "animator", "school"},
+    "top": {"errors", "engine", "leaf", "tracker", "engines", "animator", "school", "commands", "top"},
+    "commands": {"errors", "engine", "leaf", "tracker", "engines/*", "engines", "animator", "school", "top"},
 }
 LAYER_OF: dict[str, str] = {
     "errors": "errors",
@@ -34,8 +36,11 @@ LAYER_OF: dict[str, str] = {
     **dict.fromkeys(LEAVES, "leaf"),
     **dict.fromkeys(("face", "body", "data"), "tracker"),
     **dict.fromkeys(("animator", "driver", "portrait"), "animator"),
+    **dict.fromkeys(("finetune", "training"), "school"),  # who teaches a network must know it
+    "commands": "commands",
     **dict.fromkeys(
-        ("__init__", "__main__", "cli", "commands", "demo", "evaluate", "info", "report", "training"), "top"
+        ("__init__", "__main__", "cli", "demo", "evaluate", "info", "report"),
+        "top",
     ),
 }
 NEVER_FOR_ENGINES = {"video", "samples", "provenance", "film_options"}  # engines see frames and points, never files
