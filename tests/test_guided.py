@@ -118,7 +118,7 @@ def test_a_network_that_has_learned_nothing_leaves_the_doll_as_it_is():
     frame = tensor(picture(SIDE, SIDE))
     with torch.inference_mode():
         found = net(frame, *inputs()[1:], net.encode(inputs()[1], inputs()[1]))
-    assert not found.nudge.any() and not found.shade.any() and 0.1 < float(found.mask.min())
+    assert not found.nudge.any() and not found.shade.any() and float(found.mask.min()) > 0.1
     torch.testing.assert_close(found.apply(frame), frame, atol=1e-4, rtol=0)
 
 

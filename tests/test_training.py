@@ -203,18 +203,20 @@ def test_the_rate_rises_then_stays_or_falls() -> None:
     )
 
 
-def test_every_recipe_is_found_and_names_its_networks() -> None:
+def test_every_recipe_is_found_and_says_what_it_is() -> None:
     for name in recipe.available():
-        made = recipe.find(name)(recipe.find(name).Config())
-        assert set(made.snapshot()) <= set(made.networks()) and recipe.parameters(list(made.networks().values())) > 0
-    with pytest.raises(OptionError, match="no recipe 'smok'; choose from smoke"):
+        kind = recipe.find(name)
+        assert issubclass(kind, Recipe) and kind.title and issubclass(kind.Config, TrainConfig)
+    made = recipe.find("smoke")(recipe.find("smoke").Config())
+    assert set(made.snapshot()) <= set(made.networks()) and recipe.parameters(list(made.networks().values())) > 0
+    with pytest.raises(OptionError, match=r"no recipe 'smok'; choose from guided, .*smoke"):
         recipe.find("smok")
 
 
 @pytest.mark.parametrize(
     ("changes", "error", "expected"),
     [
-        ({"recipe": "none"}, OptionError, "There is no recipe 'none'; choose from smoke, toy"),
+        ({"recipe": "none"}, OptionError, "There is no recipe 'none'; choose from guided, .*, toy"),
         ({"minutes": 0.0}, OptionError, "minutes is more than 0"),
         ({"minutes": math.nan}, OptionError, "minutes is more than 0"),
         ({"settings": {"size": 32}}, OptionError, "no train clips of kind video with at least 32 px; there are: train"),
@@ -388,6 +390,16 @@ def test_a_loss_moves_the_network_it_is_named_after_and_no_other() -> None:
     trained.recipe.step = lambda batch: {"gues/l2": torch.zeros(())}
     with pytest.raises(ValueError, match="'gues/l2' names none of the networks guess, critic"):
         trained.advance()
+
+
+def test_a_run_may_be_resumed_with_another_rate() -> None:
+    first = trainer(lr=1e-2)
+    first.advance()
+    again = trainer(lr=1e-4)
+    again.restore(first.state())
+    again.advance()
+    assert [group["lr"] for group in again.optimisers["guess"].param_groups] == [pytest.approx(1e-4)]
+    assert again.optimisers["guess"].state_dict()["state"][0]["step"] == 2  # but its memory was kept
 
 
 def test_long_gradients_are_shortened_and_the_rate_followed() -> None:

@@ -109,7 +109,7 @@ class Guided(Recipe):
         repair, output = self._repaired(seen)
         valid = F.interpolate(seen["valid"], size=output.shape[-2:], mode="bilinear", align_corners=False)
         truth = torch.lerp(output.detach(), truth, (valid > 0.8).float())  # what was made up there teaches nothing
-        change = (output - truth).unflatten(0, (len(batch.frames), config.frames))
+        change = (output - truth).reshape(len(batch.frames), config.frames, *output.shape[1:])
         found = {
             "net/l1": losses.l1(output, truth, _cut(self._weight(batch), corners, config.window)),
             "net/temporal": config.temporal * (change[:, 1:] - change[:, :-1]).abs().mean(),

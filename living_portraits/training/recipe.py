@@ -187,7 +187,10 @@ class Recipe(nn.Module, ABC):
 
 RECIPES: dict[str, str] = {
     "guided": "living_portraits.training.guided:Guided",
+    "megaportraits": "living_portraits.training.megaportraits:MegaPortraits",
     "smoke": "living_portraits.training.smoke:Smoke",
+    "student": "living_portraits.training.student:Distillation",
+    "talking-head": "living_portraits.training.talking_head:TalkingHead",
 }
 """Every recipe: its name, its module and class. A module is imported when its recipe is asked for."""
 

@@ -171,7 +171,7 @@ class Trainer:
         try:
             for name, net in self.networks.items():
                 net.load_state_dict(state["networks"][name])
-                self.optimisers[name].load_state_dict(copy.deepcopy(state["optimisers"][name]))
+                self._restore_optimiser(self.optimisers[name], state["optimisers"][name])
             self.average.load(state["average"])
         except (RuntimeError, ValueError, KeyError) as error:
             raise TrainingError(
@@ -180,6 +180,14 @@ class Trainer:
             ) from error
         self.step, self.retreats = int(state["step"]), int(state["retreats"])
         self._healthy.fill_(True)
+
+    @staticmethod
+    def _restore_optimiser(optimiser: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+        """Its memory comes from `state`, its rate from the config: a run may be resumed with another."""
+        rates = [group["initial_lr"] for group in optimiser.param_groups]
+        optimiser.load_state_dict(copy.deepcopy(dict(state)))
+        for group, rate in zip(optimiser.param_groups, rates, strict=True):
+            group["initial_lr"] = rate
 
     # --- figures -----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,156 @@
+"""The engine: pictures of somebody become AdaIN numbers, the driver's landmarks on their face become drawings."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from living_portraits import draw, weights
+from living_portraits.engine import Drive, Frame, Points, Spec, Track
+from living_portraits.engines.talking_head import person as persons
+from living_portraits.engines.talking_head.networks import SHAPES, Discriminator, FewShot, Generator
+from living_portraits.errors import WeightsError
+from living_portraits.motion import HeadMotion, SourceShape, adapt, measure
+from living_portraits.nn.blocks import fold
+
+WEIGHTS = "talking-head"
+RECIPE = "talking-head"
+_TOGETHER = 8  # pictures that are embedded at once
+
+
+@dataclass(frozen=True, eq=False)
+class HeadIdentity:
+    """Somebody, ready to be drawn.
+
+    Attributes:
+        generator: everybody's, or their own where it was fine-tuned; spectral norms folded in.
+        style: `[1, numbers]` AdaIN numbers.
+        face: their shape, and the pose in the first picture.
+    """
+
+    generator: Generator
+    style: Float[Tensor, "1 numbers"]
+    face: SourceShape
+
+
+class TalkingHead:
+    """Engine: draws every frame anew.
+
+    Identity is the mean embedding of the source's T crops, or a fine-tuned person, whose crops then only say where
+    the head is. Motion is the driver's, freed from the driver's own face; it is put onto the source's face before it
+    is drawn, so that a stranger's proportions do not come along (the identity gap that the paper leaves open).
+
+    Args:
+        size: side of the crops, px.
+        weights_file: a snapshot of the recipe `talking-head`; None: the one that comes with the project.
+        person: a file that `finetune` made from these weights.
+    """
+
+    spec = Spec(
+        name="talking-head",
+        title="draws the face anew from landmarks; learns a person from one or more pictures",
+        size=256,
+        sizes=(256,),
+        weights=(WEIGHTS,),
+    )
+
+    def __init__(self, *, size: int = spec.size, weights_file: Path | None = None, person: Path | None = None) -> None:
+        self.spec = replace(TalkingHead.spec, size=size)
+        path = weights_file or weights.path(WEIGHTS)
+        self._head = read_head(path)
+        self._known = persons.read(person, base=path) if person else None
+        self._own = persons.tuned(self._head.generator, self._known) if self._known else self._head.generator
+
+    @torch.inference_mode()
+    def encode_identity(self, source: Track) -> HeadIdentity:
+        """Who the T crops show, all of one person; the face's shape and place are the first crop's."""
+        style = self._known.style if self._known else self._style(source)
+        return HeadIdentity(self._own, style, SourceShape.of(source.points[0]))
+
+    def encode_motion(self, driver: Track, drive: Drive) -> HeadMotion:
+        """What the driver's points say."""
+        return measure(driver, drive)
+
+    def generate(self, identity: HeadIdentity, motion: HeadMotion) -> Iterator[Frame]:
+        """One frame per driver frame."""
+        for number in range(len(motion)):
+            points = adapt(identity.face, motion, number).points
+            with torch.inference_mode():
+                output = identity.generator(drawings([points], size=self.spec.size), identity.style)
+            yield frames_of(output)[0]
+
+    def _style(self, source: Track) -> Float[Tensor, "1 numbers"]:
+        embeddings = []
+        for start in range(0, len(source), _TOGETHER):
+            some = range(start, min(start + _TOGETHER, len(source)))
+            pictures = tensor_of([source.crops[i] for i in some])
+            drawn = drawings([source.points[i] for i in some], size=self.spec.size)
+            embeddings.append(self._head.embed(pictures[:, None], drawn[:, None]))
+        return self._head.style(torch.cat(embeddings).mean(dim=0, keepdim=True))
+
+
+# --- pictures and tensors ---------------------------------------------------------------------------------------------
+
+
+def tensor_of(frames: Sequence[Frame]) -> Float[Tensor, "time 3 height width"]:
+    """Frames as float in [-1, 1]."""
+    return torch.from_numpy(np.stack(frames)).movedim(-1, 1).float() / 127.5 - 1
+
+
+def frames_of(pictures: Float[Tensor, "time 3 height width"]) -> list[Frame]:
+    """Pictures in [-1, 1] as uint8 frames."""
+    pixels = ((pictures.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).movedim(1, -1)
+    return [np.ascontiguousarray(frame) for frame in pixels.cpu().numpy()]
+
+
+def drawings(points: Sequence[Points], *, size: int) -> Float[Tensor, "time 3 size size"]:
+    """Landmark drawings of faces in px of the crop: features, lips, lids and irises on dark paper, in [-1, 1]."""
+    return tensor_of([draw.portrait_of(face, size=size) for face in points])
+
+
+# --- the networks of a file -------------------------------------------------------------------------------------------
+
+
+def read_head(path: Path) -> FewShot:
+    """Embedder and generator of a snapshot, ready for use on the CPU: spectral norms folded in.
+
+    Raises:
+        WeightsError: the file is missing, damaged or another network's.
+    """
+    head, _ = read_networks(path)
+    fold(head.eval())
+    return head.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def read_networks(path: Path) -> tuple[FewShot, Discriminator]:
+    """All networks of a snapshot, as they were trained. The table W, which nobody new has a column in, is left out.
+
+    Raises:
+        WeightsError: the file is missing, damaged or another network's.
+    """
+    config, state = weights.read(path)
+    kind = config.get("train", {}).get("network")
+    if config.get("recipe") != RECIPE or kind not in SHAPES:
+        raise WeightsError(f"{path} holds no talking head, but what the recipe {config.get('recipe')!r} made.")
+    head, discriminator = FewShot(SHAPES[kind]), Discriminator(SHAPES[kind])
+    for name, net in (("head", head), ("discriminator", discriminator)):
+        own = {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
+        own = {key: value.float() for key, value in own.items() if key not in ("columns", "_extra_state")}
+        expected = {key for key in net.state_dict() if key != "columns"}
+        if expected - set(own):
+            raise WeightsError(f"{path} lacks parts of the {name}: {', '.join(sorted(expected - set(own))[:3])}.")
+        try:
+            net.load_state_dict(own, strict=False)
+        except RuntimeError as error:
+            raise WeightsError(f"{path} holds a talking head of other sizes; take one of this version.") from error
+    return head, discriminator
+
+
+def own_generator(head: FewShot) -> Generator:
+    """A copy of the generator that may be changed."""
+    return copy.deepcopy(head.generator)

@@ -1,0 +1,174 @@
+"""A fine-tuned person's file: what sets their generator apart from everybody's, and their AdaIN numbers.
+
+Fine-tuning changes every weight, but by little, and mostly along few directions: of each weight's change, as a matrix
+[out, the rest], only the largest singular values are kept, as few as draw the same person (`compact`).
+"""
+
+import copy
+import hashlib
+import os
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from living_portraits import weights
+from living_portraits.engines.talking_head.networks import Generator
+from living_portraits.errors import OptionError, WeightsError
+
+SHARES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
+"""Of each weight's change, as a sum of squares: what `compact` tries to do with, before it keeps everything."""
+
+SAME_DB = 42.0
+"""PSNR between drawings by the whole change and by the part that is kept: nobody sees a difference."""
+
+SUFFIX = ".person"
+FOLDER_VARIABLE = "LIVING_PORTRAITS_PEOPLE"
+
+_EXACT = 1 - 1e-6  # share that a file keeps of what it is given
+_LEFT, _RIGHT, _WHOLE, _STYLE = ".left", ".right", ".whole", "style"
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """Somebody the network was fine-tuned on.
+
+    Attributes:
+        style: `[1, numbers]` AdaIN numbers.
+        changes: of the folded generator's weights, by name.
+        about: name, number of pictures, steps; JSON values.
+    """
+
+    style: Float[Tensor, "1 numbers"]
+    changes: dict[str, Tensor]
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+def folder() -> Path:
+    """Where people are kept: `$LIVING_PORTRAITS_PEOPLE`, or ~/.local/share/living-portraits/people."""
+    return Path(os.environ.get(FOLDER_VARIABLE) or Path.home() / ".local" / "share" / "living-portraits" / "people")
+
+
+def place(name: str) -> Path:
+    """Where the person called `name` is kept. Raises OptionError for a name that cannot be a file's."""
+    if not re.fullmatch(r"\w[\w -]*", name):
+        raise OptionError(f"A person's name has letters, digits, spaces, - and _ in it, and {name!r} is no such name.")
+    return folder() / f"{name}{SUFFIX}"
+
+
+def find(name: str) -> Path:
+    """The file of the person called `name`, or at that path. Raises OptionError, with those there are."""
+    if Path(name).is_file():
+        return Path(name)
+    path = place(name)
+    if not path.is_file():
+        known = sorted(other.stem for other in folder().glob(f"*{SUFFIX}"))
+        raise OptionError(
+            f"There is no person called {name!r}; "
+            + (f"choose from {', '.join(known)}." if known else "make one with `living-portraits finetune`.")
+        )
+    return path
+
+
+def difference(base: Generator, own: Generator) -> dict[str, Tensor]:
+    """What makes `own` of `base`, both with spectral norms folded in."""
+    before = dict(base.named_parameters())
+    return {name: (value - before[name]).detach().clone() for name, value in own.named_parameters()}
+
+
+@torch.no_grad()
+def compact(
+    base: Generator, person: Person, drawings: Float[Tensor, "count 3 height width"], *, decibel: float = SAME_DB
+) -> Person:
+    """The person with the smallest part of the changes that draws `drawings` the same to within `decibel`."""
+    expected = tuned(base, person)(drawings, person.style)
+    for share in SHARES:
+        changes = {name: _strongest(change, share) for name, change in person.changes.items()}
+        smaller = replace(person, changes=changes)
+        error = (tuned(base, smaller)(drawings, person.style) - expected).square().mean()
+        if 10 * torch.log10(4 / error.clamp_min(1e-12)) >= decibel:  # pictures span 2
+            return smaller
+    return person
+
+
+def _strongest(change: Tensor, share: float) -> Tensor:
+    """The change along as few directions as hold `share` of its sum of squares; vectors stay whole."""
+    if change.ndim < 2:
+        return change
+    u, s, v = torch.linalg.svd(change.flatten(1), full_matrices=False)
+    rank = _rank(s, share)
+    return ((u[:, :rank] * s[:rank]) @ v[:rank]).view_as(change)
+
+
+def _rank(singular: Float[Tensor, "count"], share: float) -> int:
+    energy = singular.square().cumsum(0)
+    return int((energy < share * energy[-1]).sum()) + 1
+
+
+@torch.no_grad()
+def tuned(base: Generator, person: Person) -> Generator:
+    """The person's own generator, a changed copy of the folded `base`. Raises WeightsError if they do not fit."""
+    own = copy.deepcopy(base)
+    parameters = dict(own.named_parameters())
+    if base.style_length != person.style.shape[1] or set(person.changes) - set(parameters):
+        raise WeightsError("The person's file belongs to a talking head of other sizes: fine-tune anew.")
+    for name, change in person.changes.items():
+        parameters[name].add_(change.view_as(parameters[name]))
+    return own.eval().requires_grad_(False)
+
+
+def write(path: Path, person: Person, *, base: Path) -> int:
+    """Writes the file, in half precision; returns its length in bytes. `base` is the network's file.
+
+    Raises:
+        WeightsError: the file cannot be written there.
+    """
+    state = {_STYLE: person.style.half()}
+    for name, change in person.changes.items():
+        state |= _compressed(name, change.float())
+    config = {**person.about, "recipe": "talking-head person", "base": _hash(base)}
+    weights.write(path, config=config, state=state)
+    return path.stat().st_size
+
+
+def read(path: Path, *, base: Path) -> Person:
+    """Somebody from a file that `write` made.
+
+    Raises:
+        WeightsError: the file is missing, damaged, no person's, or made from another network than `base`.
+    """
+    config, state = weights.read(path)
+    if config.get("recipe") != "talking-head person" or _STYLE not in state:
+        raise WeightsError(f"{path} is no person's file: make one with `living-portraits finetune`.")
+    if config["base"] != _hash(base):
+        raise WeightsError(f"{path} was fine-tuned from other weights than {base.name}: run `finetune` again.")
+    changes = {}
+    for key, value in state.items():
+        if key.endswith(_LEFT):
+            name = key.removesuffix(_LEFT)
+            changes[name] = value.float() @ state[name + _RIGHT].float()
+        elif key.endswith(_WHOLE):
+            changes[key.removesuffix(_WHOLE)] = value.float()
+    about = {name: value for name, value in config.items() if name not in ("recipe", "base")}
+    return Person(state[_STYLE].float(), changes, about)
+
+
+def _compressed(name: str, change: Tensor) -> dict[str, Tensor]:
+    """A change as the product of a tall and a wide matrix, or whole where that is no shorter."""
+    if change.ndim > 1:
+        matrix = change.flatten(1)
+        u, s, v = torch.linalg.svd(matrix, full_matrices=False)
+        rank = _rank(s, _EXACT)
+        if rank * sum(matrix.shape) < matrix.numel():
+            root = s[:rank].sqrt()
+            return {name + _LEFT: (u[:, :rank] * root).half(), name + _RIGHT: (root[:, None] * v[:rank]).half()}
+    return {name + _WHOLE: change.half()}
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

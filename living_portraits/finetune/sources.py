@@ -1,0 +1,113 @@
+"""From files to what a person is learned from: pictures of one person, cut out and measured; motion to pose them by."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from living_portraits import face, video
+from living_portraits.align import Crop
+from living_portraits.engine import Frame, Track
+from living_portraits.engines.talking_head.engine import tensor_of
+from living_portraits.errors import FaceError, OptionError
+from living_portraits.finetune.views import apart, motion_of
+from living_portraits.motion import HeadMotion
+
+Embed: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""Pictures in [-1, 1] and the points in them, px -> embeddings of length 1."""
+
+STRANGERS = 0.3
+"""Cosine of two faces' embeddings (MobileFaceNet) below which they are hardly one person's."""
+
+CLIP_FPS, CLIP_SECONDS = 5.0, 120.0
+"""How many of a clip's frames are looked at, and how much of it."""
+
+
+class StrangersWarning(UserWarning):
+    """Two of the pictures hardly show one person."""
+
+
+def open_sources(paths: Sequence[Path], *, size: int, count: int) -> Track:
+    """The pictures as crops of `size` px; from a clip, `count` frames that differ.
+
+    Raises:
+        MediaError: a file cannot be read.
+        FaceError: there is no face in one of them.
+        OptionError: several clips, or a clip beside pictures.
+    """
+    stills = [path for path in paths if video.is_still(path)]
+    if len(stills) == len(paths):
+        return _joined([_still(path, size) for path in paths])
+    if len(paths) > 1:
+        clip = next(path for path in paths if path not in stills)
+        raise OptionError(f"{clip} is a clip: give it alone, or pictures alone.")
+    return _clip(paths[0], size=size, count=count)
+
+
+def _still(path: Path, size: int) -> Track:
+    picture = video.read_picture(path).rgb
+    faces = face.find(picture)
+    if not faces:
+        raise FaceError(
+            f"There is no face to be found in {path}: leave it out, or take one that shows the face larger."
+        )
+    crop = Crop.around(faces[0].points, size=size)
+    return Track([crop.take(picture)], crop.to_crop(faces[0].points)[None], faces[0].blendshapes[None])
+
+
+def _joined(tracks: Sequence[Track]) -> Track:
+    return Track(
+        [crop for track in tracks for crop in track.crops],
+        np.concatenate([track.points for track in tracks]),
+        np.concatenate([track.blendshapes for track in tracks]),
+    )
+
+
+def _clip(path: Path, *, size: int, count: int) -> Track:
+    """Frames of one clip that lie far from each other in expression and pose, in one and the same crop."""
+    fps = min(CLIP_FPS, video.probe(path).fps)
+    track = face.follow(video.read_frames(path, end=CLIP_SECONDS, fps=fps), fps=fps)
+    chosen = sorted(apart(motion_of(Track([], track.points, track.blendshapes, fps)), count))
+    crop = Crop.around(track.points[chosen[0]], size=size)
+    wanted: dict[int, Frame] = {}
+    for number, frame in enumerate(video.read_frames(path, end=CLIP_SECONDS, fps=fps)):
+        if number in chosen:
+            wanted[number] = crop.take(frame)
+    chosen = [number for number in chosen if number in wanted]
+    return Track(
+        [wanted[number] for number in chosen],
+        np.stack([crop.to_crop(track.points[number]) for number in chosen]),
+        track.blendshapes[chosen],
+    )
+
+
+def motions(paths: Sequence[Path]) -> list[HeadMotion]:
+    """How the faces of some clips move. Raises MediaError, FaceError."""
+    found = []
+    for path in paths:
+        fps = min(2 * CLIP_FPS, video.probe(path).fps)
+        track = face.follow(video.read_frames(path, fps=fps), fps=fps)
+        found.append(motion_of(Track([], track.points, track.blendshapes, fps)))
+    return found
+
+
+@torch.inference_mode()
+def warn_of_strangers(pictures: Track, embed: Embed | None, names: Sequence[str]) -> None:
+    """Issues StrangersWarning for the two pictures that differ most in who they show, if that is a lot."""
+    if embed is None or len(pictures) < 2 or len(names) != len(pictures):
+        return
+    embeddings = embed(tensor_of(list(pictures.crops)), torch.from_numpy(pictures.points))
+    alike = (embeddings @ embeddings.T).numpy()
+    a, b = min(combinations(range(len(pictures)), 2), key=lambda pair: alike[pair])
+    if alike[a, b] < STRANGERS:
+        warnings.warn(
+            f"{names[a]} and {names[b]} hardly show the same person (similarity {alike[a, b]:.2f}); "
+            "leave one out if they do not.",
+            StrangersWarning,
+            stacklevel=2,
+        )

@@ -1,0 +1,266 @@
+"""Fine-tuning: psi' = P e and w' = w0 + e, then generator, psi', discriminator and w' are trained on one person.
+
+FSTH section 3.3: the embedder is not used any more, P is dropped and psi' becomes a parameter like the others (the
+AdaIN numbers are trained directly), the match loss falls away: L_CNT + L_ADV for the generator, L_DSC for the
+discriminator, with D'(x, y) = V(x, y)^T w' + b. Steps grow with the number of pictures.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Float32
+from torch import Tensor, nn
+
+from living_portraits.engine import Frame, Track
+from living_portraits.engines.talking_head.content import Content, Weights
+from living_portraits.engines.talking_head.engine import drawings, frames_of, tensor_of
+from living_portraits.engines.talking_head.networks import Discriminator, FewShot, Generator
+from living_portraits.engines.talking_head.person import Person, compact, difference
+from living_portraits.finetune.views import View, own
+from living_portraits.finetune.watch import Check, Rule, Tracker, mimics_error
+from living_portraits.nn import losses
+from living_portraits.nn.blocks import fold
+
+_MOST_OWN = 4  # pictures that a check looks at
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneConfig:
+    """How one person is learned.
+
+    Attributes:
+        steps: at most; None: as `steps_for` says. seconds: at most.
+        batch: pictures a step. own: the share of them that are the person's own, the others being views of them.
+        lr: of the generator; discriminator_rate: times that.
+        adversary, features: weights of -D and L_FM; 0 for both: no discriminator.
+        content: weights of L_CNT.
+        check_steps, patience: look after as many steps, and end after as many looks without a better one.
+        seed: of what is drawn.
+    """
+
+    steps: int | None = None
+    seconds: float = 150.0
+    batch: int = 2
+    own: float = 0.5
+    lr: float = 2e-4
+    discriminator_rate: float = 2.0
+    adversary: float = 1.0
+    features: float = 10.0
+    content: Weights = field(default_factory=lambda: Weights(vgg_shrink=2))
+    check_steps: int = 20
+    patience: int = 3
+    seed: int = 0
+
+
+def steps_for(pictures: int, *, batch: int) -> int:
+    """About as many samples as the authors' group takes: 125 steps of 7 for one picture, 230 for more than 30."""
+    more = min(math.log2(pictures) / 5, 1.0)
+    return math.ceil(7 * (125 + 105 * more) / batch)
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """How far it is.
+
+    Attributes:
+        steps: at most. losses: means since the last report. check: the newest. best: whether it is the best so far.
+        preview: a row of frames: a picture, the same as it is drawn now, positions that are never taught.
+    """
+
+    steps: int
+    losses: dict[str, float]
+    check: Check
+    best: bool
+    preview: Frame
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """Somebody learned, as at the best check; `reason` says why it ended."""
+
+    person: Person
+    rule: Rule
+    reason: str
+
+
+class Lesson:
+    """One person's networks, and how they take a step.
+
+    Args:
+        head, discriminator: meta-learned, spectral norms not folded; they stay as they are.
+        pictures: the person's own, one or more. views: made from them.
+    """
+
+    def __init__(
+        self, head: FewShot, discriminator: Discriminator, pictures: Track, views: Sequence[View], config: TuneConfig
+    ) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.size = config, pictures.crops[0].shape[0]
+        self.own, self.views = _Shelf.of(own(pictures)), _Shelf.of(views) if views else None
+        self.generator, self.critic = copy.deepcopy(head.generator), copy.deepcopy(discriminator)
+        with torch.no_grad():
+            head.eval()
+            embedding = head.embed(self.own.frames[None], self.own.drawings[None])
+            style = head.style(embedding)
+        self.style, self.column = nn.Parameter(style), nn.Parameter(embedding)
+        self.content = Content(config.content)
+        self._optimisers = (
+            self._optimiser([*self.generator.parameters(), self.style], config.lr),
+            self._optimiser([*self.critic.parameters(), self.column], config.lr * config.discriminator_rate),
+        )
+
+    def _optimiser(self, parameters: list[nn.Parameter], rate: float) -> torch.optim.Adam:
+        return torch.optim.Adam(parameters, lr=rate, betas=(0.0, 0.999), eps=1e-5)
+
+    def step(self) -> dict[str, float]:
+        """One step of the generator, one of the discriminator; their losses."""
+        target, drawing, points, valid = self._drawn()
+        self.generator.train()
+        output = self.generator(drawing, self.style)
+        found = self.content(output, target, points, valid)
+        real, fake = target * valid, output * valid
+        column = self.column.expand(len(target), -1)
+        judged: dict[str, Tensor] = {}
+        if self.config.adversary or self.config.features:
+            score_real, truth = self.critic(real, drawing, column)
+            score_false, _ = self.critic(fake.detach(), drawing, column)
+            score, seen = self.critic(fake, drawing, column.detach())
+            found["adversary"] = self.config.adversary * losses.hinge_generator([score])
+            found["features"] = self.config.features * losses.feature_matching([truth], [seen])
+            judged["hinge"] = losses.hinge_discriminator([score_real], [score_false])
+        self._learn(0, found)
+        if judged:
+            self._learn(1, judged)
+        return {name: float(value.detach()) for name, value in (found | judged).items()}
+
+    def _drawn(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """A batch: some of the person's own pictures, some views; all own where there are no views."""
+        count, mine = self.config.batch, self.config.batch
+        if self.views is not None:
+            wanted = count * self.config.own
+            mine = int(wanted) + int(torch.rand(()) < wanted % 1)
+        parts = [self.own.drawn(mine)] if mine else []
+        if self.views is not None and count > mine:
+            parts.append(self.views.drawn(count - mine))
+        target, drawing, points, valid = (torch.cat(column) for column in zip(*parts, strict=True))
+        return target, drawing, points, valid
+
+    def _learn(self, which: int, found: dict[str, Tensor]) -> None:
+        optimiser = self._optimisers[which]
+        parameters = optimiser.param_groups[0]["params"]
+        torch.autograd.backward([torch.stack(list(found.values())).sum()], inputs=parameters)
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+
+    @torch.no_grad()
+    def look(self, step: int, asked: Float32[np.ndarray, "count 478 3"], tracker: Tracker) -> tuple[Check, Frame]:
+        """The check of now, and its preview; `asked`: points of positions that are never taught."""
+        self.generator.eval()
+        mine = self.own.first(_MOST_OWN)
+        again = self._paint(mine.drawings)
+        terms = self.content(again, mine.frames, mine.points, mine.valid)
+        drawn = frames_of(self._paint(drawings(list(asked), size=self.size)))
+        check = Check(step, float(sum(terms.values())), mimics_error(drawn, asked, tracker))
+        shown = [*frames_of(mine.frames[:1]), *frames_of(again[:1]), *drawn[:3]]
+        return check, np.concatenate(shown, axis=1)
+
+    def _paint(self, drawn: Tensor) -> Tensor:
+        return torch.cat([self.generator(one[None], self.style) for one in drawn])  # one by one: memory stays small
+
+
+def tune(
+    lesson: Lesson,
+    asked: Float32[np.ndarray, "count 478 3"],
+    tracker: Tracker,
+    *,
+    on_check: Callable[[Report], None] | None = None,
+) -> Tuned:
+    """Trains until the rule, the steps or the time end it, or Ctrl-C does; gives the best state that was seen.
+
+    `asked`: points of positions that the lesson never shows, px.
+    """
+    config, began = lesson.config, time.monotonic()
+    steps = config.steps or steps_for(len(lesson.own.frames), batch=config.batch)
+    base = _folded(lesson.generator)
+    check, preview = lesson.look(0, asked, tracker)
+    rule = Rule(config.patience, [check])
+    best = _kept(lesson)
+    _tell(on_check, Report(steps, {}, check, True, preview))
+    sums: dict[str, list[float]] = {}
+    step, reason = 0, f"all {steps} steps are done"
+    try:
+        while step < steps:
+            for name, value in lesson.step().items():
+                sums.setdefault(name, []).append(value)
+            step += 1
+            late = time.monotonic() - began > config.seconds
+            if step % config.check_steps and not late and step < steps:
+                continue
+            check, preview = lesson.look(step, asked, tracker)
+            if better := rule.hear(check):
+                best = _kept(lesson)
+            _tell(on_check, Report(steps, {k: float(np.mean(v)) for k, v in sums.items()}, check, better, preview))
+            sums.clear()
+            if rule.enough or late:
+                reason = "more steps made it no better" if rule.enough else "the time is over"
+                break
+    except KeyboardInterrupt:
+        reason = "it was stopped"
+    state, style = best
+    lesson.generator.load_state_dict(state)
+    changes = difference(base, _folded(lesson.generator))
+    about = {"pictures": len(lesson.own.frames), "steps": rule.checks[rule.best].step}
+    shown = torch.cat([lesson.own.drawings[:2], drawings(list(asked[:2]), size=lesson.size)])
+    return Tuned(compact(base, Person(style, changes, about), shown), rule, reason)
+
+
+def _tell(on_check: Callable[[Report], None] | None, report: Report) -> None:
+    if on_check is not None:
+        on_check(report)
+
+
+def _kept(lesson: Lesson) -> tuple[dict[str, Tensor], Float[Tensor, "1 numbers"]]:
+    return copy.deepcopy(lesson.generator.state_dict()), lesson.style.detach().clone()
+
+
+def _folded(generator: Generator) -> Generator:
+    copied = copy.deepcopy(generator).eval()
+    fold(copied)
+    return copied
+
+
+@dataclass(frozen=True, eq=False)
+class _Shelf:
+    """Views as tensors."""
+
+    frames: Float[Tensor, "count 3 size size"]
+    drawings: Float[Tensor, "count 3 size size"]
+    points: Float[Tensor, "count 478 3"]
+    valid: Float[Tensor, "count 1 size size"]
+
+    @classmethod
+    def of(cls, views: Sequence[View]) -> "_Shelf":
+        frames = tensor_of([view.frame for view in views])
+        size = frames.shape[-1]
+        valid = torch.from_numpy(np.stack([view.valid for view in views])).float()[:, None] / 255
+        return cls(
+            frames,
+            drawings([view.points for view in views], size=size),
+            torch.from_numpy(np.stack([view.points for view in views])),
+            F.interpolate(valid, size=(size, size), mode="bilinear", align_corners=False),
+        )
+
+    def drawn(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """`count` by chance: frames, drawings, points, valid."""
+        chosen = torch.randint(len(self.frames), (count,))
+        return self.frames[chosen], self.drawings[chosen], self.points[chosen], self.valid[chosen]
+
+    def first(self, count: int) -> "_Shelf":
+        return _Shelf(self.frames[:count], self.drawings[:count], self.points[:count], self.valid[:count])

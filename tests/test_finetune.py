@@ -1,0 +1,329 @@
+"""Learning one person: what is shown, how a step is taken, when it ends, what is kept."""
+
+import argparse
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from drawn import driver, face, picture, source
+from toys import found
+
+from living_portraits import face as tracker
+from living_portraits import geometry, video
+from living_portraits.commands import finetune as command
+from living_portraits.engine import Drive, Track
+from living_portraits.engines.talking_head import person
+from living_portraits.engines.talking_head.content import Content, Weights
+from living_portraits.engines.talking_head.networks import SCORE_SCALE, Discriminator, FewShot, Shape
+from living_portraits.errors import FaceError, LivingPortraitsError, OptionError
+from living_portraits.finetune import sources
+from living_portraits.finetune.tune import Lesson, TuneConfig, _folded, steps_for, tune
+from living_portraits.finetune.views import View, apart, own, posed, probes
+from living_portraits.finetune.watch import LOST, Check, Rule, mimics_error
+from living_portraits.motion import measure
+
+SIZE = 64
+TINY = Shape(True, (8, 8, 16, 16), 1, (16, 16, 8), (8, 8, 16, 16, 16, 16))
+PLAIN = Weights(vgg=0.0, face=0.0)
+
+
+@pytest.fixture(autouse=True)
+def calm():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    yield
+    torch.set_num_threads(threads)
+
+
+def motion(frames: int = 9):
+    return measure(driver(SIZE, frames=frames), Drive())
+
+
+def lesson(*, views: list[View] | None = None, **changes) -> Lesson:
+    config = TuneConfig(**{"content": PLAIN, "batch": 2, "check_steps": 3, "lr": 1e-2, **changes})
+    return Lesson(FewShot(TINY), Discriminator(TINY, identities=3), source(SIZE), views or [], config)
+
+
+def asked() -> np.ndarray:
+    return probes(source(SIZE).points[0], motion(), count=2)
+
+
+# --- views ------------------------------------------------------------------------------------------------------------
+
+
+def test_views_of_a_painting_move_and_what_was_made_up_is_marked() -> None:
+    one = source(128)
+    views = posed(one.crops[0], one.points[0], [measure(driver(128, frames=9), Drive())], count=3)
+    assert len(views) == 3
+    assert [view.frame.shape for view in views] == [(128, 128, 3)] * 3
+    at_rest, moved = views[0], views[1]
+    np.testing.assert_allclose(at_rest.points, one.points[0], atol=0.5)
+    assert np.abs(moved.points - one.points[0]).max() > 3
+    x, y = (moved.points[list(geometry.LIPS_INNER), :2].mean(axis=0) / 2).astype(int)  # 64 cells over 128 px
+    assert moved.valid[y, x] == 0
+    cheek_x, cheek_y = (moved.points[50, :2] / 2).astype(int)
+    assert moved.valid[cheek_y, cheek_x] == 255
+
+
+def test_views_are_shared_out_over_the_motions() -> None:
+    one = source(SIZE)
+    assert len(posed(one.crops[0], one.points[0], [motion(), motion(6)], count=5)) == 5
+    assert [view.valid.min() for view in own(one)] == [255]
+
+
+def test_frames_that_are_chosen_lie_apart_and_begin_at_rest() -> None:
+    chosen = apart(motion(9), 3)
+    assert chosen[0] in (0, 8) and 4 in chosen and len(set(chosen)) == 3
+
+
+# --- when to stop -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("checks", "best", "enough"),
+    [
+        ([(1.0, 4.0)], 0, False),
+        ([(1.0, 4.0), (0.5, 4.0), (0.4, 4.0)], 2, False),
+        ([(1.0, 4.0), (0.5, 4.0), (0.4, 9.0), (0.3, 12.0)], 1, True),  # likeness still falls, the face stiffens
+        ([(1.0, 4.0), (1.2, 3.9), (1.1, 4.0)], 0, True),
+    ],
+)
+def test_the_rule_weighs_likeness_against_mimics(checks: list, best: int, enough: bool) -> None:
+    first, *rest = [Check(step, *values) for step, values in enumerate(checks)]
+    rule = Rule(2, [first])
+    for check in rest:
+        rule.hear(check)
+    assert (rule.best, rule.enough) == (best, enough)
+
+
+def test_mimics_are_measured_without_the_heads_travel() -> None:
+    frame, points = picture(SIZE, SIZE), source(SIZE).points
+    assert mimics_error([frame], points, lambda frame: points[0] + np.float32([3, -2, 0])) == pytest.approx(0, abs=1e-4)
+    opened = points[0].copy()
+    opened[list(geometry.LIPS_INNER_LOWER[1:-1]), 1] += 5
+    assert mimics_error([frame], points, lambda frame: opened) > 0.5
+    assert mimics_error([frame], points, lambda frame: None) == pytest.approx(LOST * SIZE)
+
+
+@pytest.mark.parametrize(("pictures", "batch", "expected"), [(1, 7, 125), (32, 7, 230), (100, 7, 230), (1, 2, 438)])
+def test_more_pictures_take_more_steps(pictures: int, batch: int, expected: int) -> None:
+    assert steps_for(pictures, batch=batch) == expected
+    assert 125 < steps_for(8, batch=7) < 230
+
+
+# --- steps ------------------------------------------------------------------------------------------------------------
+
+
+def test_it_begins_where_the_meta_learned_networks_stand() -> None:
+    head, critic = FewShot(TINY), Discriminator(TINY, identities=3)
+    one = source(SIZE)
+    made = Lesson(head, critic, one, [], TuneConfig(content=PLAIN))
+    with torch.no_grad():
+        embedding = head.eval().embed(made.own.frames[None], made.own.drawings[None])
+        assert torch.allclose(made.style, head.style(embedding))  # psi' = P e
+        vector, _ = critic.eval().look(made.own.frames, made.own.drawings)
+        score, _ = made.critic.eval()(made.own.frames, made.own.drawings, made.column)
+        expected = critic.general(SCORE_SCALE * vector)[:, 0] + SCORE_SCALE * vector @ embedding[0]  # w' = w0 + e
+    assert torch.allclose(score, expected, atol=1e-4)
+
+
+def test_a_step_teaches_everything_and_leaves_the_shared_networks_alone() -> None:
+    head, critic = FewShot(TINY), Discriminator(TINY, identities=3)
+    kept = [p.detach().clone() for net in (head, critic) for p in net.parameters()]
+    made = Lesson(head, critic, source(SIZE), [], TuneConfig(content=PLAIN, lr=1e-2))
+    trained = [*made.generator.parameters(), made.style, *made.critic.parameters(), made.column]
+    before = [p.detach().clone() for p in trained]
+    for _ in range(3):  # attention begins as nothing: its matrices move once gamma has
+        assert set(made.step()) == {"pixels", "adversary", "features", "hinge"}
+    same = [p for p, was in zip(trained, before, strict=True) if torch.equal(p, was)]
+    untaught = (made.critic.columns, made.critic.general.bias)  # nobody's; and b, which true and false pull alike
+    assert all(any(p is one for one in untaught) for p in same) and any(p is untaught[0] for p in same)
+    assert all(torch.equal(p, was) for p, was in zip([*head.parameters(), *critic.parameters()], kept, strict=True))
+
+
+def test_half_of_what_is_shown_is_the_persons_own() -> None:
+    one = source(SIZE)
+    dark = View(np.zeros_like(one.crops[0]), one.points[0], np.full((64, 64), 255, np.uint8))
+    made = lesson(views=[dark], batch=4, own=0.5)
+    targets = [made._drawn()[0] for _ in range(3)]
+    assert [[int(bool((t > -1).any())) for t in target] for target in targets] == [[1, 1, 0, 0]] * 3
+    odd = lesson(views=[dark], batch=1, own=0.5)
+    shown = [bool((odd._drawn()[0] > -1).any()) for _ in range(40)]
+    assert 8 < sum(shown) < 32
+
+
+def test_what_was_made_up_teaches_nothing() -> None:
+    output = torch.zeros(1, 3, SIZE, SIZE, requires_grad=True)
+    valid = torch.ones(1, 1, SIZE, SIZE)
+    valid[..., :32] = 0
+    points = torch.from_numpy(source(SIZE).points)
+    found = Content(PLAIN)(output, torch.ones(1, 3, SIZE, SIZE), points, valid)
+    found["pixels"].backward()
+    assert output.grad is not None and not output.grad[..., :32].any() and output.grad[..., 32:].all()
+
+
+# --- the whole of it --------------------------------------------------------------------------------------------------
+
+
+def test_a_person_is_learned_kept_and_read_again(tmp_path: Path) -> None:
+    made = lesson(steps=12, adversary=0.0, features=0.0)
+    base = _folded(made.generator)
+    reports = []
+    tuned = tune(made, asked(), lambda frame: source(SIZE).points[0], on_check=reports.append)
+    assert [report.check.step for report in reports] == [0, 3, 6, 9, 12]
+    assert tuned.reason == "all 12 steps are done"
+    assert reports[-1].check.likeness < 0.9 * reports[0].check.likeness
+    assert reports[-1].preview.shape == (SIZE, 4 * SIZE, 3)
+    assert tuned.person.about == {"pictures": 1, "steps": tuned.rule.checks[tuned.rule.best].step}
+    weights = tmp_path / "base"
+    weights.write_bytes(b"the network's file")
+    person.write(tmp_path / "ada.person", tuned.person, base=weights)
+    again = person.read(tmp_path / "ada.person", base=weights)
+    drawing, style = made.own.drawings, tuned.person.style
+    expected = _folded(made.generator)(drawing, style)
+    output = person.tuned(base, again)(drawing, again.style)
+    assert (output - expected).abs().mean() < 0.25 * (base(drawing, style) - expected).abs().mean()
+
+
+def test_the_best_is_kept_and_not_the_last() -> None:
+    """The tracker sees a face that stiffens from the third look on."""
+    looks = []
+
+    def stiffening(frame: np.ndarray) -> np.ndarray:
+        looks.append(frame)
+        opened = source(SIZE).points[0].copy()
+        opened[list(geometry.LIPS_INNER), 1] += 30.0 if len(looks) > 4 else 0.0  # two frames a look
+        return opened
+
+    made, seen = lesson(steps=30, patience=2, adversary=0.0, features=0.0), {}
+
+    def keep(report) -> None:
+        seen[report.check.step] = made.generator.leave.weight.detach().clone(), made.style.detach().clone()
+
+    tuned = tune(made, asked(), stiffening, on_check=keep)
+    assert tuned.reason == "more steps made it no better"
+    assert tuned.rule.checks[tuned.rule.best].step == 3 and tuned.rule.checks[-1].step == 9
+    assert torch.equal(made.generator.leave.weight, seen[3][0]) and torch.equal(tuned.person.style, seen[3][1])
+    assert not torch.equal(seen[9][0], seen[3][0])
+
+
+@pytest.mark.parametrize("how", ["ctrl-c", "time"])
+def test_an_end_before_the_end_keeps_what_there_is(how: str) -> None:
+    def stop(report) -> None:
+        if how == "ctrl-c" and report.check.step == 6:
+            raise KeyboardInterrupt
+
+    made = lesson(steps=30, seconds=1e-9 if how == "time" else 1e9, adversary=0.0, features=0.0)
+    tuned = tune(made, asked(), lambda frame: source(SIZE).points[0], on_check=stop)
+    assert tuned.reason == {"ctrl-c": "it was stopped", "time": "the time is over"}[how]
+    assert tuned.rule.checks[-1].step == {"ctrl-c": 6, "time": 1}[how]
+
+
+def test_the_same_again_gives_the_same_again() -> None:
+    def learned() -> torch.Tensor:
+        torch.manual_seed(0)
+        return tune(lesson(steps=3), asked(), lambda frame: None).person.style
+
+    assert torch.equal(learned(), learned())
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    paths = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
+    for path in paths:
+        path.write_bytes(b"")
+    monkeypatch.setattr(video, "is_still", lambda path: path.suffix == ".jpg")
+    monkeypatch.setattr(video, "read_picture", lambda path: video.Picture(picture(120, 120)))
+    return paths
+
+
+def test_pictures_become_crops_of_one_size(stills: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracker, "find", lambda picture: [found(zoom=1.5)])
+    track = sources.open_sources(stills, size=SIZE, count=8)
+    assert len(track) == 2 and track.crops[0].shape == (SIZE, SIZE, 3)
+    assert track.points[0, :, :2].min() > 0 and track.points[0, :, :2].max() < SIZE
+
+
+@pytest.mark.parametrize(
+    ("names", "faces", "error", "expected"),
+    [
+        (["a.jpg", "b.jpg"], 0, FaceError, r"no face to be found in .*a\.jpg"),
+        (["a.jpg", "film.mp4"], 1, OptionError, r"film\.mp4 is a clip: give it alone"),
+        (["film.mp4", "film.mp4"], 1, OptionError, "give it alone, or pictures alone"),
+    ],
+)
+def test_sources_that_will_not_do(
+    stills: list[Path], monkeypatch: pytest.MonkeyPatch, names: list[str], faces: int, error, expected: str
+) -> None:
+    monkeypatch.setattr(tracker, "find", lambda picture: [found()] * faces)
+    with pytest.raises(error, match=expected):
+        sources.open_sources([stills[0].with_name(name) for name in names], size=SIZE, count=8)
+
+
+def by_brightness(pictures: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """Says who it is by the brightness of a picture."""
+    light = (pictures.mean(dim=(1, 2, 3)) > 0).float()
+    return torch.stack([light, 1 - light], dim=1)
+
+
+def test_two_people_are_noticed() -> None:
+    crops = [np.full((SIZE, SIZE, 3), level, np.uint8) for level in (200, 210, 20)]
+    track = Track(crops, np.stack([face()] * 3), np.zeros((3, 52), np.float32))
+    with pytest.warns(sources.StrangersWarning, match=r"a and c hardly show the same person \(similarity 0\.00\)"):
+        sources.warn_of_strangers(track, by_brightness, ["a", "b", "c"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        alike = Track(crops[:2], track.points[:2], track.blendshapes[:2])
+        sources.warn_of_strangers(alike, by_brightness, ["a", "b"])
+        sources.warn_of_strangers(track, None, ["a", "b", "c"])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"steps": "7"}, 7),
+        ({"lr": "1e-3"}, 1e-3),
+        ({"adversary": "0"}, 0.0),
+        ({"speed": "7"}, "There is no setting 'speed'; choose from steps, seconds, batch"),
+        ({"batch": "0"}, "batch is at least 1, not 0"),
+        ({"lr": "fast"}, "lr is a number, not 'fast'"),
+        ({"patience": "1.5"}, "patience is a whole number, not '1.5'"),
+        ({"seconds": "nan"}, "seconds is at least"),
+    ],
+)
+def test_settings_from_words(given: dict[str, str], expected) -> None:
+    if isinstance(expected, str):
+        with pytest.raises(OptionError, match=expected):
+            command.configured(given, pictures=1)
+        return
+    assert getattr(command.configured(given, pictures=1), next(iter(given))) == expected
+
+
+def test_options_of_the_command() -> None:
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    args = parser.parse_args(["finetune", "--sources", "mona_lisa", "--name", "mona", "--minutes", "2", "--steps", "9"])
+    assert args.sources[0].name == "mona_lisa.jpg" and args.run is command.run
+    assert command.options(args) == {"steps": "9", "seconds": "120.0"}
+    args.minutes = "two"
+    with pytest.raises(OptionError, match="--minutes takes a number, not 'two'"):
+        command.options(args)
+
+
+def test_people_are_found_by_name_or_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(person.FOLDER_VARIABLE, str(tmp_path))
+    with pytest.raises(OptionError, match="no person called 'ada'; make one with"):
+        person.find("ada")
+    person.place("ada").write_bytes(b"")
+    assert person.find("ada") == tmp_path / "ada.person" == person.find(str(tmp_path / "ada.person"))
+    with pytest.raises(OptionError, match="no person called 'eve'; choose from ada"):
+        person.find("eve")
+    for name in ("", "../ada", "a/b", ".ada"):
+        with pytest.raises(LivingPortraitsError, match="is no such name"):
+            person.place(name)

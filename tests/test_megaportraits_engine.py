@@ -1,0 +1,199 @@
+"""The engine on weights that nobody trained: what it promises whatever they are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from drawn import driver, source
+
+from living_portraits import weights
+from living_portraits.engine import Drive
+from living_portraits.engines.megaportraits import Controls, MegaPortraits
+from living_portraits.engines.megaportraits.base import Base
+from living_portraits.engines.megaportraits.config import preset
+from living_portraits.engines.megaportraits.engine import plate, read_base
+from living_portraits.engines.megaportraits.performance import Performance, turn_of, turn_vector
+from living_portraits.engines.megaportraits.pose import Pose
+from living_portraits.errors import OptionError, WeightsError
+
+SIZE = 64
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Such small work is slower on two, and the more so where others compute."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """A snapshot as the recipe writes it, in half precision, with warps that do something."""
+    torch.manual_seed(0)
+    base = Base(preset("tiny", size=SIZE))
+    for net in (base.unwarp.leave, base.warp.leave, base.pose.net.leave):
+        torch.nn.init.normal_(net.weight, std=0.05)
+    path = tmp_path_factory.mktemp("weights") / "base.safetensors"
+    state = {f"base.{name}": value.half() for name, value in base.state_dict().items()}
+    weights.write(path, config={"recipe": "megaportraits", "train": {"network": "tiny", "size": SIZE}}, state=state)
+    return path
+
+
+@pytest.fixture(scope="module")
+def engine(file) -> MegaPortraits:
+    return MegaPortraits(size=SIZE, file=file)
+
+
+def run(engine, drive: Drive | None = None, who=None) -> list[np.ndarray]:
+    clip = driver(SIZE, frames=4)
+    rng = np.random.default_rng(3)
+    clip = replace(clip, crops=[rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8) for _ in range(4)])
+    motion = engine.encode_motion(clip, drive or Drive())
+    return list(engine.generate(engine.encode_identity(who or source(SIZE)), motion))
+
+
+def test_a_frame_for_each_of_the_drivers_and_the_same_again(engine) -> None:
+    frames = run(engine)
+    assert [(frame.shape, frame.dtype) for frame in frames] == [((SIZE, SIZE, 3), np.uint8)] * 4
+    np.testing.assert_array_equal(frames, run(engine))
+    assert any((frame != frames[0]).any() for frame in frames[1:])
+    assert len(run(engine, Drive(relative=False))) == 4
+
+
+def test_at_the_neutral_frame_and_without_strength_it_shows_the_sources_own_reconstruction(engine) -> None:
+    sitter = engine.encode_identity(source(SIZE))
+    with torch.inference_mode():
+        drawn = engine.base.draw(sitter.identity, sitter.pose, sitter.code)
+    matte = drawn.matte[0, 0].numpy()[..., None]
+    own = sitter.plate + matte * (drawn.picture[0].movedim(0, -1).numpy() - sitter.plate)
+    expected = (own.clip(-1, 1) + 1) * 127.5
+    assert np.abs(run(engine, Drive(neutral=2))[2] - expected).max() < 2
+    for frame in run(engine, Drive(strength=0.0)):
+        assert np.abs(frame - expected).max() < 2
+
+
+def test_the_source_is_seen_and_not_changed(engine) -> None:
+    mona = source(SIZE)
+    ada = replace(mona, crops=[np.ascontiguousarray(mona.crops[0][:, ::-1])])
+    before = mona.crops[0].copy()
+    assert (run(engine, who=mona)[0] != run(engine, who=ada)[0]).any()
+    np.testing.assert_array_equal(mona.crops[0], before)
+
+
+def test_poses_come_from_points_or_from_pixels(file) -> None:
+    """Points that move move the picture only where they are read."""
+    clip = driver(SIZE, frames=2)
+    clip = replace(clip, crops=[clip.crops[0]] * 2, points=clip.points + np.array([[[0.0] * 3], [[9.0, 0, 0]]], "f4"))
+    moved = []
+    for poses_from in ("points", "pixels"):
+        engine = MegaPortraits(size=SIZE, file=file, poses_from=poses_from)
+        heads = engine.encode_motion(clip, Drive()).poses.place
+        moved.append(float((heads[1] - heads[0]).abs().max()))
+    assert moved[0] == pytest.approx(18 / SIZE, abs=0.05) and moved[1] == 0
+
+
+def test_it_needs_pixels(engine) -> None:
+    with pytest.raises(OptionError, match="reads motion from pixels"):
+        engine.encode_motion(replace(driver(SIZE), crops=[]), Drive())
+
+
+def test_folded_weights_draw_what_the_training_drew(file) -> None:
+    _, state = weights.read(file)
+    base = Base(preset("tiny", size=SIZE)).eval()
+    base.load_state_dict({name.removeprefix("base."): value.float() for name, value in state.items()})
+    a, b = (torch.rand(1, 3, SIZE, SIZE) * 2 - 1 for _ in range(2))
+    with torch.no_grad():
+        torch.testing.assert_close(read_base(file)(a, b).picture, base(a, b).picture, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("config", "state", "message"),
+    [
+        ({"recipe": "smoke", "train": {}}, {}, "no snapshot of the recipe megaportraits"),
+        ({"recipe": "megaportraits"}, {}, "no snapshot of the recipe megaportraits"),
+        ({"recipe": "megaportraits", "train": {"network": "tiny", "size": SIZE}}, {"base.x": torch.zeros(1)},
+         "written by another version"),
+    ],
+)  # fmt: skip
+def test_other_files(tmp_path, config, state, message) -> None:
+    weights.write(tmp_path / "other.safetensors", config=config, state=state)
+    with pytest.raises(WeightsError, match=message):
+        MegaPortraits(size=SIZE, file=tmp_path / "other.safetensors")
+
+
+def test_another_size_is_refused(file) -> None:
+    with pytest.raises(OptionError, match=f"work at {SIZE} px, not at 128"):
+        MegaPortraits(size=128, file=file)
+
+
+# --- motion on a source -----------------------------------------------------------------------------------------------
+
+
+def pose(turn, place=(0.0, 0.0), size=1.0) -> Pose:
+    return Pose(turn_of(torch.tensor(turn))[None], torch.tensor([place]), torch.tensor([[size]]))
+
+
+def performance(**changes) -> Performance:
+    """Two frames: at rest at (.1, 0) turned by .1, then turned by .3, half as large again and further right."""
+    heads = [pose((0.0, 0.1, 0.0), (0.1, 0.0), 2.0), pose((0.0, 0.3, 0.0), (0.3, 0.0), 3.0)]
+    both = Pose(*(torch.cat(parts) for parts in zip(*heads, strict=True)))
+    codes = torch.tensor([[1.0, 0.0], [3.0, 1.0]])
+    return Performance(**{"poses": both, "codes": codes, "neutral": 0, "relative": True, "strength": 1.0, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "controls", "yaw", "place", "size", "code"),
+    [
+        ({}, {}, 0.7, 0.5, 1.5, (12.0, 1.0)),  # .5 + .2; .4 + .2 * 1 / 2; 1 * 3 / 2
+        ({"relative": False}, {}, 0.3, 0.5, 1.5, (12.0, 1.0)),
+        ({"strength": 0.5}, {}, 0.6, 0.45, 1.5**0.5, (11.0, 0.5)),
+        ({"strength": 0.0}, {}, 0.5, 0.4, 1.0, (10.0, 0.0)),
+        ({}, {"stay": True}, 0.7, 0.4, 1.0, (12.0, 1.0)),
+        ({}, {"frontal": True}, 0.2, 0.5, 1.5, (12.0, 1.0)),
+        ({}, {"yaw": 10.0}, 0.7 - np.radians(10), 0.5, 1.5, (12.0, 1.0)),
+        ({}, {"expression": 0.5}, 0.7, 0.5, 1.5, (11.0, 0.5)),
+    ],
+)  # fmt: skip
+def test_motion_on_a_source(changes, controls, yaw, place, size, code) -> None:
+    own, z = pose((0.0, 0.5, 0.0), (0.4, 0.0), 1.0), torch.tensor([[10.0, 0.0]])
+    head, told = performance(**changes).on(own, z, 1, controls=Controls(**controls))
+    assert turn_vector(head.rotation[0]).tolist() == pytest.approx([0.0, yaw, 0.0], abs=1e-5)
+    assert head.place[0].tolist() == pytest.approx([place, 0.0])
+    assert float(head.size) == pytest.approx(size)
+    assert told[0].tolist() == pytest.approx(code)
+
+
+def test_controls_turn_the_ways_that_they_say() -> None:
+    """The nose is near (z negative): up is negative y, right positive x; clockwise moves the head's top right."""
+    nose, top = torch.tensor([0.0, 0.0, -1.0]), torch.tensor([0.0, -1.0, 0.0])
+    assert (Controls(pitch=10.0).turn() @ nose)[1] < -0.1
+    assert (Controls(yaw=10.0).turn() @ nose)[0] > 0.1
+    assert (Controls(roll=10.0).turn() @ top)[0] > 0.1
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [({"yaw": 16.0}, "yaw is at most 15 degrees"), ({"roll": -90.0}, "roll is at most"),
+     ({"pitch": float("nan")}, "pitch is at most"), ({"expression": -1.0}, "between 0 and 2")],
+)  # fmt: skip
+def test_controls_out_of_range(wish, message) -> None:
+    with pytest.raises(OptionError, match=message):
+        Controls(**wish)
+
+
+# --- the plate --------------------------------------------------------------------------------------------------------
+
+
+def test_the_plate_keeps_what_is_not_the_person_and_continues_it_behind_them() -> None:
+    crop = np.full((SIZE, SIZE, 3), (40, 90, 160), np.uint8)
+    crop[20:44, 20:44] = (250, 10, 10)
+    matte = np.zeros((SIZE, SIZE), np.float32)
+    matte[20:44, 20:44] = 1
+    made = (plate(crop, matte) + 1) * 127.5
+    np.testing.assert_allclose(made[:10], crop[:10], atol=1)
+    assert np.abs(made[20:44, 20:44] - [40, 90, 160]).max() < 12
+    assert np.isfinite(plate(crop, np.ones((SIZE, SIZE), np.float32))).all()
+    np.testing.assert_allclose(plate(crop, np.zeros((SIZE, SIZE), np.float32)), crop / 127.5 - 1, atol=1e-5)
