@@ -89,8 +89,8 @@ class Residual(nn.Module):
         super().__init__()
         self.conv1, self.conv2 = nn.Conv2d(channels, to, 3, 2, 1), nn.Conv2d(to, to, 3, padding=1)
         self.norm1, self.norm2 = nn.BatchNorm2d(to), nn.BatchNorm2d(to)
-        # Pooled first, as ResNet-D has it: the backward pass of a 1 x 1 convolution with stride 2 corrupts memory in the
-        # CPU build of torch 2.13.
+        # Pooled first, as ResNet-D has it: the backward pass of a 1 x 1 convolution with stride 2 corrupts memory in
+        # the CPU build of torch 2.13.
         self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(channels, to, 1))
 
     def forward(self, x: Float[Tensor, "batch _ _ _"]) -> Float[Tensor, "batch _ _ _"]:
