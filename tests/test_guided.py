@@ -287,6 +287,20 @@ def test_colour_changes_doll_source_and_truth_alike():
     assert abs(gain[0]) > 0.01 and abs(gain[0] - gain[1]) < 0.02
 
 
+def test_the_perceptual_loss_looks_at_the_whole_and_at_sharp_parts_by_turns():
+    torch.manual_seed(0)
+    sharp = tensor(picture(128, 128))
+    seen = [recipes._looked_at(sharp, sharp, 2) for _ in range(40)]
+    assert all(a.shape == (1, 3, 64, 64) and torch.equal(a, b) for a, b in seen)
+    whole = [torch.equal(a, torch.nn.functional.avg_pool2d(sharp, 2)) for a, _ in seen]
+    grain = [float(a.diff().abs().mean()) for a, _ in seen]
+    assert 8 < sum(whole) < 32
+    assert not any(torch.equal(a, seen[whole.index(False)][0]) for a, _ in seen[whole.index(False) + 1 :])
+    own = float(sharp.diff().abs().mean())
+    assert all(abs(g / own - 1) < 0.25 for g, w in zip(grain, whole, strict=True) if not w)  # the part is not smoothed
+    assert recipes._looked_at(sharp, sharp, 1)[0] is sharp
+
+
 def test_a_few_steps_bring_the_doll_closer_to_the_film():
     made, batch = lesson(FilmedClip("a"), colour=0.0, window=128)
     batch = dataclasses.replace(batch, frames=batch.extra["posed"] - 0.3)  # a film in the shade

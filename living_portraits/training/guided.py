@@ -36,8 +36,9 @@ class GuidedConfig(TrainConfig):
         widths, source_widths: see `RepairConfig`.
         window: side of the square that is looked at and learned from, px; as large as `size` on a GPU.
         mouth, eyes: how much more a pixel of the mouth and of the eyes counts.
-        perceptual: weight of LPIPS (VGG16), on the last frame of each sample, shrunk by `perceptual_shrink`: it costs
-            more than the network itself, and neighbours look alike.
+        perceptual: weight of LPIPS (VGG16), on the last frame of each sample: it costs more than the network itself,
+            and neighbours look alike.
+        perceptual_shrink: look at `1 / perceptual_shrink` of the side, see `_looked_at`; 1 on a GPU.
         temporal: weight of the difference of differences of the two frames.
         shy: weight of the mask's mean: paint only where it serves. calm: of the nudge's unevenness, px.
         size, batch, frames, spacing, kinds, shares, colour, lr, ema: see `TrainConfig`.
@@ -117,9 +118,9 @@ class Guided(Recipe):
             "net/calm": config.calm * _unevenness(repair.nudge),
         }
         if self.lpips is not None:
-            last = (picture[config.frames - 1 :: config.frames] for picture in (output, truth))
-            shrunk = (F.avg_pool2d(picture, config.perceptual_shrink) for picture in last)
-            found["net/lpips"] = config.perceptual * self.lpips(*shrunk).mean()
+            last = slice(config.frames - 1, None, config.frames)
+            pair = _looked_at(output[last], truth[last], config.perceptual_shrink)
+            found["net/lpips"] = config.perceptual * self.lpips(*pair).mean()
         return found
 
     def pictures(self, batch: Batch) -> list[Float[Tensor, "batch 3 height width"]]:
@@ -178,6 +179,21 @@ def _cut(
     columns, rows = (corners[:, axis, None] + across for axis in range(2))
     which = torch.arange(len(pictures), device=pictures.device)[:, None, None]
     return pictures[which, :, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
+
+
+def _looked_at(output: Tensor, truth: Tensor, shrink: int) -> tuple[Tensor, Tensor]:
+    """Pictures for the perceptual loss at `1 / shrink` of their side: the whole shrunk, or a part as it is, by turns.
+
+    The whole shows what is in the wrong place, the part whether it is sharp: shrunk pictures alone let grain be lost.
+    """
+    if shrink == 1:
+        return output, truth
+    if torch.rand(()) < 0.5:
+        return F.avg_pool2d(output, shrink), F.avg_pool2d(truth, shrink)
+    side = output.shape[-1] // shrink
+    x, y = (int(torch.randint(output.shape[-1] - side + 1, ())) for _ in range(2))
+    part = (..., slice(y, y + side), slice(x, x + side))
+    return output[part], truth[part]
 
 
 def _unevenness(field: Float[Tensor, "batch 2 rows columns"]) -> Float[Tensor, ""]:
