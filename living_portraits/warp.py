@@ -145,6 +145,19 @@ def pixel_grid(size: int) -> SamplingMap:
     return _grids[size]
 
 
+def density(sampling: SamplingMap) -> Float[np.ndarray, "size size"]:
+    """How close the source's pixels lie, in the direction in which they are drawn apart most: 1 as in the source.
+
+    The smaller singular value of the map's 2 x 2 Jacobian, from its determinant and its norm; 0 where it is turned
+    over.
+    """
+    dx, dy = np.gradient(sampling, axis=1), np.gradient(sampling, axis=0)
+    area = dx[..., 0] * dy[..., 1] - dx[..., 1] * dy[..., 0]
+    total = (dx**2).sum(axis=2) + (dy**2).sum(axis=2)
+    least = np.sqrt(np.maximum((total - np.sqrt(np.maximum(total**2 - 4 * area**2, 0))) / 2, 0))
+    return np.asarray(np.where(area > 0, least, 0))
+
+
 def unfold(points: Float32[np.ndarray, "478 3"]) -> Float32[np.ndarray, "478 3"]:
     """Brings the points that a turned head hides behind its own cheek or nose back into view.
 

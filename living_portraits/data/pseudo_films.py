@@ -23,7 +23,7 @@ from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Frame, Points, Track
 from living_portraits.errors import MediaError
 from living_portraits.motion import AdaptedHead, HeadMotion, measure, neutral_frame
-from living_portraits.warp import SamplingMap, pixel_grid
+from living_portraits.warp import SamplingMap, density, pixel_grid
 
 STRETCH = 2.2
 """Skin that is drawn out by more than this factor shows what the still does not have."""
@@ -123,17 +123,7 @@ class Marionette:
             cv2.fillPoly(drawn, [np.rint(head.points[list(ring), :2]).astype(np.int32)], 1)
         reach = 2 * max(round(_RIM * self.size), 1) + 1
         drawn = cv2.dilate(drawn, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-        return seen & (person | still) & (drawn == 0) & ~_stretched(sampling)
-
-
-def _stretched(sampling: SamplingMap) -> Bool[np.ndarray, "size size"]:
-    """Where one pixel of the still is drawn over more than `STRETCH` pixels in some direction, or turned over."""
-    dx, dy = np.gradient(sampling, axis=1), np.gradient(sampling, axis=0)
-    area = dx[..., 0] * dy[..., 1] - dx[..., 1] * dy[..., 0]
-    total = (dx**2).sum(axis=2) + (dy**2).sum(axis=2)
-    # The smaller singular value of the 2 x 2 Jacobian, from its determinant and its norm.
-    least = np.sqrt(np.maximum((total - np.sqrt(np.maximum(total**2 - 4 * area**2, 0))) / 2, 0))
-    return np.asarray((area <= 0) | (least < 1 / STRETCH))
+        return seen & (person | still) & (drawn == 0) & (density(sampling) >= 1 / STRETCH)
 
 
 def bearable(motion: HeadMotion) -> Int64[np.ndarray, "count"]:

@@ -10,7 +10,7 @@ from living_portraits import draw
 from living_portraits.engine import Frame, Points
 from living_portraits.engines.guided.net import SIDE
 from living_portraits.motion import AdaptedHead
-from living_portraits.warp import SamplingMap
+from living_portraits.warp import SamplingMap, density
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,5 @@ def shrunk(picture: np.ndarray, side: int) -> np.ndarray:
 
 
 def stretch(sampling: SamplingMap) -> UInt8[np.ndarray, "size size"]:
-    """255 times the smaller singular value of the map's Jacobian, held within [0, 1]; 0 where it is turned over."""
-    dx, dy = np.gradient(sampling, axis=1), np.gradient(sampling, axis=0)
-    area = dx[..., 0] * dy[..., 1] - dx[..., 1] * dy[..., 0]
-    total = (dx**2).sum(axis=2) + (dy**2).sum(axis=2)
-    least = np.sqrt(np.maximum((total - np.sqrt(np.maximum(total**2 - 4 * area**2, 0))) / 2, 0))
-    return np.asarray(np.where(area > 0, 255 * np.minimum(least, 1), 0), dtype=np.uint8)
+    """255 times the map's `density`, held within [0, 1]."""
+    return np.asarray(255 * np.minimum(density(sampling), 1), dtype=np.uint8)
