@@ -179,7 +179,7 @@ def snapshot(tmp_path):
 
 def test_the_engine_repairs_frames_of_any_size(snapshot):
     for size in (192, SIDE):
-        engine = Guided(size=size, weights_file=snapshot)
+        engine = Guided(size=size, file=snapshot)
         identity = engine.encode_identity(source(size))
         motion = engine.encode_motion(driver(size, frames=3), Drive())
         frames = list(engine.generate(identity, motion))
@@ -191,7 +191,7 @@ def test_the_engine_repairs_frames_of_any_size(snapshot):
 
 def test_a_face_that_the_network_does_not_know_is_left_to_the_puppet(snapshot, monkeypatch):
     still, moved = source(SIDE), driver(SIDE, frames=3)
-    engine = Guided(size=SIDE, weights_file=snapshot)
+    engine = Guided(size=SIDE, file=snapshot)
     known = engine.encode_identity(still)
     doubt = engine.needless(known)
     assert doubt > 0.001

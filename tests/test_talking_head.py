@@ -12,10 +12,11 @@ from drawn import driver, source
 from living_portraits import weights
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.talking_head import TalkingHead, person
-from living_portraits.engines.talking_head.engine import drawings, frames_of, read_head, read_networks, tensor_of
+from living_portraits.engines.talking_head.engine import drawings, read_head, read_networks
 from living_portraits.engines.talking_head.networks import SCORE_SCALE, SHAPES, Discriminator, FewShot, Generator, Shape
 from living_portraits.errors import WeightsError
 from living_portraits.nn.blocks import SelfAttention, fold, spectral_layers
+from living_portraits.nn.pixels import to_frames, to_tensor
 
 SIZE = 64
 TINY = Shape(True, (8, 8, 16, 16), 1, (16, 16, 8), (8, 8, 16, 16, 16, 16))
@@ -163,7 +164,7 @@ def test_another_identity_changes_the_looks_and_not_the_place() -> None:
 
 
 def engine(tmp_path: Path, **options) -> TalkingHead:
-    return TalkingHead(size=SIZE, weights_file=written(tmp_path), **options)
+    return TalkingHead(size=SIZE, file=written(tmp_path), **options)
 
 
 def run(made: TalkingHead, given: Track, drive: Drive | None = None) -> list[np.ndarray]:
@@ -211,7 +212,7 @@ def test_folding_changes_no_picture(tmp_path: Path) -> None:
 
 def test_frames_to_tensors_and_back() -> None:
     frames = [np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5]
-    np.testing.assert_array_equal(frames_of(tensor_of(frames)), frames)
+    np.testing.assert_array_equal(to_frames(to_tensor(frames)), frames)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ def test_files_that_are_no_talking_head(tmp_path: Path, spoil, expected: str) ->
     path = written(tmp_path)
     spoil(path)
     with pytest.raises(WeightsError, match=expected):
-        TalkingHead(size=SIZE, weights_file=path)
+        TalkingHead(size=SIZE, file=path)
 
 
 def respell(path: Path, *, without: str = "nothing", **changes) -> None:
@@ -241,7 +242,7 @@ def respell(path: Path, *, without: str = "nothing", **changes) -> None:
 def test_a_file_serves_without_the_table_of_people(tmp_path: Path) -> None:
     path = written(tmp_path)
     respell(path, without="discriminator.columns")
-    assert len(run(TalkingHead(size=SIZE, weights_file=path), source(SIZE))) == 6
+    assert len(run(TalkingHead(size=SIZE, file=path), source(SIZE))) == 6
 
 
 # --- a fine-tuned person ----------------------------------------------------------------------------------------------
@@ -274,9 +275,9 @@ def test_a_person_survives_the_file_and_the_file_is_small(tmp_path: Path) -> Non
     assert (output - own(x, ada.style)).abs().max() < 0.02
     assert (output - base(x, ada.style)).abs().mean() > 0.02  # the file makes a difference
     assert length < 0.5 * 2 * sum(p.numel() for p in base.parameters())
-    engine = TalkingHead(size=SIZE, weights_file=path, person=tmp_path / "ada.person")
+    engine = TalkingHead(size=SIZE, file=path, person=tmp_path / "ada.person")
     assert torch.equal(engine.encode_identity(source(SIZE)).style, again.style)
-    assert (run(engine, source(SIZE))[0] != run(TalkingHead(size=SIZE, weights_file=path), source(SIZE))[0]).any()
+    assert (run(engine, source(SIZE))[0] != run(TalkingHead(size=SIZE, file=path), source(SIZE))[0]).any()
 
 
 def test_as_few_directions_are_kept_as_draw_the_same() -> None:
@@ -317,7 +318,7 @@ def test_files_that_are_no_person(tmp_path: Path, spoil, expected: str) -> None:
     person.write(file, somebody(read_head(base).generator)[1], base=base)
     spoil(file, base)
     with pytest.raises(WeightsError, match=expected):
-        TalkingHead(size=SIZE, weights_file=base, person=file)
+        TalkingHead(size=SIZE, file=base, person=file)
 
 
 def test_a_person_of_other_sizes_is_refused() -> None:

@@ -13,10 +13,10 @@ from torch import Tensor
 from living_portraits import face, video
 from living_portraits.align import Crop
 from living_portraits.engine import Frame, Track
-from living_portraits.engines.talking_head.engine import tensor_of
 from living_portraits.errors import FaceError, OptionError
 from living_portraits.finetune.views import apart, motion_of
 from living_portraits.motion import HeadMotion
+from living_portraits.nn.pixels import to_tensor
 
 Embed: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """Pictures in [-1, 1] and the points in them, px -> embeddings of length 1."""
@@ -101,7 +101,7 @@ def warn_of_strangers(pictures: Track, embed: Embed | None, names: Sequence[str]
     """Issues StrangersWarning for the two pictures that differ most in who they show, if that is a lot."""
     if embed is None or len(pictures) < 2 or len(names) != len(pictures):
         return
-    embeddings = embed(tensor_of(list(pictures.crops)), torch.from_numpy(pictures.points))
+    embeddings = embed(to_tensor(list(pictures.crops)), torch.from_numpy(pictures.points))
     alike = (embeddings @ embeddings.T).numpy()
     a, b = min(combinations(range(len(pictures)), 2), key=lambda pair: alike[pair])
     if alike[a, b] < STRANGERS:

@@ -19,13 +19,14 @@ from torch import Tensor, nn
 
 from living_portraits.engine import Frame, Track
 from living_portraits.engines.talking_head.content import Content, Weights
-from living_portraits.engines.talking_head.engine import drawings, frames_of, tensor_of
+from living_portraits.engines.talking_head.engine import drawings
 from living_portraits.engines.talking_head.networks import Discriminator, FewShot, Generator
 from living_portraits.engines.talking_head.person import Person, compact, difference
 from living_portraits.finetune.views import View, own
 from living_portraits.finetune.watch import Check, Rule, Tracker, mimics_error
 from living_portraits.nn import losses
 from living_portraits.nn.blocks import fold
+from living_portraits.nn.pixels import to_frames, to_tensor
 
 _MOST_OWN = 4  # pictures that a check looks at
 
@@ -166,9 +167,9 @@ class Lesson:
         mine = self.own.first(_MOST_OWN)
         again = self._paint(mine.drawings)
         terms = self.content(again, mine.frames, mine.points, mine.valid)
-        drawn = frames_of(self._paint(drawings(list(asked), size=self.size)))
+        drawn = to_frames(self._paint(drawings(list(asked), size=self.size)))
         check = Check(step, float(sum(terms.values())), mimics_error(drawn, asked, tracker))
-        shown = [*frames_of(mine.frames[:1]), *frames_of(again[:1]), *drawn[:3]]
+        shown = [*to_frames(mine.frames[:1]), *to_frames(again[:1]), *drawn[:3]]
         return check, np.concatenate(shown, axis=1)
 
     def _paint(self, drawn: Tensor) -> Tensor:
@@ -247,7 +248,7 @@ class _Shelf:
 
     @classmethod
     def of(cls, views: Sequence[View]) -> "_Shelf":
-        frames = tensor_of([view.frame for view in views])
+        frames = to_tensor([view.frame for view in views])
         size = frames.shape[-1]
         valid = torch.from_numpy(np.stack([view.valid for view in views])).float()[:, None] / 255
         return cls(

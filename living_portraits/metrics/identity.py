@@ -14,6 +14,7 @@ from jaxtyping import Float, Float32
 
 from living_portraits.engine import Frame, Points
 from living_portraits.nn.identity import MobileFaceNet
+from living_portraits.nn.pixels import to_tensor
 
 Embed: TypeAlias = Callable[[Frame, Points], Float32[np.ndarray, "features"]]
 """A picture and the face in it (px) -> numbers whose direction says who it is."""
@@ -30,7 +31,7 @@ def mobilefacenet(path: Path) -> Embed:
     network = MobileFaceNet.read(path)
 
     def embed(frame: Frame, points: Points) -> Float32[np.ndarray, "128"]:
-        picture = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float() / 127.5 - 1
+        picture = to_tensor([frame])
         with torch.inference_mode():
             return np.asarray(network.embed(picture, torch.from_numpy(points)[None])[0].numpy())
 

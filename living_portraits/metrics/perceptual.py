@@ -9,6 +9,7 @@ from torch.nn.functional import normalize
 
 from living_portraits.engine import Frame
 from living_portraits.nn.perceptual import LPIPS, Backbone
+from living_portraits.nn.pixels import to_tensor
 
 Look: TypeAlias = list[torch.Tensor]
 """A network's activations for one picture, `[channels, height, width]`, shallow to deep."""
@@ -27,7 +28,7 @@ class Perceptual:
     def look(self, frame: Frame) -> Look:
         """What the network sees in a picture."""
         network = self._network
-        pixels = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float() / 127.5 - 1
+        pixels = to_tensor([frame])
         with torch.inference_mode():
             return [activations[0] for activations in network.trunk((pixels - network.shift) / network.scale)]
 

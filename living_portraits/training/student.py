@@ -19,7 +19,7 @@ from living_portraits.engine import Frame, Points
 from living_portraits.engines.megaportraits import pose as poses
 from living_portraits.engines.megaportraits.base import Base, Drawn, Identity, joined
 from living_portraits.engines.megaportraits.critic import Critic
-from living_portraits.engines.megaportraits.engine import plate, read_base, to_tensor
+from living_portraits.engines.megaportraits.engine import plate, read_base
 from living_portraits.engines.megaportraits.networks import shrunk
 from living_portraits.engines.megaportraits.performance import followed
 from living_portraits.engines.megaportraits.pose import Pose
@@ -27,6 +27,7 @@ from living_portraits.engines.megaportraits.student import Student, StudentConfi
 from living_portraits.errors import FaceError, OptionError
 from living_portraits.nn import losses
 from living_portraits.nn.perceptual import VGG19Loss
+from living_portraits.nn.pixels import to_tensor
 from living_portraits.training.megaportraits import pyramid
 from living_portraits.training.recipe import Batch, Recipe, TrainConfig
 
@@ -106,7 +107,7 @@ class Teacher(nn.Module):
         size, plates, codes, identities = base.config.size, [], [], []
         with torch.no_grad():
             for portrait in portraits:
-                points, picture = torch.from_numpy(portrait.points)[None], to_tensor(portrait.crop)
+                points, picture = torch.from_numpy(portrait.points)[None], to_tensor([portrait.crop])
                 pose = poses.of_points(points, size=size)
                 codes.append(base.code(picture, pose))
                 identities.append(base.identity(picture, base.appearance(picture), pose, codes[-1]))
@@ -166,7 +167,7 @@ class Distillation(Recipe):
         self.teacher = Teacher(base, portraits)
         self.student = Student(StudentConfig.at(config.size), avatars=len(portraits))
         for number, portrait in enumerate(portraits):
-            self.student.faces[number] = thumbnail(to_tensor(portrait.crop))
+            self.student.faces[number] = thumbnail(to_tensor([portrait.crop]))
             self.student.names[number] = letters(portrait.name)
         self.critic = Critic(width=config.critic, scales=config.critic_scales)
         self.vgg = VGG19Loss.load() if config.perceptual else None

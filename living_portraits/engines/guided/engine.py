@@ -17,6 +17,7 @@ from living_portraits.engines.guided.net import SIDE, Features, Repair, RepairCo
 from living_portraits.engines.guided.view import View, drawing, shrunk, view
 from living_portraits.geometry import FACE_OVAL
 from living_portraits.motion import HeadMotion, measure
+from living_portraits.nn.pixels import to_tensor
 from living_portraits.restraint import restrain
 from living_portraits.warp import pixel_grid, polygon_mask
 
@@ -48,7 +49,7 @@ class Guided:
 
     Args:
         size: side of the crops, px.
-        weights_file: a snapshot of the recipe `guided`; None: the one that comes with the project.
+        file: a snapshot of the recipe `guided`; None: the one that comes with the project.
     """
 
     spec = Spec(
@@ -57,9 +58,9 @@ class Guided:
         weights=(WEIGHTS,),
     )
 
-    def __init__(self, *, size: int = spec.size, weights_file: Path | None = None) -> None:
+    def __init__(self, *, size: int = spec.size, file: Path | None = None) -> None:
         self.spec = replace(Guided.spec, size=size)
-        self._net = read_net(weights_file or weights.path(WEIGHTS))
+        self._net = read_net(file or weights.path(WEIGHTS))
 
     @torch.inference_mode()
     def encode_identity(self, source: Track) -> GuidedIdentity:
@@ -69,7 +70,7 @@ class Guided:
         """
         crop, points = source.crops[0], source.points[0]
         doll, seen = Doll.of(crop, points), (shrunk(crop, SIDE // 2), drawing(points, size=self.spec.size))
-        identity = GuidedIdentity(doll, self._net.encode(*(_batch(picture) for picture in seen)))
+        identity = GuidedIdentity(doll, self._net.encode(*(to_tensor([picture]) for picture in seen)))
         if self.needless(identity) <= TOO_MUCH:
             return identity
         warnings.warn(
@@ -112,7 +113,8 @@ class Guided:
     @torch.inference_mode()
     def _repair(self, seen: View, features: Features) -> Repair:
         places = torch.from_numpy(seen.places.astype(np.float32)).movedim(-1, 0)[None]
-        return self._net(_batch(seen.posed), _batch(seen.drawing), _batch(seen.stretch), places, features)
+        pictures = (to_tensor([picture]) for picture in (seen.posed, seen.drawing, seen.stretch))
+        return self._net(*pictures, places, features)
 
 
 def read_net(path: Path) -> RepairNet:
@@ -142,8 +144,3 @@ def _picture(field: Tensor, size: int) -> np.ndarray:
     """A field of one picture as an array `[size, size, channels]`."""
     array = np.ascontiguousarray(field[0].movedim(0, -1).numpy())
     return array if array.shape[0] == size else cv2.resize(array, (size, size), interpolation=cv2.INTER_LINEAR)
-
-
-def _batch(picture: np.ndarray) -> Tensor:
-    """uint8 `[H, W, C]` as float `[1, C, H, W]` in [-1, 1]."""
-    return torch.from_numpy(picture).movedim(-1, 0)[None].float() / 127.5 - 1

@@ -19,6 +19,7 @@ from living_portraits.engines.megaportraits.config import Config
 from living_portraits.engines.megaportraits.performance import Controls, Performance
 from living_portraits.engines.megaportraits.pose import Pose, join, of_points
 from living_portraits.errors import OptionError, WeightsError
+from living_portraits.nn.pixels import to_tensor
 
 Picture = Float[Tensor, "1 3 size size"]
 _WORK = 128  # side at which the plate is filled in, px
@@ -96,7 +97,7 @@ class MegaPortraits:
 
     def _read(self, crop: Frame, points: Points) -> tuple[Picture, Pose, Float[Tensor, "1 code"]]:
         """A crop as the networks take it, its head's pose, and its expression's code."""
-        picture = to_tensor(crop)
+        picture = to_tensor([crop])
         if self.poses_from == "points":
             pose = of_points(torch.from_numpy(points)[None], size=crop.shape[0])
         else:
@@ -126,11 +127,6 @@ def read_base(file: Path) -> Base:
     base.eval().requires_grad_(False)
     fold(base)
     return base
-
-
-def to_tensor(frame: Frame) -> Float[Tensor, "1 3 size size"]:
-    """uint8 RGB as the networks take it, in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
 def to_frame(picture: Float32[np.ndarray, "size size 3"]) -> Frame:

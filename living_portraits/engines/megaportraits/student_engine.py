@@ -12,9 +12,10 @@ from torch import Tensor
 
 from living_portraits import weights
 from living_portraits.engine import Drive, Frame, Spec, Track
-from living_portraits.engines.megaportraits.engine import to_frame, to_tensor
+from living_portraits.engines.megaportraits.engine import to_frame
 from living_portraits.engines.megaportraits.student import Student, StudentConfig, likeness, thumbnail, word
 from living_portraits.errors import FaceError, OptionError, WeightsError
+from living_portraits.nn.pixels import to_tensor
 
 ALIKE = 0.9
 """Correlation of two thumbnails from which they show one picture: bundled portraits reach .62 with each other, one cut
@@ -72,7 +73,7 @@ class StudentEngine:
         Raises:
             FaceError: it is none of those that the student knows.
         """
-        alike = likeness(thumbnail(to_tensor(source.crops[0])), self.student.faces)
+        alike = likeness(thumbnail(to_tensor([source.crops[0]])), self.student.faces)
         best = int(alike.argmax())
         if float(alike[best]) < ALIKE:
             raise FaceError(

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -17,6 +16,7 @@ from living_portraits.engines.talking_head.networks import SHAPES, Discriminator
 from living_portraits.errors import WeightsError
 from living_portraits.motion import HeadMotion, SourceShape, adapt, measure
 from living_portraits.nn.blocks import fold
+from living_portraits.nn.pixels import to_frames, to_tensor
 
 WEIGHTS = "talking-head"
 RECIPE = "talking-head"
@@ -47,7 +47,7 @@ class TalkingHead:
 
     Args:
         size: side of the crops, px.
-        weights_file: a snapshot of the recipe `talking-head`; None: the one that comes with the project.
+        file: a snapshot of the recipe `talking-head`; None: the one that comes with the project.
         person: a file that `finetune` made from these weights.
     """
 
@@ -59,9 +59,9 @@ class TalkingHead:
         weights=(WEIGHTS,),
     )
 
-    def __init__(self, *, size: int = spec.size, weights_file: Path | None = None, person: Path | None = None) -> None:
+    def __init__(self, *, size: int = spec.size, file: Path | None = None, person: Path | None = None) -> None:
         self.spec = replace(TalkingHead.spec, size=size)
-        path = weights_file or weights.path(WEIGHTS)
+        path = file or weights.path(WEIGHTS)
         self._head = read_head(path)
         self._known = persons.read(person, base=path) if person else None
         self._own = persons.tuned(self._head.generator, self._known) if self._known else self._head.generator
@@ -82,35 +82,24 @@ class TalkingHead:
             points = adapt(identity.face, motion, number).points
             with torch.inference_mode():
                 output = identity.generator(drawings([points], size=self.spec.size), identity.style)
-            yield frames_of(output)[0]
+            yield to_frames(output)[0]
 
     def _style(self, source: Track) -> Float[Tensor, "1 numbers"]:
         embeddings = []
         for start in range(0, len(source), _TOGETHER):
             some = range(start, min(start + _TOGETHER, len(source)))
-            pictures = tensor_of([source.crops[i] for i in some])
+            pictures = to_tensor([source.crops[i] for i in some])
             drawn = drawings([source.points[i] for i in some], size=self.spec.size)
             embeddings.append(self._head.embed(pictures[:, None], drawn[:, None]))
         return self._head.style(torch.cat(embeddings).mean(dim=0, keepdim=True))
 
 
-# --- pictures and tensors ---------------------------------------------------------------------------------------------
-
-
-def tensor_of(frames: Sequence[Frame]) -> Float[Tensor, "time 3 height width"]:
-    """Frames as float in [-1, 1]."""
-    return torch.from_numpy(np.stack(frames)).movedim(-1, 1).float() / 127.5 - 1
-
-
-def frames_of(pictures: Float[Tensor, "time 3 height width"]) -> list[Frame]:
-    """Pictures in [-1, 1] as uint8 frames."""
-    pixels = ((pictures.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).movedim(1, -1)
-    return [np.ascontiguousarray(frame) for frame in pixels.cpu().numpy()]
+# --- drawings ---------------------------------------------------------------------------------------------
 
 
 def drawings(points: Sequence[Points], *, size: int) -> Float[Tensor, "time 3 size size"]:
     """Landmark drawings of faces in px of the crop: features, lips, lids and irises on dark paper, in [-1, 1]."""
-    return tensor_of([draw.portrait_of(face, size=size) for face in points])
+    return to_tensor([draw.portrait_of(face, size=size) for face in points])
 
 
 # --- the networks of a file -------------------------------------------------------------------------------------------
