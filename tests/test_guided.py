@@ -14,7 +14,7 @@ from living_portraits.engine import Drive, Track
 from living_portraits.engines.guided import Guided
 from living_portraits.engines.guided import view as views
 from living_portraits.engines.guided.engine import OddFaceWarning, mend
-from living_portraits.engines.guided.net import SIDE, Repair, RepairConfig, RepairNet
+from living_portraits.engines.guided.net import REACH, SIDE, Repair, RepairConfig, RepairNet, carried, swayed
 from living_portraits.errors import OptionError
 from living_portraits.motion import measure
 from living_portraits.training import guided as recipes
@@ -56,6 +56,8 @@ def inputs(side: int = SIDE) -> tuple[torch.Tensor, ...]:
         (1, 3, side // 2, side // 2),
         (1, 1, side // 2, side // 2),
         (1, 2, side // 4, side // 4),
+        (1, 2, side // 4, side // 4),
+        (1, 2, 8, 8),
     )
     return tuple(torch.rand(shape) * 2 - 1 for shape in shapes)
 
@@ -125,24 +127,45 @@ def test_a_network_that_has_learned_nothing_leaves_the_doll_as_it_is():
 @pytest.mark.parametrize("side", [SIDE, 128])
 def test_a_gradient_reaches_every_parameter(side):
     net = awake(RepairNet(SMALL))
-    frame, drawing, stretch, places = inputs(side)
-    found = net(frame, drawing, stretch, places, net.encode(inputs()[1], inputs()[1]))
-    found.apply(frame).square().mean().backward()
+    found = net(*inputs(side), net.encode(inputs()[1], inputs()[1]))
+    found.apply(inputs(side)[0]).square().mean().backward()
     silent = [name for name, value in net.named_parameters() if value.grad is None or not value.grad.any()]
     assert not silent
 
 
 def test_features_are_fetched_where_the_mesh_takes_them():
     net = awake(RepairNet(SMALL)).eval()
-    frame, drawing, stretch, _ = inputs()
+    frame, drawing, stretch, *_ = inputs()
+    net.where.requires_grad_(False).weight.zero_()  # told of places in this way too
     features = tuple(torch.zeros(1, 4, side, side) for side in (64, 32, 16))
     features[0][..., :32] = 1.0
     left, right = (torch.full((1, 2, 64, 64), place) for place in (-0.5, 0.5))
     with torch.inference_mode():
-        seen = [net(frame, drawing, stretch, places, features).shade for places in (left, right)]
-        blank = net(frame, drawing, stretch, left, tuple(torch.zeros_like(each) for each in features)).shade
+        seen = [net(frame, drawing, stretch, places, *inputs()[4:], features).shade for places in (left, right)]
+        blank = net(
+            frame, drawing, stretch, left, *inputs()[4:], tuple(torch.zeros_like(each) for each in features)
+        ).shade
     torch.testing.assert_close(seen[1], blank)
     assert (seen[0] - blank).abs().max() > 1e-4
+
+
+def test_carry_is_how_far_the_mesh_has_moved_each_pixel():
+    middles = torch.from_numpy((2 * pixel_grid(64) + 1) / 64 - 1).movedim(-1, 0)[None].float()
+    assert not carried(middles).any()
+    right = middles.clone()
+    right[:, 0, :32] -= 2 * REACH / SIDE  # the upper half comes from a reach further left
+    carry = carried(right)
+    torch.testing.assert_close(carry[0, 0, :32], torch.ones(32, 64))
+    assert not carry[0, 1].any() and not carry[0, 0, 32:].any()
+    torch.testing.assert_close(swayed(carry)[0, 0, :4], torch.ones(4, 8))
+
+
+def test_the_flow_finds_where_the_film_lies_in_the_dolls_frame():
+    posed = picture(SIDE, SIDE)
+    truth = np.roll(posed, (0, 6), axis=(0, 1))  # the film's head is 6 px further right
+    found = torch.from_numpy(views.found_places(posed, truth).astype(np.float32)).movedim(-1, 0)[None]
+    flow = REACH * carried(found)[0, 0, 8:-8, 8:-8]
+    assert flow.median() == pytest.approx(6.0, abs=0.5)
 
 
 @pytest.mark.parametrize(
@@ -285,6 +308,19 @@ def test_colour_changes_doll_source_and_truth_alike():
     seen, truth, _ = made._lesson(batch)
     gain = (truth[0] - batch.frames[0, 0]).mean(), (seen["posed"][0] - batch.extra["posed"][0, 0]).mean()
     assert abs(gain[0]) > 0.01 and abs(gain[0] - gain[1]) < 0.02
+
+
+def test_the_nudge_is_led_to_where_the_film_lies():
+    made, batch = lesson(FilmedClip("a"), colour=0.0, lead=1.0)
+    places = batch.extra["found_places"].clone()
+    places[:, :, 0] += 8 * 2 / SIDE
+    grey = torch.zeros_like(batch.frames)  # which any flow explains
+    trusted = dataclasses.replace(batch, frames=grey, extra={**batch.extra, "posed": grey, "found_places": places})
+    torch.manual_seed(0)
+    seen, _, _ = made._lesson(trusted)
+    assert (seen["flow"][:, 0].median() - 8).abs() < 3 and seen["trust"].min() == 1
+    unlike = dataclasses.replace(trusted, frames=trusted.frames + 0.8)
+    assert made.step(unlike)["net/lead"] < 0.01 * made.step(trusted)["net/lead"]
 
 
 def test_the_perceptual_loss_looks_at_the_whole_and_at_sharp_parts_by_turns():

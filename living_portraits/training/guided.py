@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.guided import view as views
-from living_portraits.engines.guided.net import SIDE, Repair, RepairConfig, RepairNet
+from living_portraits.engines.guided.net import REACH, SIDE, Repair, RepairConfig, RepairNet, carried, swayed
 from living_portraits.errors import OptionError
 from living_portraits.geometry import LEFT_EYE, LIPS_INNER, RIGHT_EYE
 from living_portraits.motion import measure
@@ -22,10 +22,21 @@ from living_portraits.nn.perceptual import LPIPS
 from living_portraits.training.augment import Recolouring
 from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
 
+_UNEXPLAINED = 0.08  # of pictures in [-1, 1]: a flow that leaves as much is trusted by a third
 _STEP = 16  # windows begin at multiples of it: the network halves four times
-_WINDOWED = {"posed": 1, "drawing": 2, "stretch": 2, "places": 4, "valid": 4}  # and by how much each is shrunk
+_WINDOWED = {
+    "posed": 1,
+    "drawing": 2,
+    "stretch": 2,
+    "places": 4,
+    "carry": 4,
+    "flow": 4,
+    "trust": 4,
+    "valid": 4,
+}  # and by how much each is shrunk
 _EXTRAS = {"posed": 3 * SIDE**2, "drawing": 3 * (SIDE // 2) ** 2, "stretch": (SIDE // 2) ** 2, "valid": 64**2}
-_EXTRAS |= {"places": 4 * (SIDE // 4) ** 2, "source": 3 * (SIDE // 2) ** 2, "source_drawing": 3 * (SIDE // 2) ** 2}
+_EXTRAS |= {"places": 4 * (SIDE // 4) ** 2, "found_places": 4 * (SIDE // 4) ** 2}
+_EXTRAS |= {"source": 3 * (SIDE // 2) ** 2, "source_drawing": 3 * (SIDE // 2) ** 2}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +51,8 @@ class GuidedConfig(TrainConfig):
             and neighbours look alike.
         perceptual_shrink: look at `1 / perceptual_shrink` of the side, see `_looked_at`; 1 on a GPU.
         temporal: weight of the difference of differences of the two frames.
+        lead: weight of the nudge's distance from the optical flow between the doll's frame and the film's, px, where
+            that flow explains the film: colours alone lead a nudge no farther than a pixel or two.
         shy: weight of the mask's mean: paint only where it serves. calm: of the nudge's unevenness, px.
         size, batch, frames, spacing, kinds, shares, colour, lr, ema: see `TrainConfig`.
     """
@@ -52,6 +65,7 @@ class GuidedConfig(TrainConfig):
     perceptual: float = 0.6
     perceptual_shrink: int = 1
     temporal: float = 0.5
+    lead: float = 0.03
     shy: float = 0.0
     calm: float = 0.02
     size: int = SIDE
@@ -91,11 +105,13 @@ class Guided(Recipe):
         motion = measure(track, Drive(neutral=start))
         seen = [views.view(*doll.pose(motion, number)) for number in range(len(track))]
         first = views.drawing(track.points[start], size=SIDE)
+        found = [views.found_places(one.posed, crop) for one, crop in zip(seen, track.crops, strict=True)]
         return {
             "posed": np.stack([one.posed for one in seen]),
             "drawing": np.stack([one.drawing for one in seen]),
             "stretch": np.stack([one.stretch for one in seen]),
             "places": np.stack([one.places for one in seen]),
+            "found_places": np.stack(found),
             "valid": source.valid(clip)[..., None],
             "source": np.repeat(views.shrunk(track.crops[start], SIDE // 2)[None], len(track), axis=0),
             "source_drawing": np.repeat(first[None], len(track), axis=0),
@@ -113,10 +129,12 @@ class Guided(Recipe):
         change = (output - truth).reshape(len(batch.frames), config.frames, *output.shape[1:])
         found = {
             "net/l1": losses.l1(output, truth, _cut(self._weight(batch), corners, config.window)),
-            "net/temporal": config.temporal * (change[:, 1:] - change[:, :-1]).abs().mean(),
+            "net/lead": config.lead * ((repair.nudge - seen["flow"]).abs() * seen["trust"]).mean(),
             "net/shy": config.shy * repair.mask.mean(),
             "net/calm": config.calm * _unevenness(repair.nudge),
         }
+        if config.frames > 1:
+            found["net/temporal"] = config.temporal * (change[:, 1:] - change[:, :-1]).abs().mean()
         if self.lpips is not None:
             last = slice(config.frames - 1, None, config.frames)
             pair = _looked_at(output[last], truth[last], config.perceptual_shrink)
@@ -125,7 +143,7 @@ class Guided(Recipe):
 
     def pictures(self, batch: Batch) -> list[Float[Tensor, "batch 3 height width"]]:
         """Source's doll, its drawing, repaired, truth, mask."""
-        last = {name: values[:, -1] for name, values in batch.extra.items()}
+        last = _informed({name: values[:, -1] for name, values in batch.extra.items()}, batch.frames[:, -1])
         repair, output = self._repaired(last)
         drawing = F.interpolate(last["drawing"], size=(SIDE, SIDE))
         mask = 2 * repair.mask.expand(-1, 3, -1, -1) - 1
@@ -134,7 +152,8 @@ class Guided(Recipe):
     def _repaired(self, seen: dict[str, Tensor]) -> tuple[Repair, Tensor]:
         """The doll's frames (or windows of them) repaired, not clipped, in single precision."""
         features = self.net.encode(seen["source"], seen["source_drawing"])
-        repair = self.net(seen["posed"], seen["drawing"], seen["stretch"], seen["places"], features)
+        told = (seen[name] for name in ("posed", "drawing", "stretch", "places", "carry", "sway"))
+        repair = self.net(*told, features)
         repair = Repair(*(getattr(repair, each.name).float() for each in fields(repair)))
         return repair, repair.apply(seen["posed"])
 
@@ -146,11 +165,11 @@ class Guided(Recipe):
         for name in ("posed", "source"):
             extra[name] = colour(extra[name])
         corners = self._corners(batch).repeat_interleave(count, dim=0)
-        seen = {name: values.flatten(0, 1) for name, values in extra.items()}
-        seen["valid"] = seen["valid"] / 2 + 0.5
+        truth = colour(batch.frames).flatten(0, 1)
+        seen = _informed({name: values.flatten(0, 1) for name, values in extra.items()}, truth)
         for name, shrink in _WINDOWED.items():
             seen[name] = _cut(seen[name], corners // shrink, config.window // shrink)
-        return seen, _cut(colour(batch.frames).flatten(0, 1), corners, config.window), corners
+        return seen, _cut(truth, corners, config.window), corners
 
     def _corners(self, batch: Batch) -> Int64[Tensor, "batch 2"]:
         """Upper left corners (x, y) of windows, one a sample: about the mouth, an eye, or anywhere."""
@@ -167,6 +186,23 @@ class Guided(Recipe):
         points = batch.points.flatten(0, 1)
         mouth, eyes = losses.mouth_weight(points, size=SIDE), losses.eye_weight(points, size=SIDE)
         return 1 + self.config.mouth * mouth + self.config.eyes * eyes
+
+
+def _informed(seen: dict[str, Tensor], truth: Float[Tensor, "batch 3 256 256"]) -> dict[str, Tensor]:
+    """With what follows from whole frames: carry, sway, and the flow that leads the nudge with how far to trust it."""
+    carry, valid, found = carried(seen["places"]), seen["valid"] / 2 + 0.5, seen["found_places"]
+    small = F.avg_pool2d(truth, 4), F.avg_pool2d(seen["posed"], 4)
+    led = F.grid_sample(small[1], found.movedim(1, -1), padding_mode="border", align_corners=False)
+    unexplained = (led - small[0]).abs().mean(dim=1, keepdim=True)
+    flow = -REACH * carried(found)
+    trust = (valid > 0.8) * torch.exp(-unexplained / _UNEXPLAINED)
+    return seen | {
+        "carry": carry,
+        "sway": swayed(carry),
+        "valid": valid,
+        "flow": flow.clamp(-REACH, REACH),
+        "trust": trust,
+    }
 
 
 def _cut(

@@ -13,7 +13,7 @@ from torch import Tensor
 from living_portraits import weights
 from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Frame, Spec, Track
-from living_portraits.engines.guided.net import SIDE, Features, Repair, RepairConfig, RepairNet
+from living_portraits.engines.guided.net import SIDE, Features, Repair, RepairConfig, RepairNet, carried, swayed
 from living_portraits.engines.guided.view import View, drawing, shrunk, view
 from living_portraits.geometry import FACE_OVAL
 from living_portraits.motion import HeadMotion, measure
@@ -114,7 +114,8 @@ class Guided:
     def _repair(self, seen: View, features: Features) -> Repair:
         places = torch.from_numpy(seen.places.astype(np.float32)).movedim(-1, 0)[None]
         pictures = (to_tensor([picture]) for picture in (seen.posed, seen.drawing, seen.stretch))
-        return self._net(*pictures, places, features)
+        carry = carried(places)
+        return self._net(*pictures, places, carry, swayed(carry), features)
 
 
 def read_net(path: Path) -> RepairNet:

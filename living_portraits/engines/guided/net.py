@@ -23,7 +23,10 @@ from torch import Tensor, nn
 SIDE = 256
 """Pixels at which the doll's frame is looked at; source and drawing are seen at half of it, places at a quarter."""
 
-_REACH = 12.0  # of `SIDE`'s pixels: the farthest that a nudge goes
+REACH = 16.0
+"""Of `SIDE`'s pixels: the farthest that a nudge goes."""
+
+_WHOLE = 8  # cells a side in which the whole picture's carry is told to every part of it
 _SHY = -1.0  # the mask's first guess, before the sigmoid: rather less than half
 
 Features: TypeAlias = tuple[Tensor, ...]
@@ -102,6 +105,8 @@ class RepairNet(nn.Module):
         self.enter = nn.Conv2d(4 * 3 + 3 + 1, a, 3, padding=1)  # the doll, its drawing, its stretch
         self.down = nn.ModuleList([_halve(a, b), _halve(b, c), _halve(c, d)])
         self.join = nn.ModuleList([nn.Conv2d(w + k, w, 3, padding=1) for w, k in zip((b, c, d), known, strict=True)])
+        self.where = nn.Conv2d(4, b, 3, padding=1)  # places and carry
+        self.sway = nn.Linear(2 * _WHOLE**2, d)
         self.deep = nn.ModuleList([Residual(b), Residual(c), nn.Sequential(Residual(d), Residual(d))])
         self.rise = nn.ModuleList([nn.Conv2d(d, c, 1), nn.Conv2d(c, b, 1), nn.Conv2d(b, a, 1)])
         self.fine = nn.ModuleList([Residual(c), Residual(b), Residual(a)])
@@ -118,6 +123,8 @@ class RepairNet(nn.Module):
         drawing: Float[Tensor, "batch 3 half half"],
         stretch: Float[Tensor, "batch 1 half half"],
         places: Float[Tensor, "batch 2 quarter quarter"],
+        carry: Float[Tensor, "batch 2 quarter quarter"],
+        sway: Float[Tensor, "batch 2 8 8"],
         features: Sequence[Tensor],
     ) -> Repair:
         """What to mend, at `SIDE` pixels or in a window whose edges are multiples of 16 of them.
@@ -127,12 +134,19 @@ class RepairNet(nn.Module):
             drawing: landmarks of the head in it, in [-1, 1].
             stretch: 1 where the source's pixels lie as close as in the source, towards -1 where they are drawn apart.
             places: where in the source each pixel comes from, (x, y) in [-1, 1].
+            carry: how far the mesh has carried it, see `carried`.
+            sway: the whole picture's carry, see `swayed`: hair and shoulders follow a head that a window may not show.
             features: of the source, from `encode`.
         """
         x = F.relu(self.enter(torch.cat([F.pixel_unshuffle(posed, 2), drawing, stretch], dim=1)))  # [B, a, 128, 128]
         levels = [x]
         for i, (down, join, deep) in enumerate(zip(self.down, self.join, self.deep, strict=True)):
-            x = F.relu(down(x))  # [B, b, 64, 64], [B, c, 32, 32], [B, d, 16, 16]
+            x = down(x)  # [B, b, 64, 64], [B, c, 32, 32], [B, d, 16, 16]
+            if i == 0:
+                x = x + self.where(torch.cat([places, carry], dim=1))
+            if i == 2:
+                x = x + self.sway(sway.flatten(1))[..., None, None]
+            x = F.relu(x)
             if features:
                 x = torch.cat([x, _fetch(features[i], F.avg_pool2d(places, 2**i) if i else places)], dim=1)
             x = deep(F.relu(join(x)))
@@ -143,11 +157,24 @@ class RepairNet(nn.Module):
             fields.append(x)  # [B, c, 32, 32], [B, b, 64, 64], [B, a, 128, 128]
         painted = F.pixel_shuffle(self.paint(F.relu(fields[2])), 2)  # [B, 4, 256, 256]
         return Repair(
-            nudge=_REACH * torch.tanh(self.nudge(F.relu(fields[1]))),
+            nudge=REACH * torch.tanh(self.nudge(F.relu(fields[1]))),
             shade=self.shade(F.relu(fields[0])),
             colour=posed + painted[:, :3],  # told as a change: a network that says nothing paints what is there
             mask=torch.sigmoid(painted[:, 3:] + _SHY),
         )
+
+
+def carried(places: Float[Tensor, "batch 2 side side"]) -> Float[Tensor, "batch 2 side side"]:
+    """How far the mesh has carried each pixel of a whole picture from its place in the source, (x, y) in `REACH`es."""
+    side = places.shape[-1]
+    across = (torch.arange(side, device=places.device, dtype=places.dtype) * 2 + 1) / side - 1
+    y, x = torch.meshgrid(across, across, indexing="ij")
+    return (torch.stack([x, y]) - places) * (SIDE / 2 / REACH)
+
+
+def swayed(carry: Float[Tensor, "batch 2 side side"]) -> Float[Tensor, "batch 2 8 8"]:
+    """The carry of a whole picture in few numbers."""
+    return F.adaptive_avg_pool2d(carry, _WHOLE)
 
 
 class SourceEncoder(nn.Module):
