@@ -59,8 +59,8 @@ def found_places(
     Dense inverse search (Kroeger et al. 2016), which finds motions of many pixels in a few milliseconds.
     """
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    grey = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (truth, posed))
-    flow = shrunk(search.calc(*grey, None), SIDE // 4)
+    there, here = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (truth, posed))
+    flow = shrunk(search.calc(there, here, np.zeros((SIDE, SIDE, 2), np.float32)), SIDE // 4)
     middles = shrunk(pixel_grid(SIDE), SIDE // 4)
     return ((2 * (middles + flow) + 1) / SIDE - 1).astype(np.float16)
 
