@@ -13,7 +13,7 @@ from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.guided import Guided
 from living_portraits.engines.guided import view as views
-from living_portraits.engines.guided.engine import OddFaceWarning, mend
+from living_portraits.engines.guided.engine import OddFaceWarning, Stitches, mend
 from living_portraits.engines.guided.net import REACH, SIDE, Repair, RepairConfig, RepairNet, carried, swayed
 from living_portraits.errors import OptionError
 from living_portraits.motion import measure
@@ -33,6 +33,11 @@ def repair(*, nudge=(0.0, 0.0), shade=0.0, colour=0.0, mask=0.0, side=SIDE) -> R
         colour=torch.full((1, 3, side, side), float(colour)),
         mask=torch.full((1, 1, side, side), float(mask)),
     )
+
+
+def stitches(found: Repair) -> Stitches:
+    nudge, mix = (field[0].movedim(0, -1).contiguous().numpy() for field in (found.nudge, found.mix()))
+    return Stitches(nudge, mix)
 
 
 def tensor(frame: np.ndarray) -> torch.Tensor:
@@ -65,23 +70,23 @@ def inputs(side: int = SIDE) -> tuple[torch.Tensor, ...]:
 @pytest.mark.parametrize("size", [SIDE, 2 * SIDE])
 def test_a_nudge_takes_colours_from_where_it_points(size):
     ramp = np.tile(np.linspace(0, 200, size).astype(np.uint8)[None, :, None], (size, 1, 3))
-    right = mend(ramp, repair(nudge=(4.0, 0.0)))
+    right = mend(ramp, stitches(repair(nudge=(4.0, 0.0))))
     step = 4 * size // SIDE
     np.testing.assert_allclose(right[:, : -2 * step].astype(int), ramp[:, step:-step].astype(int), atol=1)
-    down = mend(ramp.swapaxes(0, 1).copy(), repair(nudge=(0.0, 4.0)))
+    down = mend(ramp.swapaxes(0, 1).copy(), stitches(repair(nudge=(0.0, 4.0))))
     np.testing.assert_array_equal(down, right.swapaxes(0, 1))
 
 
 def test_shade_lightens_and_paint_covers():
     frame = np.full((SIDE, SIDE, 3), 100, np.uint8)
-    assert np.unique(mend(frame, repair(shade=20 / 127.5))).tolist() == [120]
-    assert np.unique(mend(frame, repair(shade=0.5, colour=1.0, mask=1.0))).tolist() == [255]
-    assert np.unique(mend(frame, repair(colour=200 / 127.5 - 1, mask=0.5))).tolist() == [150]
+    assert np.unique(mend(frame, stitches(repair(shade=20 / 127.5)))).tolist() == [120]
+    assert np.unique(mend(frame, stitches(repair(shade=0.5, colour=1.0, mask=1.0)))).tolist() == [255]
+    assert np.unique(mend(frame, stitches(repair(colour=200 / 127.5 - 1, mask=0.5)))).tolist() == [150]
 
 
 def test_nothing_to_repair_changes_no_byte():
     frame = picture(2 * SIDE, 2 * SIDE)
-    np.testing.assert_array_equal(mend(frame, repair()), frame)
+    np.testing.assert_array_equal(mend(frame, stitches(repair())), frame)
 
 
 @pytest.mark.parametrize("size", [SIDE, 320])
@@ -92,7 +97,7 @@ def test_training_and_use_mend_alike(size):
         found = net(*inputs(), net.encode(*inputs()[1:2], inputs()[1]))
         assert found.nudge.abs().max() > 0.5 and found.shade.abs().max() > 0.02 and found.mask.max() > 0.3
         trained = (found.apply(tensor(frame))[0].movedim(0, -1).numpy() + 1) * 127.5
-    difference = np.abs(mend(frame, found) - trained.clip(0, 255))
+    difference = np.abs(mend(frame, stitches(found)) - trained.clip(0, 255))
     assert difference.mean() < 2 and np.percentile(difference, 95) < 8  # cubic against linear sampling of a sharp frame
 
 

@@ -8,16 +8,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from jaxtyping import Float32
+from torch import Tensor, nn
 
 from living_portraits import weights
 from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Frame, Spec, Track
-from living_portraits.engines.guided.net import SIDE, Features, Repair, RepairConfig, RepairNet, carried, swayed
+from living_portraits.engines.guided.net import SIDE, Features, RepairConfig, RepairNet, carried, swayed
 from living_portraits.engines.guided.view import View, drawing, shrunk, view
 from living_portraits.geometry import FACE_OVAL
 from living_portraits.motion import HeadMotion, measure
+from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_tensor
+from living_portraits.nn.runtime import Ranges
 from living_portraits.restraint import restrain
 from living_portraits.warp import pixel_grid, polygon_mask
 
@@ -50,6 +53,9 @@ class Guided:
     Args:
         size: side of the crops, px.
         file: a snapshot of the recipe `guided`; None: the one that comes with the project.
+        runtime: one of `runtime.RUNTIMES`; None: the fastest that there is.
+
+    Raises WeightsError, and OptionError for a runtime that cannot be had.
     """
 
     spec = Spec(
@@ -58,9 +64,13 @@ class Guided:
         weights=(WEIGHTS,),
     )
 
-    def __init__(self, *, size: int = spec.size, file: Path | None = None) -> None:
+    def __init__(self, *, size: int = spec.size, file: Path | None = None, runtime: str | None = None) -> None:
         self.spec = replace(Guided.spec, size=size)
-        self._net = read_net(file or weights.path(WEIGHTS))
+        self._net, ranges = read_net(file or weights.path(WEIGHTS))
+        self.runtime = runtimes.choose(runtime, ranges=ranges)
+        stitching = Stitching(self._net)
+        with torch.inference_mode():
+            self._run = runtimes.compiled(stitching, stitching.example(), runtime=self.runtime, ranges=ranges)
 
     @torch.inference_mode()
     def encode_identity(self, source: Track) -> GuidedIdentity:
@@ -93,7 +103,7 @@ class Guided:
             if identity.features is None:
                 yield posed
             else:
-                yield mend(posed, self._repair(view(posed, head, sampling), identity.features))
+                yield mend(posed, self._stitches(view(posed, head, sampling), identity.features))
 
     def needless(self, identity: GuidedIdentity) -> float:
         """How much the network would change of a still at rest, which needs no repair.
@@ -106,42 +116,76 @@ class Guided:
         still, head, sampling = doll.pose(rest, 0)
         if identity.features is None:
             return 0.0
-        changed = mend(still, self._repair(view(still, head, sampling), identity.features))
+        changed = mend(still, self._stitches(view(still, head, sampling), identity.features))
         face = polygon_mask(points[list(FACE_OVAL), :2], (0, 0), still.shape[:2], feather=1.0) > 0.5
         return float(np.abs(changed[face].astype(np.float32) - still[face]).mean()) / 255
 
-    @torch.inference_mode()
-    def _repair(self, seen: View, features: Features) -> Repair:
+    def _stitches(self, seen: View, features: Features) -> "Stitches":
         places = torch.from_numpy(seen.places.astype(np.float32)).movedim(-1, 0)[None]
         pictures = (to_tensor([picture]) for picture in (seen.posed, seen.drawing, seen.stretch))
+        nudge, mix = self._run(*pictures, places, *features)
+        return Stitches(_picture(nudge), _picture(mix))
+
+
+class Stitching(nn.Module):
+    """A `RepairNet` from what a `View` holds to what `Stitches` holds: tensors alone, as runtimes want it."""
+
+    def __init__(self, net: RepairNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(
+        self, posed: Tensor, drawing: Tensor, stretch: Tensor, places: Tensor, *features: Tensor
+    ) -> tuple[Tensor, ...]:
         carry = carried(places)
-        return self._net(*pictures, places, carry, swayed(carry), features)
+        repair = self.net(posed, drawing, stretch, places, carry, swayed(carry), features)
+        return repair.nudge, repair.mix()
+
+    def example(self) -> tuple[Tensor, ...]:
+        """One of each input."""
+        sides = ((3, SIDE), (3, SIDE // 2), (1, SIDE // 2), (2, SIDE // 4))
+        pictures = [torch.zeros(1, channels, side, side) for channels, side in sides]
+        return (*pictures, *self.net.encode(pictures[1], pictures[1]))
 
 
-def read_net(path: Path) -> RepairNet:
-    """The network of a snapshot, ready for use on the CPU. Raises WeightsError."""
+@dataclass(frozen=True)
+class Stitches:
+    """A `Repair` of one frame as arrays.
+
+    Attributes:
+        nudge: px of `SIDE`.
+        mix: what is added, in [-1, 1], and how much of the moved picture is kept.
+    """
+
+    nudge: Float32[np.ndarray, "quarter quarter 2"]
+    mix: Float32[np.ndarray, "side side 4"]
+
+
+def read_net(path: Path) -> tuple[RepairNet, Ranges | None]:
+    """The network of a snapshot, ready for use on the CPU, and its ranges for 8 bits if known. Raises WeightsError."""
     config, state = weights.read(path)
     known = {each.name for each in fields(RepairConfig)}
     shape = RepairConfig.of({name: value for name, value in config["train"].items() if name in known})
     net = RepairNet(shape)
     net.load_state_dict({name.removeprefix("net."): value.float() for name, value in state.items()})
-    return net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return net.eval().to(memory_format=torch.channels_last), config.get("ranges")  # type: ignore[call-overload]
 
 
-def mend(posed: Frame, repair: Repair) -> Frame:
+def mend(posed: Frame, stitches: Stitches) -> Frame:
     """`Repair.apply` on bytes: a frame `[size, size, 3]` of any size, with sharper sampling than in training."""
     size = posed.shape[0]
-    nudge, shade, colour, mask = (_picture(getattr(repair, each.name), size) for each in fields(Repair))
-    mask = mask.reshape(size, size, 1)
-    moved = cv2.remap(
-        posed, pixel_grid(size) + (size / SIDE) * nudge, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    lit = moved + 127.5 * shade
-    mended = lit + mask * (127.5 * (colour + 1) - lit)
-    return np.asarray(np.rint(mended).clip(0, 255), dtype=np.uint8)
+    places = _sized(stitches.nudge, size) * np.float32(size / SIDE) + pixel_grid(size)
+    moved = cv2.remap(posed, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    added, kept = np.split(_sized(stitches.mix, size), [3], axis=2)
+    # Black is -1: what of the picture is not kept takes its share of that with it.
+    added = cv2.multiply(added, 127.5) + 127.5 * (1 - kept)
+    return np.asarray(cv2.add(cv2.multiply(moved, cv2.merge([kept] * 3), dtype=cv2.CV_32F), added, dtype=cv2.CV_8U))
 
 
-def _picture(field: Tensor, size: int) -> np.ndarray:
-    """A field of one picture as an array `[size, size, channels]`."""
-    array = np.ascontiguousarray(field[0].movedim(0, -1).numpy())
-    return array if array.shape[0] == size else cv2.resize(array, (size, size), interpolation=cv2.INTER_LINEAR)
+def _picture(field: Tensor) -> np.ndarray:
+    """A field of one picture as an array `[rows, columns, channels]`."""
+    return np.ascontiguousarray(field[0].movedim(0, -1).numpy())
+
+
+def _sized(field: np.ndarray, size: int) -> np.ndarray:
+    return field if field.shape[0] == size else cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR)

@@ -76,9 +76,13 @@ class Repair:
         """The doll's frame (or the same window of it), of any size, repaired. In and out in [-1, 1], not clipped."""
         size = posed.shape[-1]
         moved = F.grid_sample(posed, self._grid(size), padding_mode="border", align_corners=False)
-        lit = moved + _resized(self.shade, size)
-        mask = _resized(self.mask, size)
-        return lit + mask * (_resized(self.colour, size) - lit)
+        mix = _resized(self.mix(), size)
+        return mix[:, 3:] * moved + mix[:, :3]
+
+    def mix(self) -> Float[Tensor, "batch 4 side side"]:
+        """What is added to the moved picture, `(1 - m) s + m c`, and how much of it is kept, `1 - m`."""
+        kept = 1 - self.mask
+        return torch.cat([kept * _resized(self.shade, int(kept.shape[-1])) + self.mask * self.colour, kept], dim=1)
 
     def _grid(self, size: int) -> Float[Tensor, "batch size size 2"]:
         nudge = _resized(self.nudge, size).movedim(1, -1)

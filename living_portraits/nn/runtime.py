@@ -1,0 +1,149 @@
+"""Where a network runs: in PyTorch as it is, or in OpenVINO, which is several times as fast on an ordinary processor.
+
+    torch     PyTorch, eager: anywhere; the reference
+    openvino  the same in single precision, compiled
+    int8      convolutions in 8 bits, for networks whose ranges are known; see `quantise`
+
+What was compiled is kept in a cache folder, so that only the first run of a network on a machine waits for it.
+"""
+
+import hashlib
+import importlib.util
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from living_portraits.errors import OptionError
+from living_portraits.nn.quantise import quantised
+
+RUNTIMES = ("torch", "openvino", "int8")
+
+FOLDER_VARIABLE = "LIVING_PORTRAITS_COMPILED"
+
+Ranges: TypeAlias = Mapping[str, Sequence[float]]
+Function: TypeAlias = Callable[..., tuple[Tensor, ...]]
+
+
+def choose(asked: str | None = None, *, ranges: Ranges | None = None) -> str:
+    """The runtime that was asked for, or the fastest that there is: `ranges` says whether 8 bits are known to do.
+
+    Raises OptionError for a name that is none, for "int8" without ranges, and for OpenVINO where it is not installed.
+    """
+    installed = importlib.util.find_spec("openvino") is not None
+    if asked is None:
+        return "torch" if not installed else "int8" if ranges else "openvino"
+    if asked not in RUNTIMES:
+        raise OptionError(f"There is no runtime {asked!r}; choose from {', '.join(RUNTIMES)}.")
+    if asked == "int8" and not ranges:
+        raise OptionError("These weights were not measured for 8 bits; choose the runtime openvino or torch.")
+    if asked != "torch" and not installed:
+        raise OptionError(
+            f"The runtime {asked} needs OpenVINO, which is not installed: pip install 'living-portraits[fast]'."
+        )
+    return asked
+
+
+def compiled(
+    net: nn.Module,
+    example: Sequence[Tensor],
+    *,
+    runtime: str,
+    ranges: Ranges | None = None,
+    threads: int | None = None,
+) -> Function:
+    """A function that computes `net(*inputs)` for inputs of `example`'s shapes.
+
+    Args:
+        net: takes tensors and gives a tuple of tensors.
+        example: one of each input.
+        runtime: one of `RUNTIMES`, see `choose`.
+        ranges: for "int8".
+        threads: processor cores to use; None: all.
+    """
+    net = net.eval()
+    if runtime == "torch":
+        return torch.inference_mode()(net)
+    if runtime == "int8":
+        net = quantised(net, {name: (low, high) for name, (low, high) in (ranges or {}).items()}).eval()
+    return _OpenVINO(net, tuple(example), threads)
+
+
+def folder() -> Path:
+    """Where compiled networks are kept: `$LIVING_PORTRAITS_COMPILED`, or ~/.cache/living-portraits/compiled."""
+    return Path(os.environ.get(FOLDER_VARIABLE) or Path.home() / ".cache" / "living-portraits" / "compiled")
+
+
+class _OpenVINO:
+    """A network compiled for this processor."""
+
+    def __init__(self, net: nn.Module, example: tuple[Tensor, ...], threads: int | None) -> None:
+        import openvino
+
+        core = openvino.Core()
+        settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
+        if threads is not None:
+            settings["INFERENCE_NUM_THREADS"] = threads
+        path = folder() / f"{_fingerprint(net, example, openvino.__version__)}.xml"
+        model = _kept(core, path)
+        if model is None:
+            model = _converted(net, example)
+            _keep(model, path)
+        self._run = core.compile_model(model, "CPU", settings)
+
+    def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        found = self._run([np.ascontiguousarray(each.numpy(force=True)) for each in inputs])
+        return tuple(torch.from_numpy(found[i].copy()) for i in range(len(found)))
+
+
+def _converted(net: nn.Module, example: tuple[Tensor, ...]) -> "object":
+    """Traced, and handed to OpenVINO by its front end: the command that does both would call home."""
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    front = FrontEndManager().load_by_framework("pytorch")
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # OpenVINO traces in a way that PyTorch means to give up
+        decoder = TorchScriptPythonDecoder(net, example_input=example)
+    model = front.convert(front.load(decoder))
+    model.reshape({port: list(each.shape) for port, each in zip(model.inputs, example, strict=True)})
+    return model
+
+
+def _fingerprint(net: nn.Module, example: tuple[Tensor, ...], version: str) -> str:
+    """The same for the same network, shapes and version alone."""
+    told = hashlib.sha256(f"{version} {torch.__version__} {net} {[tuple(each.shape) for each in example]}".encode())
+    for module in net.modules():
+        told.update(repr((getattr(module, "scale", None), getattr(module, "zero", None))).encode())
+    for name, value in net.state_dict().items():
+        told.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    return told.hexdigest()[:32]
+
+
+def _kept(core: "object", path: Path) -> "object | None":
+    if not path.is_file():
+        return None
+    try:
+        return core.read_model(path)  # type: ignore[attr-defined]
+    except RuntimeError:  # damaged: it is made again
+        return None
+
+
+def _keep(model: "object", path: Path) -> None:
+    """Written whole or not at all; a folder that cannot be written to costs time at the next start, nothing else."""
+    import openvino
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as beside:
+            openvino.save_model(model, Path(beside) / path.name, compress_to_fp16=False)
+            os.replace(Path(beside) / f"{path.stem}.bin", path.with_suffix(".bin"))
+            os.replace(Path(beside) / path.name, path)
+    except (OSError, RuntimeError):
+        return

@@ -1,0 +1,161 @@
+"""Runtimes: each computes what PyTorch computes, 8 bits nearly so, and a damaged cache costs time alone."""
+
+import importlib.util
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from living_portraits.errors import OptionError
+from living_portraits.nn import runtime
+from living_portraits.nn.quantise import QuantisedConv, quantised, ranges
+
+needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
+
+
+class Net(nn.Module):
+    """Two inputs, two outputs, a skip and a sampling: what engines are made of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = nn.Conv2d(3, 16, 3, padding=1), nn.Conv2d(16, 8, 3, stride=2, padding=1)
+
+    def forward(self, picture: Tensor, places: Tensor) -> tuple[Tensor, ...]:
+        x = torch.relu(self.first(picture))
+        fetched = nn.functional.grid_sample(x, places, align_corners=False)
+        return fetched, torch.tanh(self.second(x))
+
+
+def inputs(seed: int = 1) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(1, 3, 32, 32, generator=generator) * 2 - 1, torch.rand(1, 8, 8, 2, generator=generator) * 2 - 1
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv(runtime.FOLDER_VARIABLE, str(tmp_path / "compiled"))
+    return tmp_path / "compiled"
+
+
+def measured(net: nn.Module) -> dict[str, tuple[float, float]]:
+    return ranges(net, lambda: [net(*inputs(seed)) for seed in range(4)])
+
+
+@needs_openvino
+def test_openvino_computes_what_torch_does():
+    net = Net()
+    function = runtime.compiled(net, inputs(), runtime="openvino", threads=1)
+    for seed in (1, 2):
+        with torch.no_grad():
+            expected = net(*inputs(seed))
+        for one, other in zip(function(*inputs(seed)), expected, strict=True):
+            torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+@needs_openvino
+def test_eight_bits_compute_what_the_rounded_network_does():
+    net = Net()
+    found = measured(net)
+    function = runtime.compiled(net, inputs(), runtime="int8", ranges=found, threads=1)
+    with torch.no_grad():
+        rounded, exact = quantised(net, found)(*inputs(2)), net(*inputs(2))
+    for one, other, true in zip(function(*inputs(2)), rounded, exact, strict=True):
+        step = float(true.abs().max()) / 64  # where a value lies between two steps, either is right
+        assert (one - other).abs().max() < step
+        assert 1e-5 < (one - true).abs().mean() < 0.02 * true.abs().max()
+
+
+@needs_openvino
+def test_a_compiled_network_is_kept_and_found_again(cache, monkeypatch):
+    net = Net()
+    first = runtime.compiled(net, inputs(), runtime="openvino")(*inputs(2))
+    assert sorted(path.suffix for path in cache.iterdir()) == [".bin", ".xml"]
+    monkeypatch.setattr(runtime, "_converted", lambda *_: pytest.fail("converted again"))
+    again = runtime.compiled(Net(), inputs(), runtime="openvino")(*inputs(2))
+    torch.testing.assert_close(first, again)
+    net.first.bias.data += 1  # another network must not be taken for it
+    with pytest.raises(pytest.fail.Exception):
+        runtime.compiled(net, inputs(), runtime="openvino")
+
+
+@needs_openvino
+@pytest.mark.parametrize("damage", ["cut", "unwritable"])
+def test_a_cache_that_does_not_work_costs_time_alone(cache, damage):
+    net = Net()
+    if damage == "cut":
+        runtime.compiled(net, inputs(), runtime="openvino")
+        for path in cache.iterdir():
+            path.write_bytes(path.read_bytes()[:100])
+    else:
+        cache.write_text("a file where the folder should be")
+    with torch.no_grad():
+        expected = net(*inputs())
+    torch.testing.assert_close(
+        runtime.compiled(net, inputs(), runtime="openvino")(*inputs())[1], expected[1], atol=1e-5, rtol=1e-4
+    )
+
+
+def test_torch_is_the_network_itself():
+    net = Net()
+    with torch.no_grad():
+        expected = net(*inputs())
+    found = runtime.compiled(net, inputs(), runtime="torch")(*inputs())
+    assert torch.equal(found[0], expected[0]) and not found[0].requires_grad
+
+
+@pytest.mark.parametrize(
+    ("installed", "known", "expected"),
+    [(False, True, "torch"), (True, False, "openvino"), (True, True, "int8")],
+)
+def test_the_fastest_runtime_that_there_is(monkeypatch, installed, known, expected):
+    monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: object() if installed else None)
+    assert runtime.choose(ranges={"first": (0.0, 1.0)} if known else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "installed", "sentence"),
+    [("cuda", True, "choose from torch, openvino, int8"), ("int8", True, "not measured"), ("openvino", False, "fast")],
+)
+def test_what_cannot_be_had_is_said(monkeypatch, asked, installed, sentence):
+    monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: object() if installed else None)
+    with pytest.raises(OptionError, match=sentence):
+        runtime.choose(asked)
+
+
+# --- 8 bits -----------------------------------------------------------------------------------------------------------
+
+
+def test_ranges_are_of_what_reaches_each_convolution():
+    net = Net()
+    found = measured(net)
+    assert set(found) == {"first", "second"}
+    assert found["first"] == pytest.approx((-1.0, 1.0), abs=0.01)
+    assert found["second"][0] == 0.0 and 0.2 < found["second"][1] < 2  # behind a ReLU
+    assert not net.first._forward_pre_hooks
+
+
+def test_rounding_leaves_the_network_as_it_was_and_what_is_not_named():
+    net = Net()
+    before = net.first.weight.clone()
+    rounded = quantised(net, {"first": (-1.0, 1.0)})
+    assert torch.equal(net.first.weight, before) and isinstance(net.first, nn.Conv2d)
+    assert isinstance(rounded.first, QuantisedConv) and isinstance(rounded.second, nn.Conv2d)
+    weight = rounded.first.conv.weight
+    steps = weight / rounded.first.steps.view(-1, 1, 1, 1)
+    torch.testing.assert_close(steps, steps.round(), atol=1e-3, rtol=0)
+    assert float(steps.detach().abs().max()) == pytest.approx(127, abs=1e-3)
+
+
+def test_what_lies_outside_the_range_is_held_at_its_end():
+    layer = QuantisedConv(nn.Conv2d(1, 1, 1, bias=False), -1.0, 1.0)
+    with torch.no_grad():
+        layer.conv.weight.fill_(1.0)
+        layer.steps.fill_(1 / 127)
+        found = layer(torch.tensor([-5.0, -0.5, 0.0, 0.5, 5.0]).view(1, 1, 1, 5)).flatten()
+    torch.testing.assert_close(found, torch.tensor([-1.0, -0.5, 0.0, 0.5, 1.0]), atol=0.01, rtol=0)
+
+
+def test_only_convolutions_are_rounded():
+    with pytest.raises(TypeError, match="not a Conv2d"):
+        quantised(nn.Sequential(nn.ReLU()), {"0": (0.0, 1.0)})
