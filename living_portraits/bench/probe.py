@@ -1,0 +1,107 @@
+"""One engine, one film, measured: run as a program, so that its memory is its own."""
+
+import json
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from living_portraits import face, provenance, samples, video
+from living_portraits.align import Canvas, Crop
+from living_portraits.animator import Animator, Progress, load
+from living_portraits.engine import Drive, Frame, Track
+from living_portraits.errors import LivingPortraitsError
+from living_portraits.film_options import Options
+from living_portraits.portrait import open_portrait
+
+SOURCE, DRIVER = samples.mona_lisa, samples.talk
+_WARM = 0.4  # seconds of the driver that the first film takes, which is not counted
+
+Found = TypeVar("Found")
+
+
+def measure(engine: str, size: int, seconds: float) -> dict[str, Any]:
+    """The fields of `Figures`."""
+    animator, load_time = timed(lambda: load(engine, size=size))
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "film.mp4"
+        animator.animate(SOURCE, DRIVER, out, end=min(_WARM, seconds), mark=True)
+        first: list[float] = []
+        begun = time.perf_counter()
+
+        def look(step: Progress) -> None:
+            if step.frame is not None and not first:
+                first.append(time.perf_counter() - begun)
+
+        result, film_time = timed(lambda: animator.animate(SOURCE, DRIVER, out, end=seconds, progress=look))
+        memory = peak_memory()  # of the film: the stages by themselves hold all frames at once
+        stages = measured_stages(animator, seconds, out)
+    return {
+        "engine": engine,
+        "size": animator.engine.spec.size,
+        "runtime": getattr(animator.engine, "runtime", ""),
+        "load": load_time,
+        "first_frame": first[0],
+        "fps": result.frames / film_time,
+        "stages": stages,
+        "memory": memory,
+        "frames": result.frames,
+    }
+
+
+def measured_stages(animator: Animator, seconds: float, out: Path) -> dict[str, float]:
+    """Milliseconds a frame of each stage, one after the other."""
+    engine, portrait = animator.engine, open_portrait(SOURCE, Options())
+    fps = video.probe(DRIVER).fps
+    frames, decode = timed(lambda: list(video.read_frames(DRIVER, end=seconds)))
+    track, follow = timed(lambda: face.follow(frames, fps=fps))
+    found = portrait.faces[0]
+    crop = Crop.around(found.points, size=engine.spec.size)
+    identity = engine.encode_identity(
+        Track([crop.take(portrait.opaque)], crop.to_crop(found.points)[None], found.blendshapes[None])
+    )
+    there = Crop.around(track.points[0], size=engine.spec.size)
+    crops = [there.take(frame) for frame in frames] if engine.spec.reads_driver_pixels else ()
+    motion = engine.encode_motion(Track(crops, there.to_crop(track.points), track.blendshapes, fps), Drive())
+    patches, generate = timed(lambda: list(engine.generate(identity, motion)))
+    canvas = Canvas(portrait.opaque, crop)
+    pasted, paste = timed(lambda: [canvas.paste(patch) for patch in patches])
+    marked, mark = timed(lambda: [provenance.mark(frame) for frame in pasted])
+    _, encode = timed(lambda: write(out, marked, fps))
+    spent = {"decode": decode, "track": follow, "generate": generate, "paste": paste, "mark": mark, "encode": encode}
+    return {name: 1000 * each / len(frames) for name, each in spent.items()}
+
+
+def write(out: Path, frames: Sequence[Frame], fps: float) -> None:
+    """A film without sound or signature."""
+    height, width = frames[0].shape[:2]
+    with video.Film(out, width=width, height=height, fps=fps) as film:
+        for frame in frames:
+            film.write(frame)
+
+
+def timed(work: Callable[[], Found]) -> tuple[Found, float]:
+    """What it gives, and the seconds it took."""
+    begun = time.perf_counter()
+    found = work()
+    return found, time.perf_counter() - begun
+
+
+def peak_memory() -> float:
+    """MB that this process has held at most; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(measure(**json.loads(sys.argv[1]))))
+    except LivingPortraitsError as error:
+        sys.exit(str(error))
