@@ -65,7 +65,7 @@ class GuidedConfig(TrainConfig):
     perceptual: float = 0.6
     perceptual_shrink: int = 1
     temporal: float = 0.5
-    lead: float = 0.03
+    lead: float = 0.3
     shy: float = 0.0
     calm: float = 0.02
     size: int = SIDE
@@ -98,6 +98,10 @@ class Guided(Recipe):
     def networks(self) -> dict[str, nn.Module]:
         return {"net": self.net}
 
+    def optimiser(self, name: str) -> torch.optim.Optimizer:
+        """Without an adversary, momentum may be long."""
+        return torch.optim.Adam(self.networks()[name].parameters(), lr=self.config.lr, betas=(0.9, 0.999))
+
     def extra(self, source: Source, clip: Clip, track: Track) -> dict[str, np.ndarray]:
         """One frame's doll, posed as every frame of the clip, as the network sees it."""
         start = 0 if clip.kind != "video" else zlib.crc32(clip.id.encode()) % len(track)
@@ -129,7 +133,7 @@ class Guided(Recipe):
         change = (output - truth).reshape(len(batch.frames), config.frames, *output.shape[1:])
         found = {
             "net/l1": losses.l1(output, truth, _cut(self._weight(batch), corners, config.window)),
-            "net/lead": config.lead * ((repair.nudge - seen["flow"]).abs() * seen["trust"]).mean(),
+            "net/lead": config.lead * (_far(repair.nudge - seen["flow"]) * seen["trust"]).mean(),
             "net/shy": config.shy * repair.mask.mean(),
             "net/calm": config.calm * _unevenness(repair.nudge),
         }
@@ -230,6 +234,12 @@ def _looked_at(output: Tensor, truth: Tensor, shrink: int) -> tuple[Tensor, Tens
     x, y = (int(torch.randint(output.shape[-1] - side + 1, ())) for _ in range(2))
     part = (..., slice(y, y + side), slice(x, x + side))
     return output[part], truth[part]
+
+
+def _far(flow: Float[Tensor, "batch 2 rows columns"]) -> Float[Tensor, "batch 2 rows columns"]:
+    """Distances in px, those under one px counting less (Charbonnier's function): their mean rather than their median
+    is learned, and the median of what mostly stands still is no motion."""
+    return (flow.square() + 1).sqrt() - 1
 
 
 def _unevenness(field: Float[Tensor, "batch 2 rows columns"]) -> Float[Tensor, ""]:

@@ -27,6 +27,7 @@ REACH = 16.0
 """Of `SIDE`'s pixels: the farthest that a nudge goes."""
 
 _WHOLE = 8  # cells a side in which the whole picture's carry is told to every part of it
+_SLOPE = 0.1  # below 0: without normalisation, plain rectifiers fall silent for good
 _SHY = -1.0  # the mask's first guess, before the sigmoid: rather less than half
 
 Features: TypeAlias = tuple[Tensor, ...]
@@ -142,7 +143,7 @@ class RepairNet(nn.Module):
             sway: the whole picture's carry, see `swayed`: hair and shoulders follow a head that a window may not show.
             features: of the source, from `encode`.
         """
-        x = F.relu(self.enter(torch.cat([F.pixel_unshuffle(posed, 2), drawing, stretch], dim=1)))  # [B, a, 128, 128]
+        x = _lively(self.enter(torch.cat([F.pixel_unshuffle(posed, 2), drawing, stretch], dim=1)))  # [B, a, 128, 128]
         levels = [x]
         for i, (down, join, deep) in enumerate(zip(self.down, self.join, self.deep, strict=True)):
             x = down(x)  # [B, b, 64, 64], [B, c, 32, 32], [B, d, 16, 16]
@@ -150,19 +151,19 @@ class RepairNet(nn.Module):
                 x = x + self.where(torch.cat([places, carry], dim=1))
             if i == 2:
                 x = x + self.sway(sway.flatten(1))[..., None, None]
-            x = F.relu(x)
+            x = _lively(x)
             if features:
                 x = torch.cat([x, _fetch(features[i], F.avg_pool2d(places, 2**i) if i else places)], dim=1)
-            x = deep(F.relu(join(x)))
+            x = deep(_lively(join(x)))
             levels.append(x)
         fields = []
         for rise, fine, level in zip(self.rise, self.fine, levels[-2::-1], strict=True):
             x = fine(F.interpolate(rise(x), scale_factor=2.0, mode="nearest") + level)
             fields.append(x)  # [B, c, 32, 32], [B, b, 64, 64], [B, a, 128, 128]
-        painted = F.pixel_shuffle(self.paint(F.relu(fields[2])), 2)  # [B, 4, 256, 256]
+        painted = F.pixel_shuffle(self.paint(_lively(fields[2])), 2)  # [B, 4, 256, 256]
         return Repair(
-            nudge=REACH * torch.tanh(self.nudge(F.relu(fields[1]))),
-            shade=self.shade(F.relu(fields[0])),
+            nudge=REACH * torch.tanh(self.nudge(_lively(fields[1]))),
+            shade=self.shade(_lively(fields[0])),
             colour=posed + painted[:, :3],  # told as a change: a network that says nothing paints what is there
             mask=torch.sigmoid(painted[:, 3:] + _SHY),
         )
@@ -187,7 +188,7 @@ class SourceEncoder(nn.Module):
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
         steps = zip((6, *widths[:-1]), widths, strict=True)
-        self.steps = nn.ModuleList([nn.Sequential(_halve(i, o), nn.ReLU(), Residual(o)) for i, o in steps])
+        self.steps = nn.ModuleList([nn.Sequential(_halve(i, o), nn.LeakyReLU(_SLOPE), Residual(o)) for i, o in steps])
 
     def forward(self, x: Float[Tensor, "batch 6 128 128"]) -> Features:
         features = []
@@ -198,7 +199,7 @@ class SourceEncoder(nn.Module):
 
 
 class Residual(nn.Module):
-    """`x + f(relu(x))` with two convolutions; f begins at 0, so that depth does no harm without normalisation."""
+    """`x + f(x)` with two convolutions; f begins at 0, so that depth does no harm without normalisation."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -206,7 +207,11 @@ class Residual(nn.Module):
         _silent(self.second)
 
     def forward(self, x: Float[Tensor, "batch width rows columns"]) -> Float[Tensor, "batch width rows columns"]:
-        return x + self.second(F.relu(self.first(F.relu(x))))
+        return x + self.second(_lively(self.first(_lively(x))))
+
+
+def _lively(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, _SLOPE)
 
 
 def _halve(inputs: int, outputs: int) -> nn.Conv2d:
