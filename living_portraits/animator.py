@@ -1,5 +1,6 @@
 """Source and driver to film: the only module that knows the whole path."""
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from living_portraits.film_options import Options
 from living_portraits.manifest import Manifest, write_manifest
 from living_portraits.pipeline import ahead
 from living_portraits.portrait import Portrait, open_portrait
+from living_portraits.recent import Recent, version_of
 from living_portraits.result import Result
 
 Pixels = UInt8[np.ndarray, "height width channels"]
@@ -51,10 +53,18 @@ def load(engine: str = engines.DEFAULT, *, size: int | None = None) -> "Animator
 
 
 class Animator:
-    """Brings portraits to life with one engine."""
+    """Brings portraits to life with one engine.
 
-    def __init__(self, engine: Engine[Any, Any]) -> None:
+    Args:
+        engine: what moves them.
+        remember: how many sources, and how many drivers, to keep in memory for films to come.
+    """
+
+    def __init__(self, engine: Engine[Any, Any], *, remember: int = 0) -> None:
         self.engine = engine
+        self._portraits: Recent[Portrait] = Recent(remember)
+        self._identities: Recent[Any] = Recent(remember)
+        self._tracks: Recent[FaceTrack] = Recent(remember)
 
     def animate(
         self,
@@ -83,11 +93,11 @@ class Animator:
         begun = time.perf_counter()
         chosen = Options.of(options)
         _check_places(Path(source), Path(driver), Path(out), chosen)
-        portrait, mover = open_portrait(Path(source), chosen), Driver(Path(driver), chosen)
+        portrait, mover = self._open(Path(source), chosen), Driver(Path(driver), chosen)
         height, width = self._shape(portrait, mover, chosen)
         # Opened before the long work, so that a place that cannot be written to costs no time.
         with self._film(out, portrait, mover, chosen) as film:
-            track = mover.follow(progress and (lambda done: progress(Progress("track", done, mover.expected))))
+            track = self._follow(mover, chosen, progress)
             for frame in self._frames(portrait, mover, track, chosen):
                 film.write(frame)
                 if progress:
@@ -99,6 +109,20 @@ class Animator:
             recipe = Manifest(spec.name, spec.size, Path(source), Path(driver), Path(out), options)
             write_manifest(chosen.manifest, recipe)
         return Result(Path(out), film.frames, mover.fps, width, height, time.perf_counter() - begun)
+
+    def _open(self, source: Path, options: Options) -> Portrait:
+        points = options.points and version_of(options.points)
+        key = version_of(source), options.face, options.all_faces, options.alpha, options.backend, points
+        return self._portraits.of(key, lambda: open_portrait(source, options))
+
+    def _follow(self, mover: Driver, options: Options, progress: Callable[[Progress], None] | None) -> FaceTrack:
+        key = version_of(mover.path), options.start, options.end, options.fps, options.smoothing
+
+        def hear(done: int) -> None:
+            if progress:
+                progress(Progress("track", done, mover.expected))
+
+        return self._tracks.of(key, lambda: mover.follow(hear))
 
     def _film(self, out: Path | str, portrait: Portrait, mover: Driver, options: Options) -> video.Film:
         """The film, open and empty; it signs itself before it takes its place."""
@@ -161,7 +185,9 @@ class Animator:
     def _patches(self, scene: Frame, face: Face, crop: Crop, moving: Any) -> Iterator[Frame]:
         source = Track([crop.take(scene)], crop.to_crop(face.points)[None], face.blendshapes[None])
         # The engine works on the next frames while this one is pasted and encoded.
-        return ahead(self.engine.generate(self.engine.encode_identity(source), moving))
+        key = hashlib.sha256(source.crops[0].tobytes() + source.points.tobytes()).digest()
+        identity = self._identities.of(key, lambda: self.engine.encode_identity(source))
+        return ahead(self.engine.generate(identity, moving))
 
     def _encode_motion(self, portrait: Portrait, mover: Driver, track: FaceTrack, options: Options) -> Any:
         """The driver's motion as the engine understands it."""

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TextIO
 from tqdm import tqdm
 
 from living_portraits import engines, samples
-from living_portraits.commands import augment, bench, evaluate, prepare, train
+from living_portraits.commands import augment, batch, bench, evaluate, prepare, train
 from living_portraits.errors import LivingPortraitsError, OptionError
 from living_portraits.film_options import Options
 
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = _command(commands, "verify", _verify, "whether a film was made here, and whether it was changed since")
     verify.add_argument("file", type=Path, metavar="FILE")
     verify.add_argument("--certificate", type=Path, metavar="FILE", help="PEM file of the signer to expect")
-    for module in (bench, prepare, augment, evaluate, train):
+    for module in (batch, bench, prepare, augment, evaluate, train):
         module.add_parser(commands)
     for command in commands.choices.values():
         flags = [action.option_strings[-1] for action in command._actions if action.option_strings]

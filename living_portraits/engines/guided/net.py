@@ -75,21 +75,22 @@ class Repair:
 
     def apply(self, posed: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 3 size size"]:
         """The doll's frame (or the same window of it), of any size, repaired. In and out in [-1, 1], not clipped."""
-        size = posed.shape[-1]
-        moved = F.grid_sample(posed, self._grid(size), padding_mode="border", align_corners=False)
-        mix = _resized(self.mix(), size)
-        return mix[:, 3:] * moved + mix[:, :3]
+        mix = _resized(self.mix(), posed.shape[-1])
+        return mix[:, 3:] * _moved(posed, self.nudge) + mix[:, :3]
 
     def mix(self) -> Float[Tensor, "batch 4 side side"]:
         """What is added to the moved picture, `(1 - m) s + m c`, and how much of it is kept, `1 - m`."""
         kept = 1 - self.mask
         return torch.cat([kept * _resized(self.shade, int(kept.shape[-1])) + self.mask * self.colour, kept], dim=1)
 
-    def _grid(self, size: int) -> Float[Tensor, "batch size size 2"]:
-        nudge = _resized(self.nudge, size).movedim(1, -1)
-        across = (torch.arange(size, device=nudge.device, dtype=nudge.dtype) * 2 + 1) / size - 1
-        y, x = torch.meshgrid(across, across, indexing="ij")
-        return torch.stack([x, y], dim=-1) + 2 / self.mask.shape[-1] * nudge
+
+def _moved(picture: Float[Tensor, "batch 3 size size"], nudge: Tensor) -> Float[Tensor, "batch 3 size size"]:
+    """The picture, each pixel from where the nudge points; a nudge has a quarter of its window's side."""
+    size = int(picture.shape[-1])
+    across = (torch.arange(size, device=nudge.device, dtype=nudge.dtype) * 2 + 1) / size - 1
+    y, x = torch.meshgrid(across, across, indexing="ij")
+    places = torch.stack([x, y], dim=-1) + _resized(nudge, size).movedim(1, -1) / (2 * nudge.shape[-1])
+    return F.grid_sample(picture, places, padding_mode="border", align_corners=False)
 
 
 def _resized(field: Tensor, size: int) -> Tensor:
@@ -161,10 +162,12 @@ class RepairNet(nn.Module):
             x = fine(F.interpolate(rise(x), scale_factor=2.0, mode="nearest") + level)
             fields.append(x)  # [B, c, 32, 32], [B, b, 64, 64], [B, a, 128, 128]
         painted = F.pixel_shuffle(self.paint(_lively(fields[2])), 2)  # [B, 4, 256, 256]
+        nudge = REACH * torch.tanh(self.nudge(_lively(fields[1])))
         return Repair(
-            nudge=REACH * torch.tanh(self.nudge(_lively(fields[1]))),
+            nudge=nudge,
             shade=self.shade(_lively(fields[0])),
-            colour=posed + painted[:, :3],  # told as a change: a network that says nothing paints what is there
+            # Told as a change: a network that says nothing paints what is there, and where it is after the nudge.
+            colour=_moved(posed, nudge) + painted[:, :3],
             mask=torch.sigmoid(painted[:, 3:] + _SHY),
         )
 
