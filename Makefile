@@ -2,11 +2,12 @@
 # make test    every check: lint, types, tests
 # make lint    ruff and mypy
 # make app     the studio in the browser
+# make lab     the notebooks in the browser
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test lint app
+.PHONY: demo test lint app lab
 
 # The first Python that is new enough and can make a virtual environment.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
@@ -27,14 +28,18 @@ demo: .venv/.core
 
 test: lint
 	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout 300
 
 lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-app: .venv/.core
-	@if [ -f app.py ]; then exec $(BIN)/python app.py; else echo "There is no app.py in this version yet: try make demo." >&2; exit 1; fi
+app: .venv/.app
+	@exec $(BIN)/python app.py
+
+lab: .venv/.notebooks
+	@exec $(BIN)/jupyter lab notebooks
 
 .venv/.core: pyproject.toml constraints.txt
 	@if [ -z "$(PYTHON)" ]; then \
@@ -46,9 +51,19 @@ app: .venv/.core
 	@$(INSTALL) -e .
 	@touch $@
 
+.venv/.app: .venv/.core
+	@echo "Installing what the studio needs:"
+	@$(INSTALL) -e ".[app]"
+	@touch $@
+
+.venv/.notebooks: .venv/.core
+	@echo "Installing what the notebooks need:"
+	@$(INSTALL) -e ".[notebooks]"
+	@touch $@
+
 .venv/.test: .venv/.core
 	@echo "Installing what the tests need:"
-	@$(INSTALL) -e ".[test,face-alignment]"
+	@$(INSTALL) -e ".[test,app,notebooks,fast,face-alignment]"
 	@touch $@
 
 # MediaPipe and its OpenCV link libraries of the desktop, which bare containers lack.

@@ -10,7 +10,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from living_portraits import align, draw, engines, face, geometry, motion, provenance, samples, video
+    from living_portraits import (
+        align,
+        draw,
+        engines,
+        face,
+        geometry,
+        landmarks68,
+        metrics,
+        motion,
+        notebook,
+        provenance,
+        samples,
+        smoothing,
+        video,
+    )
     from living_portraits.align import Crop
     from living_portraits.animator import Animator, Progress, load
     from living_portraits.engine import Drive, Engine, Spec, Track
@@ -34,10 +48,14 @@ __all__ = [
     "engines",
     "face",
     "geometry",
+    "landmarks68",
     "load",
+    "metrics",
     "motion",
+    "notebook",
     "provenance",
     "samples",
+    "smoothing",
     "video",
 ]
 

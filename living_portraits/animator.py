@@ -201,7 +201,7 @@ class Animator:
         return self.engine.encode_motion(clip, drive)
 
     def _claim(self, portrait: Portrait, mover: Driver, options: Options) -> provenance.Claim:
-        about_the_film = options.as_data() | {"size": self.engine.spec.size}
+        about_the_film = vars(options) | {"size": self.engine.spec.size}  # of paths, the claim keeps the names
         elsewhere = ("manifest", "save_motion", "certificate", "key", "mark", "consent")
         return provenance.Claim(
             engine=self.engine.spec.name,

@@ -23,13 +23,13 @@ SKIN, BROWS, EYES, IRISES, NOSE, LIPS, MOUTH = (
 )
 """The colour of each feature, RGB."""
 
-_OPEN = (  # MediaPipe's numbering, from the picture's left to its right
+OPEN_LINES = (  # MediaPipe's numbering, from the picture's left to its right
     (BROWS, (70, 63, 105, 66, 107)),
     (BROWS, (336, 296, 334, 293, 300)),
     (NOSE, (168, 6, 197, 195, 5, 4)),
     (NOSE, (98, 97, 2, 326, 327)),
 )
-_CLOSED = (
+CLOSED_LINES = (
     (SKIN, geometry.FACE_OVAL),
     (EYES, geometry.RIGHT_EYE),
     (EYES, geometry.LEFT_EYE),
@@ -47,7 +47,7 @@ def landmarks(picture: Frame, points: Points) -> Frame:
     size = float(np.ptp(points[:, 1]))
     thickness = max(round(size / 180), 1)
     places = np.rint(points[:, :2] * 2**_FRACTION_BITS).astype(np.int32)
-    for features, closed in ((_OPEN, False), (_CLOSED, True)):
+    for features, closed in ((OPEN_LINES, False), (CLOSED_LINES, True)):
         for colour, line in features:
             cv2.polylines(drawing, [places[list(line)]], closed, colour, thickness, cv2.LINE_AA, _FRACTION_BITS)
     for centre, *rim in (geometry.RIGHT_IRIS, geometry.LEFT_IRIS):

@@ -16,6 +16,10 @@ class FaceError(LivingPortraitsError):
     """No face, too many faces, or a face that is lost for too long."""
 
 
+class BodyError(LivingPortraitsError):
+    """No person, several people, or a body that is cut off, does not move, or is lost for too long."""
+
+
 class OptionError(LivingPortraitsError):
     """An option that does not exist or a value outside its range; the message lists the choices."""
 

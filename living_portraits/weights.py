@@ -40,6 +40,12 @@ FILES: dict[str, WeightsFile] = {
         size=3_758_596,
         licence="Apache-2.0, Google LLC (MediaPipe)",
     ),
+    "pose_landmarker": WeightsFile(
+        file="trackers/pose_landmarker_full.task",
+        sha256="4eaa5eb7a98365221087693fcc286334cf0858e2eb6e15b506aa4a7ecdcec4ad",
+        size=9_398_198,
+        licence="Apache-2.0, Google LLC (MediaPipe)",
+    ),
 }
 """Every file of the weights folder, by the name that `Spec.weights` and `path` use."""
 

@@ -12,9 +12,9 @@ PACKAGE = "living_portraits"
 ROOT = Path(__file__).parent.parent / PACKAGE
 
 LEAVES = {
-    "align", "doll", "draw", "eyes", "film_options", "geometry", "landmarks68", "manifest", "matting", "metrics",
-    "motion", "motion_file", "mouth", "nn", "pipeline", "provenance", "restraint", "result", "samples", "smoothing",
-    "video", "warp", "weights",
+    "align", "choreographer", "choreography", "doll", "draw", "eyes", "film_options", "geometry", "landmarks68",
+    "manifest", "matting", "metrics", "motion", "motion_file", "mouth", "nn", "pipeline", "provenance", "recent",
+    "restraint", "result", "samples", "skeleton", "smoothing", "stance", "video", "warp", "weights",
 }  # fmt: skip
 
 # What a module of each layer may import from the package; "engines" stands for the registry, "engines/*" for an engine.
@@ -29,6 +29,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "school": {"errors", "engine", "leaf", "tracker", "engines/*", "engines", "animator", "school"},
     "top": {"errors", "engine", "leaf", "tracker", "engines", "animator", "school", "commands", "top"},
     "commands": {"errors", "engine", "leaf", "tracker", "engines/*", "engines", "animator", "school", "top"},
+    "studio": {"errors", "engine", "leaf", "tracker", "engines", "animator", "school", "top"},
 }
 LAYER_OF: dict[str, str] = {
     "errors": "errors",
@@ -36,10 +37,12 @@ LAYER_OF: dict[str, str] = {
     **dict.fromkeys(LEAVES, "leaf"),
     **dict.fromkeys(("face", "body", "data"), "tracker"),
     **dict.fromkeys(("animator", "driver", "portrait"), "animator"),
-    **dict.fromkeys(("finetune", "training"), "school"),  # who teaches a network must know it
-    "commands": "commands",
+    **dict.fromkeys(("finetune", "rehearsal", "training"), "school"),  # who teaches a network must know it
+    "dancing": "school",  # its engine alone has a dancer's file
+    "studio": "studio",
+    **dict.fromkeys(("commands", "notebook"), "commands"),  # lessons look into every engine
     **dict.fromkeys(
-        ("__init__", "__main__", "cli", "demo", "evaluate", "info", "report"),
+        ("__init__", "__main__", "batch", "bench", "cli", "demo", "evaluate", "info", "report"),
         "top",
     ),
 }
@@ -52,8 +55,9 @@ ONLY_IN = {
     "face_alignment": {"face"},
     "c2pa": {"provenance"},
     "safetensors": {"weights"},
-    "gradio": set(),
-    "matplotlib": set(),
+    "gradio": {"studio"},
+    "matplotlib": {"notebook"},
+    "ipywidgets": {"notebook"},
 }
 
 

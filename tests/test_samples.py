@@ -9,7 +9,7 @@ import pytest
 
 from living_portraits import face, samples, video
 
-ALL = {**samples.PORTRAITS, **samples.DRIVERS}
+ALL = {**samples.PORTRAITS, **samples.DRIVERS, **samples.DANCES}
 FOLDER = Path(samples.__file__).parent
 JAW_OPEN = 25  # in MediaPipe's order of blendshapes
 
@@ -50,8 +50,8 @@ def test_together_they_stay_under_12_megabytes() -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_the_readme_gives_source_and_licence(name: str) -> None:
     _, _, source, licence = _rows()[ALL[name].name]
-    assert re.match(r"(npm|PyPI) `|the same, ", source)
-    assert re.match(r"public domain|MIT \(1\)|Pexels licence \(2\)", licence)
+    assert re.match(r"(npm|PyPI) `|made by hand: `|the same", source)
+    assert re.match(r"public domain|MIT \(1\)|Pexels licence \(2\)|Apache-2.0", licence)
 
 
 def test_the_readme_lists_no_file_that_is_not_there() -> None:

@@ -34,7 +34,7 @@ class Landmarker:
     """
 
     def __init__(self, confidence: float = 0.5, *, video: bool = False) -> None:
-        with _explained():
+        with explained():
             import mediapipe
             from mediapipe.tasks.python import BaseOptions, vision
 
@@ -51,7 +51,7 @@ class Landmarker:
         )
         self._mediapipe: Any = mediapipe
         self._clock = 0 if video else None
-        with _explained(), _hushed():
+        with explained(), hushed():
             self._task: Any = vision.FaceLandmarker.create_from_options(options)
 
     def __enter__(self) -> "Landmarker":
@@ -88,7 +88,7 @@ class Landmarker:
 
 
 @contextlib.contextmanager
-def _explained() -> Iterator[None]:
+def explained(what: str = "Face tracking") -> Iterator[None]:
     """A missing system library as one sentence; every other failure as it is."""
     try:
         yield
@@ -96,13 +96,13 @@ def _explained() -> Iterator[None]:
         if ".so" not in str(error):
             raise
         raise SystemLibraryError(
-            f"Face tracking needs graphics libraries that this system lacks ({error}): "
+            f"{what} needs graphics libraries that this system lacks ({error}): "
             "on Debian and Ubuntu install them with `apt-get install libegl1 libgles2 libgl1`."
         ) from error
 
 
 @contextlib.contextmanager
-def _hushed() -> Iterator[None]:
+def hushed() -> Iterator[None]:
     """Silence what MediaPipe's C++ writes to the process's stderr while a task starts; it has no switch of its own."""
     sys.stderr.flush()
     kept = os.dup(2)

@@ -32,9 +32,8 @@ def fit_mesh(anchors: Float64[np.ndarray, "places 3"], targets: Float64[np.ndarr
     pose = _fit_pose(anchors, targets)
     shape = canonical_478()
     points = pose.to_picture(shape)
-    bend = _bend(anchors, targets - pose.to_picture(anchors)[:, :2], shape)
-    points[:, :2] += bend
-    _round_irises(points)
+    points[:, :2] += bend(anchors, targets - pose.to_picture(anchors)[:, :2], shape)
+    round_irises(points)
     return points.astype(np.float32)
 
 
@@ -48,11 +47,12 @@ def _fit_pose(anchors: Float64[np.ndarray, "places 3"], targets: Float64[np.ndar
     return pose
 
 
-def _bend(
+def bend(
     anchors: Float64[np.ndarray, "places 3"],
     offsets: Float64[np.ndarray, "places 2"],
     shape: Float64[np.ndarray, "points 3"],
 ) -> Float64[np.ndarray, "points 2"]:
+    """How far each point of `shape` moves where the anchors (in its frame) move by `offsets`; see `fit_mesh`."""
     count = len(anchors)
     system = np.ones((count + 1, count + 1))
     system[:count, :count] = np.linalg.norm(anchors[:, None] - anchors[None], axis=-1)
@@ -61,7 +61,7 @@ def _bend(
     return np.linalg.norm(shape[:, None] - anchors[None], axis=-1) @ weights[:count] + weights[count]
 
 
-def _round_irises(points: Float64[np.ndarray, "478 3"]) -> None:
+def round_irises(points: Float64[np.ndarray, "478 3"]) -> None:
     """Puts each iris, round, back into the middle of its eye: bending may have squeezed it."""
     for ring, iris in ((geo.RIGHT_EYE, geo.RIGHT_IRIS), (geo.LEFT_EYE, geo.LEFT_IRIS)):
         centre = points[list(ring)].mean(axis=0)

@@ -25,6 +25,10 @@ sing = _HERE / "sing.mp4"
 look_around = _HERE / "look_around.mp4"
 laugh = _HERE / "laugh.mp4"
 sorrow = _HERE / "sorrow.mp4"
+side_to_side = _HERE / "side_to_side.dance"
+wave = _HERE / "wave.dance"
+sunrise = _HERE / "sunrise.dance"
+
 
 TITLES: dict[str, str] = {
     "mona_lisa": "Leonardo da Vinci, Mona Lisa, about 1503-1506",
@@ -44,6 +48,9 @@ TITLES: dict[str, str] = {
     "look_around": "A silent look left, right, down and up",
     "laugh": "From a first smile to laughter, with a lively head",
     "sorrow": "The eyes close, the brows knit, the head sinks",
+    "side_to_side": "Hips and arms swing from side to side; a loop",
+    "wave": "A wave runs from one hand through the shoulders to the other",
+    "sunrise": "The arms rise, open and sink, the body bends to both sides",
 }
 """One line about each sample, for galleries."""
 
@@ -66,3 +73,6 @@ PORTRAITS: dict[str, Path] = {
 
 DRIVERS: dict[str, Path] = {path.stem: path for path in (smile, surprise, talk, sing, look_around, laugh, sorrow)}
 """Silent clips of one face each, 3 to 8 s at 25 frames a second, by temperament."""
+
+DANCES: dict[str, Path] = {path.stem: path for path in (side_to_side, wave, sunrise)}
+"""Choreographies, 6 to 10 s at 25 frames a second, made by hand from joints' angles; the first is a loop."""

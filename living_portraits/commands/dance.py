@@ -1,0 +1,307 @@
+"""living-portraits dance: a dancer who was learned dances a choreography; `dance train` learns one from a clip."""
+
+import argparse
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from living_portraits.errors import OptionError, OutputError
+
+if TYPE_CHECKING:
+    from living_portraits.rehearsal.footage import Footage
+    from living_portraits.rehearsal.lesson import DanceConfig
+    from living_portraits.rehearsal.teach import Report, Taught
+
+STOPPED = 130
+"""Exit code after Ctrl-C; what was learned is saved then, too."""
+
+SIZES = (64, 128, 256, 512)
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """The command's options."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "dance",
+        help="make a person dance as another one does; `dance train` learns a person from a clip",
+        description="Make the film in which a dancer, learned from a clip, dances anybody's choreography. With --out "
+        "alone: the dancer and the choreography that come along. `dance train` learns another dancer.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--identity", metavar="NAME", help="a dancer that `dance train` made, or their file")
+    parser.add_argument("--choreography", metavar="FILE", help="clip of anybody dancing, .dance file or sample's name")
+    parser.add_argument("--out", metavar="FILE", help="film: .mp4, .webm, .gif, or a folder for PNG frames")
+    parser.add_argument("--start", default=None, metavar="SECONDS", help="where in the choreography to begin")
+    parser.add_argument("--end", default=None, metavar="SECONDS", help="where to end")
+    parser.add_argument("--fps", default=None, metavar="N", help="frames a second (default: the choreography's)")
+    parser.add_argument("--times", default=None, metavar="N", help="dance it so often (default: 1)")
+    parser.add_argument("--sound", default="choreography", metavar="VALUE", help="choreography, none or a file")
+    parser.add_argument("--smoothing", default=None, metavar="N", help="of the tracked body, 0 to 1 (default: 0.5)")
+    parser.add_argument("--side-by-side", action="store_true", help="the skeleton beside the film")
+    parser.add_argument("--save-choreography", type=Path, metavar="FILE", help="keep the tracked body (.dance)")
+    parser.add_argument("--no-mark", action="store_true", help="without the visible sign")
+    parser.add_argument("--consent", metavar="TEXT", help="who agreed to this; recorded in the film")
+    parser.add_argument("--certificate", type=Path, metavar="FILE", help="PEM file to sign with")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="its private key")
+    parser.set_defaults(run=run)
+    tasks = parser.add_subparsers(dest="task", metavar="[train | judge]")
+    add_train(tasks)
+    add_judge(tasks)
+    return parser
+
+
+def add_train(tasks: Any) -> None:
+    """`dance train` and its options."""
+    train = tasks.add_parser(
+        "train",
+        help="learn a dancer from one clip",
+        description="Learn a dancer from one clip of one person, whole to the feet, filmed by a camera that stands "
+        "still: a minute is good, more is better. Writes a small file that `dance --identity NAME` uses, and a preview "
+        "beside it. Ctrl-C ends it with the best so far; --resume goes on from there.",
+        allow_abbrev=False,
+    )
+    train.add_argument("--target", type=Path, required=True, metavar="FILE", help="the clip")
+    train.add_argument("--name", required=True, metavar="NAME", help="what to call the dancer")
+    train.add_argument("--out", dest="file", type=Path, metavar="FILE", help="where to write instead of by name")
+    train.add_argument("--size", default="256", metavar="PIXELS", help=f"one of {SIZES} (default: %(default)s)")
+    train.add_argument("--start", dest="first", default=None, metavar="SECONDS", help="where in the clip to begin")
+    train.add_argument("--end", dest="last", default=None, metavar="SECONDS", help="where to end")
+    train.add_argument("--minutes", default=None, metavar="N", help="at most (default: 20)")
+    train.add_argument("--steps", default=None, metavar="N", help="at most")
+    train.add_argument("--look", default=None, metavar="NAME", help="perceptual loss: alexnet (default), vgg19, none")
+    train.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu or cuda")
+    train.add_argument("--resume", action="store_true", help="go on where it was stopped")
+    train.add_argument("--agreed", metavar="TEXT", help="who agreed to be learned; kept in the dancer's file")
+    train.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
+        help="lr, batch, own, mirror, width, blocks ...",
+    )  # fmt: skip
+    flags = [action.option_strings[-1] for action in train._actions if action.option_strings]
+    train.set_defaults(run=run_train, options=flags)
+
+
+def add_judge(tasks: Any) -> None:
+    """`dance judge` and its options."""
+    judge = tasks.add_parser(
+        "judge",
+        help="how well a dancer was learned",
+        description="Paint the held-out end of a dancer's clip from its poses and set it beside the film: SSIM, LPIPS "
+        "(VGG16), pose, missed detections and flicker, with what needs no network as rivals.",
+        allow_abbrev=False,
+    )
+    judge.add_argument("--target", type=Path, required=True, metavar="FILE", help="the clip they were learned from")
+    judge.add_argument("--dancers", nargs="+", required=True, metavar="NAME", help="one or more, all of one size")
+    judge.add_argument("--every", default="4", metavar="N", help="look at every so many frames (default: %(default)s)")
+    flags = [action.option_strings[-1] for action in judge._actions if action.option_strings]
+    judge.set_defaults(run=run_judge, options=flags)
+
+
+# --- films ------------------------------------------------------------------------------------------------------------
+
+
+def run(args: argparse.Namespace) -> int:
+    """Makes the film and says how it went."""
+    from living_portraits.cli import progress_bar
+    from living_portraits.dancing import dance
+
+    if args.out is None:
+        raise OptionError("To dance takes --out, the film to write.")
+    numbers = {"start": args.start, "end": args.end, "fps": args.fps, "smoothing": args.smoothing}
+    options: dict[str, Any] = {name: _number(name, text) for name, text in numbers.items() if text is not None}
+    if args.times is not None:
+        options["times"] = _whole("times", args.times)
+    sound = args.sound if args.sound in ("choreography", "none") else Path(args.sound)
+    with progress_bar("dance") as progress:
+        result = dance(
+            args.out,
+            identity=args.identity,
+            choreography=args.choreography,
+            progress=progress,
+            sound=sound,
+            side_by_side=args.side_by_side,
+            save_choreography=args.save_choreography,
+            mark=not args.no_mark,
+            consent=args.consent,
+            certificate=args.certificate,
+            key=args.key,
+            **options,
+        )
+    print(result)
+    return 0
+
+
+# --- learning ---------------------------------------------------------------------------------------------------------
+
+
+def run_train(args: argparse.Namespace) -> int:
+    """Learns the dancer, prints how it goes, writes the file and beside it a picture of the last look."""
+    from living_portraits.engines.dance import dancer as dancers
+    from living_portraits.rehearsal.lesson import Lesson, load_look
+    from living_portraits.rehearsal.teach import Course
+
+    out = args.file or dancers.place(args.name)
+    config, shape, look = configured(args)
+    device = chosen_device(args.device)
+    net = load_look(look)
+    work = _folder(out)
+    footage = _footage(args, work)
+    print(
+        f"{len(footage.frames)} frames, {footage.dance.bridged} without a detection; the last {_held(footage)} judge."
+    )
+    lesson = Lesson(footage, shape, config, look=net, device=device)
+    about: dict[str, Any] = {"name": args.name, "source": args.target.name, "consent": args.agreed}
+    course = Course(lesson, state=work / "course.pt", about=about)
+    if args.resume:
+        course.resume()
+    taught = course.run(lambda report: _show(report, out))
+    dancers.write(out, taught.dancer)
+    print(sentence(taught))
+    print(f"{out} ({out.stat().st_size / 1e6:.1f} MB)")
+    return STOPPED if taught.reason == "it was stopped" else 0
+
+
+def run_judge(args: argparse.Namespace) -> int:
+    """Prints the table."""
+    from living_portraits.engines.dance import dancer as dancers
+    from living_portraits.metrics.perceptual import Perceptual
+    from living_portraits.rehearsal.footage import open_target
+    from living_portraits.rehearsal.judge import judge, table
+
+    every = _whole("every", args.every)
+    known = {name: dancers.read(dancers.find(name)) for name in args.dancers}
+    sizes = {dancer.size for dancer in known.values()}
+    if len(sizes) > 1:
+        raise OptionError(f"The dancers are of sizes {', '.join(map(str, sorted(sizes)))}: judge those of one size.")
+    seen = Perceptual("vgg16")
+    footage = open_target(args.target, size=sizes.pop())
+    rows = judge(footage, known, look=lambda a, b: seen.distance(seen.look(a), seen.look(b)), every=every)
+    print(table(rows))
+    return 0
+
+
+def _held(footage: "Footage") -> int:
+    return len(footage.frames) - footage.taught
+
+
+def _footage(args: argparse.Namespace, work: Path) -> "Footage":
+    """The clip, tracked now or before."""
+    from tqdm import tqdm
+
+    from living_portraits import choreography
+    from living_portraits.rehearsal.footage import open_target
+
+    first = _number("start", args.first) if args.first is not None else 0.0
+    last = _number("end", args.last) if args.last is not None else None
+    size = _whole("size", args.size)
+    if size not in SIZES:
+        raise OptionError(f"A dancer is not learned at {size} px; choose from {', '.join(map(str, SIZES))}.")
+    kept = work / f"tracked-{_digest(args.target, first, last)}{choreography.SUFFIX}"
+    known = choreography.load(kept) if kept.is_file() else None
+    with tqdm(desc="track", unit="frame", leave=False, mininterval=0.5, dynamic_ncols=True) as bar:
+        footage = open_target(
+            args.target, size=size, tracked=known, start=first, end=last, on_frame=lambda _: bar.update()
+        )
+    if known is None:
+        choreography.save(kept, footage.tracked)
+    return footage
+
+
+def _digest(path: Path, first: float, last: float | None) -> str:
+    if not path.is_file():
+        return "none"
+    with path.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(f"{content} {first} {last}".encode()).hexdigest()[:12]
+
+
+def _folder(out: Path) -> Path:
+    """Beside the dancer's file: what was tracked, and the state of a course that was stopped."""
+    work = out.with_name(f"{out.stem}-rehearsal")
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{work} cannot be made: {error.strerror or error}.") from error
+    return work
+
+
+def _show(report: "Report", out: Path) -> None:
+    from PIL import Image
+
+    print(line(report), flush=True)
+    Image.fromarray(report.preview).save(out.with_suffix(".png"))
+
+
+def line(report: "Report") -> str:
+    """One line about a look: how far, the held-out error with a star where it is the stage's best, and the losses."""
+    found = "".join(f", {name} {value:.3g}" for name, value in report.losses.items())
+    star = " *" if report.best else ""
+    return f"{report.share:4.0%} {report.stage} {report.step}: held-out error {report.error:.4f}{star}{found}"
+
+
+def sentence(taught: "Taught") -> str:
+    """How it ended."""
+    if not taught.reports:
+        return f"ended before the first look, as {taught.reason}."
+    last = taught.reports[-1]
+    best = min(report.error for report in taught.reports if report.stage == last.stage)
+    return f"ended in stage {last.stage}, as {taught.reason}; kept what was best, held-out error {best:.4f}."
+
+
+def configured(args: argparse.Namespace) -> "tuple[DanceConfig, Any, str]":
+    """Config, shape of the networks and perceptual loss. Raises OptionError."""
+    from living_portraits.commands.train import settings
+    from living_portraits.engines.dance.networks import Shape
+    from living_portraits.rehearsal.lesson import LOOKS, DanceConfig
+
+    given = dict(settings(args.settings))
+    given |= {name: getattr(args, name) for name in ("minutes", "steps") if getattr(args, name) is not None}
+    look = args.look or LOOKS[0]
+    if look not in LOOKS:
+        raise OptionError(f"There is no perceptual loss {look!r}; choose from {', '.join(LOOKS)}.")
+    config, shape = DanceConfig(), Shape()
+    for name, word in given.items():
+        if name in DanceConfig.__dataclass_fields__:
+            config = dataclasses.replace(config, **{name: _as(type(getattr(config, name)), name, word)})
+        elif name in Shape.__dataclass_fields__:
+            shape = dataclasses.replace(shape, **{name: _as(type(getattr(shape, name)), name, word)})
+        else:
+            known = ", ".join([*DanceConfig.__dataclass_fields__, *Shape.__dataclass_fields__])
+            raise OptionError(f"There is no setting {name!r}; choose from {known}.")
+    return config, shape, look
+
+
+def _as(kind: type, name: str, word: str) -> Any:
+    if kind is bool:
+        if word.lower() not in ("true", "false"):
+            raise OptionError(f"{name} is true or false, not {word!r}.")
+        return word.lower() == "true"
+    number = _whole(name, word) if kind is int and name not in ("seed", "local_blocks") else _number(name, word)
+    return kind(number)
+
+
+def chosen_device(name: str) -> str:
+    """The device's name for torch. Raises OptionError for one that is not there."""
+    import torch
+
+    if name not in DEVICES:
+        raise OptionError(f"There is no device {name!r}; choose from {', '.join(DEVICES)}.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise OptionError("PyTorch sees no CUDA device; choose cpu or auto.")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise OptionError(f"{name} takes a number of at least 0, not {text!r}.")
+    return number
+
+
+def _whole(name: str, text: str) -> int:
+    if not str(text).isdecimal() or int(text) < 1:
+        raise OptionError(f"{name} takes a whole number of at least 1, not {text!r}.")
+    return int(text)

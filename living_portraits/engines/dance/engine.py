@@ -1,0 +1,98 @@
+"""The engine: a dancer who was learned, and anybody's choreography on their body."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from living_portraits import stance, weights
+from living_portraits.choreography import Choreography, resampled
+from living_portraits.engine import Drive, Frame, Spec
+from living_portraits.engines.dance import dancer as dancers
+from living_portraits.engines.dance import face_window
+from living_portraits.engines.dance.dancer import Dancer
+from living_portraits.nn.pixels import to_frames, to_tensor
+from living_portraits.skeleton import draw_skeleton
+
+WEIGHTS = "dancer"
+
+
+class Dance:
+    """Engine of region "body": identity is a dancer's file, motion is a choreography.
+
+    It keeps to the three steps of `engine.Engine` with a body's values in place of a face's: who is a `Dancer` (their
+    look is in the weights), how they move a `Choreography` (33 points a frame), and what it looks like one square
+    frame for each of them, painted after the one before.
+
+    Args:
+        size: side of the frames, px; the dancer's own.
+        file: a dancer's file; None: the one that comes with the project.
+    """
+
+    spec = Spec(
+        name="dance",
+        title="makes a person who was learned from a clip dance as another one does",
+        size=256,
+        sizes=(256,),
+        region="body",
+        weights=(WEIGHTS,),
+    )
+
+    def __init__(self, *, size: int | None = None, file: Path | None = None) -> None:
+        self.file = file or weights.path(WEIGHTS)
+        self.dancer = dancers.read(self.file)
+        if size not in (None, self.dancer.size):
+            raise ValueError(f"The dancer was learned at {self.dancer.size} px, not {size}.")
+        self.spec = replace(Dance.spec, size=self.dancer.size, sizes=(self.dancer.size,))
+
+    def encode_identity(self, source: Dancer | None = None) -> Dancer:
+        """Who: the engine's own dancer, or another of the same kind."""
+        return source or self.dancer
+
+    def encode_motion(self, driver: Choreography, drive: Drive | None = None) -> Choreography:
+        """How they move: as it is. `drive` has no meaning for bodies: the pose is taken over whole, not its change."""
+        return driver
+
+    def generate(self, identity: Dancer, motion: Choreography) -> Iterator[Frame]:
+        """One uint8 `[size, size, 3]` frame a pose, the choreography brought to the dancer's floor and height.
+
+        A choreography of few frames a second is painted with frames in between, which nobody sees: after a leap, the
+        previous output's arms would stay where they were.
+        """
+        fitted = stance.normalised(motion, identity.stance, size=identity.size)
+        between = max(round(identity.fps / motion.fps), 1)
+        return islice(perform(identity, resampled(fitted, fps=motion.fps * between)), 0, None, between)
+
+
+def perform(dancer: Dancer, dance: Choreography) -> Iterator[Frame]:
+    """Frames of a choreography that is in px of the dancer's stage already."""
+    plate = to_tensor([dancer.plate])
+    previous = torch.zeros_like(plate)
+    for points in dance.points:
+        drawing = to_tensor([draw_skeleton(points, size=dancer.size)])
+        with torch.inference_mode():
+            painted = dancer.generator(drawing, previous, plate)
+            if dancer.generator.shape.temporal:
+                previous = painted.frame
+            frame = painted.frame
+            if dancer.face is not None:
+                frame = refined(dancer, drawing, painted.frame, painted.matte, torch.from_numpy(points)[None])
+        yield to_frames(frame)[0]
+
+
+def refined(
+    dancer: Dancer,
+    drawing: Float[Tensor, "batch 3 height width"],
+    frame: Float[Tensor, "batch 3 height width"],
+    matte: Float[Tensor, "batch 1 height width"],
+    points: Float[Tensor, "batch 33 3"],
+) -> Float[Tensor, "batch 3 height width"]:
+    """The frame with its face gone over (EDN section 4.3)."""
+    assert dancer.face is not None
+    at = face_window.corners(points, size=dancer.size)
+    face = dancer.face(*(face_window.cut(part, at) for part in (drawing, frame, matte)))
+    return face_window.put(frame, face, at)

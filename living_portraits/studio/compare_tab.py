@@ -1,0 +1,49 @@
+"""The tab that shows what every engine makes of one portrait and one clip."""
+
+from typing import Any
+
+import gradio as gr
+
+from living_portraits.studio import components, panels, views
+from living_portraits.studio.portrait_tab import PRIVATE, pick_portrait
+from living_portraits.studio.running import Runner, Studio
+from living_portraits.studio.wording import Wording
+from living_portraits.studio.words import say
+
+ABOUT = "One film of a portrait and a clip with every engine that can be used here; yields as animate does."
+
+
+def compare_tab(studio: Studio, wording: Wording, language: Any) -> None:
+    """Builds the tab and its events."""
+    with wording.put(gr.Tab, {"label": "tab.compare"}, id="compare"):
+        wording.put(gr.Markdown, {"value": "compare.help"}, elem_classes="lp-hint")
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=5, min_width=320):
+                chosen = panels.source_panel(wording, name="compare")
+                drivers = panels.driver_panel(wording, name="compare", multiple=False)
+                with gr.Row():
+                    start = wording.put(gr.Number, {"label": "start"}, value=0, minimum=0, step=0.1, min_width=110)
+                    end = wording.put(
+                        gr.Number, {"label": "end"}, value=0, minimum=0, step=0.1, min_width=110, elem_id="compare-end"
+                    )
+                note = components.note(elem_id="compare-note")
+            with gr.Column(scale=8, min_width=320, elem_classes="lp-right"):
+                runner = Runner(studio, wording, name="compare", run_key="run.compare", by_engine=True)
+        inputs = {
+            "source": chosen.source, "drivers": drivers.shelf, "clips": drivers.clips, "recording": drivers.recording,
+            "consent": chosen.consent, "start": start, "end": end, "language": language,
+        }  # fmt: skip
+        runner.wire(
+            inputs, {**chosen.notes, "drivers": drivers.note, "options": note}, endpoint="compare", description=ABOUT
+        )
+    chosen.shelf.picked(pick_portrait, chosen.shelf, chosen.source, **PRIVATE)
+    outputs = [chosen.shelf, chosen.consent, chosen.notes["source"]]
+    chosen.source.change(_look, [chosen.source, language], outputs, **PRIVATE)
+
+
+def _look(source: str | None, language: str) -> list[Any]:
+    """Updates of shelf, consent and the source's note."""
+    found = panels.look(source, 0, language, None)[:3]
+    if source and found[2] and say("source.no_face", language) in found[2]:  # here are no points to move
+        found[2] = views.message(say("source.no_face.short", language), "trouble")
+    return found

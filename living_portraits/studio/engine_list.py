@@ -1,0 +1,98 @@
+"""Which engines there are, whether they can be used here, and how fast they were."""
+
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from living_portraits import engines, samples, weights
+from living_portraits.animator import Animator, load
+from living_portraits.errors import LivingPortraitsError, WeightsError
+from living_portraits.studio.words import known, say
+
+TRIALS = (0.1, 1.0)
+"""Seconds of the clips that are filmed when the studio opens: one to load what is needed, one to measure the speed."""
+
+REMEMBERED = 4
+"""Portraits and clips that each engine keeps in memory."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An engine that could be chosen; `why_not` is empty where it can."""
+
+    name: str
+    why_not: str
+
+    @property
+    def usable(self) -> bool:
+        return not self.why_not
+
+
+class EngineList:
+    """What the registry has, with the speeds measured so far."""
+
+    def __init__(self) -> None:
+        self._speeds: dict[str, float] = {}
+        self._animators: dict[tuple[str, int], Animator] = {}
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Those for faces, the default first."""
+        faces = [name for name in engines.available() if engines.spec(name).region == "face"]
+        names = sorted(faces, key=lambda name: name != engines.DEFAULT)
+        return tuple(Entry(name, _why_not(name)) for name in names)
+
+    def usable(self) -> tuple[str, ...]:
+        return tuple(entry.name for entry in self.entries() if entry.usable)
+
+    def note(self, name: str, fps: float) -> None:
+        """Remembers how fast an engine was; the latest film speaks for this machine as it is now."""
+        self._speeds[name] = fps
+
+    def animator(self, name: str, size: int) -> Animator:
+        """One that remembers portraits and clips, as people try several of one with the other. Raises OptionError."""
+        if (name, size) not in self._animators:
+            self._animators[name, size] = Animator(engines.create(name, size=size), remember=REMEMBERED)
+        return self._animators[name, size]
+
+    def line(self, name: str, language: str) -> str:
+        """What it is good for, and how fast it is here."""
+        words = say(f"engine.{name}", language) if known(f"engine.{name}") else engines.spec(name).title
+        speed = self._speeds.get(name)
+        return f"{name}: {words}" + (f"; {say('engine.speed', language, fps=round(speed))}" if speed else "")
+
+    def choices(self, language: str) -> list[tuple[str, str]]:
+        """(line, name) of those that can be used."""
+        return [(self.line(name, language), name) for name in self.usable()]
+
+    def excuses(self, language: str) -> list[str]:
+        """One line for each that cannot be used."""
+        lost = [entry for entry in self.entries() if not entry.usable]
+        return [f"{entry.name}: {say('engine.unusable', language, why=entry.why_not)}" for entry in lost]
+
+    def warm_up(self) -> threading.Thread:
+        """Makes a moment of film with each, in a thread: its speed is known then, and the first user need not wait."""
+        thread = threading.Thread(target=self._try_all, daemon=True)
+        thread.start()
+        return thread
+
+    def _try_all(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for name in self.usable():
+                try:
+                    out = Path(folder, f"{name}.mp4")
+                    films = [load(name).animate(samples.mona_lisa, samples.smile, out, end=end) for end in TRIALS]
+                except LivingPortraitsError:  # whoever chooses it will be told
+                    continue
+                self._speeds.setdefault(name, films[-1].speed)
+
+
+def _why_not(name: str) -> str:
+    try:
+        for file in engines.spec(name).weights:
+            weights.path(file)
+    except WeightsError as error:
+        return str(error)
+    except ImportError as error:
+        return f"{error.name} is not installed"
+    return ""

@@ -1,0 +1,140 @@
+"""From what the page's controls hold to what is to be filmed: checked, or refused with one sentence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from living_portraits import provenance, samples, video
+from living_portraits.driver import MOTION_SUFFIX
+from living_portraits.errors import LivingPortraitsError
+from living_portraits.studio.choices import Choices, Settings
+from living_portraits.studio.shelf import Limits
+from living_portraits.studio.trouble import Trouble
+
+COLLECTION: dict[str, Path] = {name: path for name, path in samples.PORTRAITS.items() if name != "astronaut"}
+"""The artworks that come along. The photograph of a living person is not among them: nobody here can ask her."""
+
+AGREED = "Stated in the studio: the person in the picture has agreed to this film, or it shows no living person."
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be filmed.
+
+    Attributes:
+        source: the portrait.
+        drivers: one film each.
+        choices: how.
+        places: where the face is, by hand: name -> x, y in pixels; None if the tracker's word stands.
+        consent: what the films' credentials say of it.
+        sound: a file that is heard instead of the clips.
+    """
+
+    source: Path
+    drivers: tuple[Path, ...]
+    choices: Choices
+    places: Mapping[str, Any] | None
+    consent: str
+    sound: Path | None = None
+
+    def settings(self) -> Settings:
+        """What is worth keeping in a file."""
+        drivers = [path.stem for path in self.drivers if path in samples.DRIVERS.values()]
+        own = [path.name for path in self.drivers if path not in samples.DRIVERS.values()]
+        portrait = artwork(self.source)
+        if portrait is None:
+            own.insert(0, self.source.name)
+        return Settings(self.choices, portrait, tuple(drivers), self.places, tuple(own))
+
+
+def take_order(given: Mapping[str, Any], limits: Limits) -> Order:
+    """The order that the page's controls, or a script's parameters, amount to. Raises Trouble.
+
+    `given` holds the fields of `Choices` and
+        source: a picture's path.
+        drivers: names of samples.
+        clips: paths of further drivers; recording: one more.
+        points: {"places": {name: [x, y]}, "moved": bool}.
+        consent: whether the sentence about it was ticked.
+        sound_file: path.
+    """
+    source = _source(given.get("source"), limits)
+    name = artwork(source)
+    if name is None and not given.get("consent"):
+        raise Trouble("consent", "consent.missing")
+    choices = Choices.of(given)
+    drivers = _drivers(given, choices, limits)
+    points = given.get("points")
+    sound = given.get("sound_file")
+    return Order(
+        source=source,
+        drivers=drivers,
+        choices=choices,
+        places=_places(points),
+        consent=AGREED if name is None else f"Not needed: the artwork {name} of the project's own collection.",
+        sound=None if sound is None else Path(sound),
+    )
+
+
+def _places(points: Any) -> dict[str, Any] | None:
+    """Those that were moved; whether they make a face is seen when it is made."""
+    if not points:
+        return None
+    if not isinstance(points, dict) or not isinstance(points.get("places"), dict):
+        raise Trouble("source", "points.impossible")
+    return dict(points["places"]) if points.get("moved") else None
+
+
+def artwork(source: Path) -> str | None:
+    """The name of the collection's artwork that this file is a copy of."""
+    length = source.stat().st_size
+    if all(path.stat().st_size != length for path in COLLECTION.values()):
+        return None
+    return _digests().get(provenance.Ingredient(source.name, source, "source").sha256)
+
+
+@cache
+def _digests() -> dict[str, str]:
+    return {provenance.Ingredient(name, path, "source").sha256: name for name, path in COLLECTION.items()}
+
+
+def _source(path: str | None, limits: Limits) -> Path:
+    if not path:
+        raise Trouble("source", "source.missing")
+    source = Path(path)
+    if source.stat().st_size > limits.upload_mb * 1e6:
+        raise Trouble("source", "source.large", limit=limits.upload_mb)
+    if not video.is_still(source):
+        raise Trouble("source", "source.unreadable")
+    return source
+
+
+def _drivers(given: Mapping[str, Any], choices: Choices, limits: Limits) -> tuple[Path, ...]:
+    """Samples first, in the collection's order, then files."""
+    names = given.get("drivers") or []
+    if unknown := [name for name in names if name not in samples.DRIVERS]:
+        detail = f"There is no clip {unknown[0]!r} in the collection; choose from {', '.join(samples.DRIVERS)}."
+        raise Trouble("drivers", "", detail=detail)
+    files = [*(given.get("clips") or []), *([given["recording"]] if given.get("recording") else [])]
+    drivers = [samples.DRIVERS[name] for name in samples.DRIVERS if name in names] + [Path(file) for file in files]
+    if not drivers:
+        raise Trouble("drivers", "driver.missing")
+    if len(drivers) > limits.drivers:
+        raise Trouble("drivers", "driver.many", limit=limits.drivers)
+    for driver in drivers:
+        _check_length(driver, choices, limits)
+    return tuple(drivers)
+
+
+def _check_length(driver: Path, choices: Choices, limits: Limits) -> None:
+    if driver.suffix.lower() == MOTION_SUFFIX:
+        return
+    try:
+        duration = video.probe(driver).duration
+    except LivingPortraitsError:
+        raise Trouble("drivers", "driver.unreadable", name=driver.name) from None
+    used = min(choices.end or duration, duration) - choices.start
+    if used > limits.seconds:
+        raise Trouble("drivers", "driver.long", name=driver.name, length=round(duration), limit=round(limits.seconds))

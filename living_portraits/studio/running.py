@@ -1,0 +1,156 @@
+"""Run, Stop, the stage, and what comes of it: the half of a tab where films are made."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from living_portraits.studio import components, views
+from living_portraits.studio.converting import FORMS, convert
+from living_portraits.studio.engine_list import EngineList
+from living_portraits.studio.order import take_order
+from living_portraits.studio.production import Production, produce
+from living_portraits.studio.shelf import Limits
+from living_portraits.studio.trouble import Trouble
+from living_portraits.studio.wording import Wording
+from living_portraits.studio.words import say
+
+ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "film", "concurrency_limit": 1}
+"""Films wait for each other: two at once would each take twice as long."""
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What all tabs share.
+
+    Attributes:
+        root: where users' files lie.
+        limits: what one user may ask for.
+        engine_list: what there is to choose from.
+    """
+
+    root: Path
+    limits: Limits
+    engine_list: EngineList
+
+
+class Runner:
+    """Builds its controls where the page is being built; `wire` brings them to life.
+
+    Attributes:
+        made: the session's newest `Production`, for what can be done with it afterwards.
+        files, results: the list of files, and the column that shows it once there are films.
+    """
+
+    def __init__(self, studio: Studio, wording: Wording, *, name: str, run_key: str, by_engine: bool = False) -> None:
+        self._studio, self._by_engine = studio, by_engine
+        with gr.Row():
+            self._run = wording.put(
+                gr.Button, {"value": run_key}, variant="primary", size="lg", elem_id=f"{name}-run", scale=3
+            )
+            self._stop = wording.put(
+                gr.Button, {"value": "stop"}, variant="stop", size="lg", visible=False, elem_id=f"{name}-stop", scale=1
+            )
+        self._stage = wording.remember(components.stage(elem_id=f"{name}-stage"), empty=views.empty)
+        with gr.Column(visible=False, elem_id=f"{name}-results") as self.results:
+            with wording.put(gr.Accordion, {"label": "card"}, open=True):
+                self._card = gr.HTML(elem_id=f"{name}-card", apply_default_css=False)
+            self.files = wording.put(
+                gr.File, {"label": "files"}, file_count="multiple", interactive=False, elem_id=f"{name}-files"
+            )
+        self.made = gr.State(None)
+
+    def wire(self, inputs: Mapping[str, Any], notes: Mapping[str, Any], *, endpoint: str, description: str) -> None:
+        """The events of Run and Stop, and the endpoint for scripts.
+
+        Args:
+            inputs: what `take_order` reads, and "language".
+            notes: what shows a sentence, by `Trouble`'s places.
+        """
+        shown = [self._run, self._stop, self._stage, self._card, self.files, self.results, self.made, *notes.values()]
+
+        def film(**given: Any) -> Iterator[dict[Any, Any]]:
+            yield from self._film(given, notes)
+
+        # Stop is there at once, also for those who stand in the queue.
+        running = self._run.click(
+            lambda: [gr.update(interactive=False), gr.update(visible=True)], None, [self._run, self._stop],
+            queue=False, api_visibility="private", show_progress="hidden",
+        ).then(
+            film, inputs_kwargs=dict(inputs), outputs=shown, show_progress="full",
+            show_progress_on=[self._stage], api_visibility="private", **ONE_AT_A_TIME,
+        )  # fmt: skip
+        self._stop.click(
+            lambda language: [views.message(say("stage.stopped", language)), *self._idle()],
+            inputs["language"], [self._stage, self._run, self._stop],
+            cancels=[running], queue=False, api_visibility="private", show_progress="hidden",
+        )  # fmt: skip
+        self._endpoint(inputs, endpoint, description)
+
+    def _film(self, given: Mapping[str, Any], notes: Mapping[str, Any]) -> Iterator[dict[Any, Any]]:
+        """What the page shows, from the click to the figures."""
+        language = given["language"]
+        quiet = {note: "" for place, note in notes.items() if place != "source"}  # what was seen there still holds
+        try:
+            order = take_order(given, self._studio.limits)
+            yield quiet | {self.results: gr.update(visible=False)}
+            for state in self._produce(order):
+                yield self._shown(state, language)
+        except Trouble as trouble:
+            sentence = trouble.sentence(language)
+            refused = views.message(say("stage.refused", language, sentence=sentence), "trouble")
+            beside = notes.get(trouble.place)
+            told = {} if beside is None else {beside: views.message(sentence, "trouble")}
+            yield quiet | told | {self._stage: refused}
+        run, stop = self._idle()
+        yield {self._run: run, self._stop: stop}
+
+    def _produce(self, order: Any) -> Iterator[Production]:
+        engines = self._studio.engine_list.usable() if self._by_engine else ()
+        return produce(order, self._studio.root, self._studio.engine_list, engines=engines)
+
+    def _shown(self, state: Production, language: str) -> dict[Any, Any]:
+        by_engine, source = self._by_engine, state.order.source
+        if not state.files:
+            return {self._stage: views.stage(state.shots, language, by_engine=by_engine)}
+        if not state.figures:
+            return {
+                self._stage: views.films(state.shots, source, language, by_engine=by_engine),
+                self.files: [str(file) for file in state.files],
+                self.results: gr.update(visible=True),
+                self._card: views.message(say("card.measuring", language)),
+                self.made: state,
+            }
+        names = [shot.engine if by_engine else views.title_of(shot.driver, language) for shot in state.shots]
+        return {self._card: views.card(list(zip(names, state.figures, strict=True)), language)}
+
+    @staticmethod
+    def _idle() -> list[Any]:
+        """Updates of Run and Stop when nothing is going on."""
+        return [gr.update(interactive=True), gr.update(visible=False)]
+
+    def _endpoint(self, inputs: Mapping[str, Any], name: str, description: str) -> None:
+        """The same for scripts: files and figures instead of a page, and other forms of the films at once."""
+        also = gr.CheckboxGroup(list(FORMS), value=[], visible=False, label="also")
+        files = gr.File(visible=False, file_count="multiple", label="files")
+        report = gr.JSON(visible=False, label="report")
+
+        # What a script may leave out must have its default here; all else has one in its control.
+        def work(
+            clips: Any = None, recording: Any = None, points: Any = None, sound_file: Any = None, **given: Any
+        ) -> Iterator[tuple[list[str], dict[str, Any]]]:
+            given |= {"clips": clips, "recording": recording, "points": points, "sound_file": sound_file}
+            try:
+                for state in self._produce(take_order(given, self._studio.limits)):
+                    yield [str(file) for file in state.files], state.report()
+                more = [convert(shot, state.order, form) for shot in state.shots for form in given["also"]]
+                yield [str(file) for file in (*state.files, *more)], state.report()
+            except Trouble as trouble:
+                raise gr.Error(trouble.sentence(given["language"]), print_exception=False) from trouble
+
+        gr.Button(visible=False).click(
+            work, inputs_kwargs={**inputs, "also": also}, outputs=[files, report], api_name=name,
+            api_description=description, **ONE_AT_A_TIME,
+        )  # fmt: skip

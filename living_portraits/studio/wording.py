@@ -1,0 +1,67 @@
+"""Which control shows which text, so that the page can change its language as a whole."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import gradio as gr
+
+from living_portraits.studio.words import LANGUAGES, say
+
+Text: TypeAlias = str | Callable[[str], Any]
+"""A key of the table, or what makes a value from a language."""
+
+
+class Wording:
+    """The texts of a page under construction."""
+
+    def __init__(self) -> None:
+        self._texts: list[tuple[Any, dict[str, Text]]] = []
+        self._live: list[Any] = []
+
+    def put(self, make: Callable[..., Any], texts: dict[str, Text], *, live: bool = False, **more: Any) -> Any:
+        """A control made with its English texts, and remembered for the others; `live` if they change by themselves."""
+        control = self.remember(make(**_resolved(texts, "en"), **more), **texts)
+        if live:
+            self._live.append(control)
+        return control
+
+    def remember(self, control: Any, **texts: Text) -> Any:
+        """A control that exists, and those of its properties that are texts."""
+        self._texts.append((control, texts))
+        return control
+
+    @property
+    def controls(self) -> list[Any]:
+        """All that have texts, in the order of `updates`."""
+        return [control for control, _ in self._texts]
+
+    def updates(self, language: str) -> list[Any]:
+        """What each control needs to change to that language."""
+        return [gr.update(**_resolved(texts, language)) for _, texts in self._texts]
+
+    def greeting(self, language: str) -> list[Any]:
+        """What each control needs on a new page, which is in English and as old as the server."""
+        if language != "en":
+            return self.updates(language)
+        return [
+            gr.update(**_resolved(texts, language)) if control in self._live else gr.skip()
+            for control, texts in self._texts
+        ]
+
+
+def _resolved(texts: dict[str, Text], language: str) -> dict[str, Any]:
+    return {name: say(text, language) if isinstance(text, str) else text(language) for name, text in texts.items()}
+
+
+def options_of(*pairs: tuple[str, str]) -> Callable[[str], list[tuple[str, str]]]:
+    """Choices of a radio or dropdown: (key of the text, value)."""
+    return lambda language: [(say(key, language), value) for key, value in pairs]
+
+
+def preferred(accept_language: str | None) -> str:
+    """The first language of a browser's list that the studio speaks, English otherwise."""
+    for wish in (accept_language or "").split(","):
+        code = wish.strip()[:2].lower()
+        if code in LANGUAGES:
+            return code
+    return "en"

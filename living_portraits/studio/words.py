@@ -1,0 +1,229 @@
+"""Every text of the studio, in English and Italian, in one table."""
+
+LANGUAGES = {"en": "English", "it": "Italiano"}
+
+WORDS: dict[str, tuple[str, str]] = {
+    "title": ("Living Portraits", "Ritratti viventi"),
+    "subtitle": (
+        "Choose a portrait and somebody's face in motion. Everything happens on this computer.",
+        "Scegli un ritratto e un volto in movimento. Tutto avviene su questo computer.",
+    ),
+    "language": ("Language", "Lingua"),
+    "tab.portrait": ("Living portrait", "Ritratto vivente"),
+    "tab.compare": ("Compare", "Confronta"),
+    "tab.check": ("Check a film", "Verifica"),
+    # The source
+    "source": ("1. The portrait", "1. Il ritratto"),
+    "portraits": ("From the collection", "Dalla collezione"),
+    "own_picture": ("Or your own: drop, paste or photograph it", "Oppure il tuo: trascina, incolla o fotografa"),
+    "consent": (
+        "The person in this picture has agreed to this film, or it shows no living person.",
+        "La persona nell'immagine acconsente a questo filmato, oppure non si tratta di una persona vivente.",
+    ),
+    "consent.missing": (
+        "Please tick the sentence about consent first: this picture is not one of the collection's.",
+        "Prima conferma il consenso qui sotto: l'immagine non fa parte della collezione.",
+    ),
+    "source.missing": ("Choose a portrait first.", "Scegli prima un ritratto."),
+    "source.unreadable": (
+        "This file cannot be read as a picture: choose a photograph or a scan.",
+        "Questo file non si può leggere come immagine: scegli una fotografia o una scansione.",
+    ),
+    "source.large": (
+        "This file is too large: at most {limit} MB.",
+        "Questo file è troppo grande: al massimo {limit} MB.",
+    ),
+    "source.no_face": (
+        "No face was found in this picture. Choose another, or drag the points below onto the face.",
+        "Non è stato trovato nessun volto. Scegli un'altra immagine o trascina i punti qui sotto sul volto.",
+    ),
+    "source.no_face.short": (
+        "No face was found in this picture: choose another.",
+        "Non è stato trovato nessun volto: scegli un'altra immagine.",
+    ),
+    "source.faces": (
+        "There are {count} faces; the one with the points moves (another: Options, Which face).",
+        "Ci sono {count} volti; si muove quello con i punti (per un altro: Opzioni, Quale volto).",
+    ),
+    "source.no_such_face": ("There is no face number {face} in this picture.", "Non c'è un volto numero {face}."),
+    "points": ("Landmarks", "Punti del volto"),
+    "points.help": (
+        "Drag a point, or focus it and use the arrow keys, where the lines miss the face.",
+        "Trascina un punto, o selezionalo e usa le frecce, dove le linee non seguono il volto.",
+    ),
+    "points.reset": ("Find the points again", "Ritrova i punti"),
+    "points.moved": ("Corrected by hand.", "Corretti a mano."),
+    "points.impossible": (
+        "These points show no possible face: left and right are those of the picture.",
+        "Questi punti non formano un volto possibile: destra e sinistra sono quelle dell'immagine.",
+    ),
+    "point.left_eye": ("left eye", "occhio a sinistra"),
+    "point.right_eye": ("right eye", "occhio a destra"),
+    "point.nose_tip": ("tip of the nose", "punta del naso"),
+    "point.mouth_left": ("left corner of the mouth", "angolo sinistro della bocca"),
+    "point.mouth_right": ("right corner of the mouth", "angolo destro della bocca"),
+    "point.chin": ("chin", "mento"),
+    # The drivers
+    "drivers": ("2. Whose motion", "2. Il movimento"),
+    "driver": ("2. Whose motion", "2. Il movimento"),
+    "clips": ("From the collection: several give several films", "Dalla collezione: più scelte, più filmati"),
+    "clip": ("From the collection", "Dalla collezione"),
+    "own_clips": ("Your own clips", "I tuoi filmati"),
+    "webcam": ("Record yourself", "Registra te stesso"),
+    "driver.missing": ("Choose at least one clip.", "Scegli almeno un filmato."),
+    "driver.many": ("At most {limit} clips at a time.", "Al massimo {limit} filmati alla volta."),
+    "driver.unreadable": ("{name} cannot be read as a film.", "{name} non si può leggere come filmato."),
+    "driver.long": (
+        "{name} is {length} s long and the studio takes {limit} s at a time: set start and end in the options.",
+        "{name} dura {length} s e lo studio ne accetta {limit}: imposta inizio e fine nelle opzioni.",
+    ),
+    "driver.no_face": (
+        "No face can be followed through {name}.",
+        "Non si riesce a seguire nessun volto in {name}.",
+    ),
+    # What a sample shows
+    "sample.mona_lisa": ("Mona Lisa", "La Gioconda"),
+    "sample.girl_with_a_pearl_earring": ("Girl with a Pearl Earring", "Ragazza col turbante"),
+    "sample.rembrandt": ("Rembrandt", "Rembrandt"),
+    "sample.erasmus": ("Erasmus", "Erasmo"),
+    "sample.juan_de_pareja": ("Juan de Pareja", "Juan de Pareja"),
+    "sample.ada_lovelace": ("Ada Lovelace", "Ada Lovelace"),
+    "sample.young_woman": ("Young woman", "Giovane donna"),
+    "sample.francesco_d_este": ("Francesco d'Este", "Francesco d'Este"),
+    "sample.carthusian": ("A Carthusian", "Un certosino"),
+    "sample.smile": ("Smile", "Sorriso"),
+    "sample.surprise": ("Surprise", "Sorpresa"),
+    "sample.talk": ("Talk", "Parlare"),
+    "sample.sing": ("Sing", "Cantare"),
+    "sample.look_around": ("Look around", "Guardarsi intorno"),
+    "sample.laugh": ("Laugh", "Risata"),
+    "sample.sorrow": ("Sorrow", "Dolore"),
+    # Engines and options
+    "engine": ("Engine", "Motore"),
+    "engine.puppet": (
+        "moves the portrait's own paint: turns, expressions, gaze, mouth",
+        "muove la pittura stessa del ritratto: testa, espressioni, sguardo, bocca",
+    ),
+    "engine.still": ("repeats the picture; for comparison", "ripete l'immagine; per confronto"),
+    "engine.speed": ("about {fps} frames a second here", "circa {fps} fotogrammi al secondo qui"),
+    "engine.unusable": ("cannot be used here: {why}", "non utilizzabile qui: {why}"),
+    "options": ("Options", "Opzioni"),
+    "relative": ("Head", "Testa"),
+    "relative.yes": ("keeps the portrait's pose", "mantiene la posa del ritratto"),
+    "relative.no": ("takes the driver's pose", "prende la posa di chi recita"),
+    "strength": ("Strength", "Intensità"),
+    "smoothing": ("Smoothing", "Stabilizzazione"),
+    "start": ("Start, s", "Inizio, s"),
+    "end": ("End, s (0: all of it)", "Fine, s (0: tutto)"),
+    "size": ("Detail of the face, px", "Dettaglio del volto, px"),
+    "face": ("Which face (0: the largest)", "Quale volto (0: il più grande)"),
+    "neutral": ("Calm frame of the clip", "Fotogramma neutro"),
+    "neutral.first": ("the first", "il primo"),
+    "neutral.auto": ("found", "da trovare"),
+    "sound": ("Sound", "Suono"),
+    "sound.driver": ("the clip's", "del filmato"),
+    "sound.none": ("none", "nessuno"),
+    "sound.file": ("Another sound", "Un altro suono"),
+    "framing": ("Background", "Sfondo"),
+    "framing.picture": ("whole picture", "immagine intera"),
+    "framing.head": ("the head alone", "solo la testa"),
+    "framing.alpha": ("transparent (cut-out pictures)", "trasparente (immagini ritagliate)"),
+    "beside": ("Portrait and clip beside it in the film", "Ritratto e filmato accanto, nel video"),
+    "restore": ("Restore settings from a file", "Ripristina le impostazioni da un file"),
+    "restored": ("Settings restored.", "Impostazioni ripristinate."),
+    "restored.but": (
+        "Settings restored; add your own files again: {names}.",
+        "Impostazioni ripristinate; aggiungi di nuovo i tuoi file: {names}.",
+    ),
+    "restore.foreign": ("This is not a settings file of the studio.", "Non è un file di impostazioni dello studio."),
+    # The run
+    "run": ("Bring it to life", "Dagli vita"),
+    "run.compare": ("Compare the engines", "Confronta i motori"),
+    "stop": ("Stop", "Ferma"),
+    "stage.empty": ("Your film will appear here.", "Il filmato apparirà qui."),
+    "stage.waiting": ("waiting", "in attesa"),
+    "stage.track": ("reading the motion", "lettura del movimento"),
+    "stage.generate": ("painting", "pittura"),
+    "stage.done": ("done", "pronto"),
+    "stage.frames": ("{done} of {total} frames", "{done} fotogrammi su {total}"),
+    "stage.left": ("about {seconds} s left", "circa {seconds} s rimanenti"),
+    "stage.stopped": ("Stopped. Nothing was kept.", "Fermato. Non è stato conservato nulla."),
+    "stage.refused": ("Nothing was made: {sentence}", "Nessun filmato: {sentence}"),
+    "films": ("Films", "Filmati"),
+    "film.beside": ("Show portrait and clip beside it", "Mostra accanto ritratto e filmato"),
+    "film.download": ("Download", "Scarica"),
+    "film.portrait": ("Portrait", "Ritratto"),
+    "film.clip": ("Clip", "Filmato"),
+    "film.sign": (
+        "Every film says that it is made by AI: a small sign, and a content credential.",
+        "Ogni filmato dichiara di essere fatto con l'IA: un piccolo segno e una credenziale.",
+    ),
+    "files": ("Files: films, settings", "File: filmati, impostazioni"),
+    "make.gif": ("Also as GIF", "Anche come GIF"),
+    "make.frames": ("Also as single frames (zip)", "Anche come fotogrammi (zip)"),
+    "make.first": ("Make a film first.", "Prima crea un filmato."),
+    # The card
+    "card": ("Report card", "Pagella"),
+    "card.measuring": ("Measuring ...", "Misurazione ..."),
+    "card.fps": ("Frames made in a second", "Fotogrammi fatti al secondo"),
+    "card.motion": ("Motion that arrives (1: all of it)", "Movimento trasferito (1: tutto)"),
+    "card.mouth": ("Mouth in step with the clip (1: exactly)", "Bocca a tempo con il filmato (1: perfetta)"),
+    "card.jitter": ("Jitter (1: as in the clip)", "Tremolio (1: come nel filmato)"),
+    "card.missing": ("Frames without a face", "Fotogrammi senza volto"),
+    "card.identity": ("Likeness to the portrait (1: the same)", "Somiglianza al ritratto (1: identico)"),
+    "card.none": ("not measured", "non misurato"),
+    "card.identity.none": (
+        "Likeness needs an identity network, which is not part of the package.",
+        "La somiglianza richiede una rete di identità, non inclusa nel pacchetto.",
+    ),
+    # Checking a film
+    "check.help": (
+        "Drop any film or picture: what does it say about its making, and was it changed since?",
+        "Trascina un filmato o un'immagine: che cosa dichiara della sua origine? È stato modificato?",
+    ),
+    "check.file": ("Film or picture", "Filmato o immagine"),
+    "check.ours_intact": (
+        "Made with Living Portraits, and not changed since.",
+        "Creato con Living Portraits, e da allora non modificato.",
+    ),
+    "check.ours_changed": (
+        "It says that it was made with Living Portraits, but it was changed afterwards.",
+        "Dichiara di essere stato creato con Living Portraits, ma è stato modificato.",
+    ),
+    "check.ours_unsigned": (
+        "Its plain tags name Living Portraits, but it carries no credential: nobody can tell whether it was changed.",
+        "I suoi dati citano Living Portraits, ma manca la credenziale: non si può dire se sia stato modificato.",
+    ),
+    "check.others": (
+        "It carries a credential, but not of Living Portraits.",
+        "Ha una credenziale, ma non di Living Portraits.",
+    ),
+    "check.nothing": (
+        "Nothing in this file says that it was made with Living Portraits.",
+        "Niente in questo file dice che sia stato creato con Living Portraits.",
+    ),
+    "check.engine": ("Engine", "Motore"),
+    "check.source": ("Portrait", "Ritratto"),
+    "check.driver": ("Clip", "Filmato"),
+    "check.mark": ("Visible sign", "Segno visibile"),
+    "check.consent": ("Consent", "Consenso"),
+    "check.settings": ("Settings", "Impostazioni"),
+    "check.signer": ("In full", "Per esteso"),
+    "yes": ("yes", "sì"),
+    "no": ("no", "no"),
+    "compare.help": (
+        "One portrait and one clip through every engine, in step with each other.",
+        "Un ritratto e un filmato con tutti i motori, in sincronia.",
+    ),
+}
+
+
+def say(key: str, language: str = "en", /, **values: object) -> str:
+    """The text called `key`, in that language (English for one that is not known), its braces filled with `values`."""
+    text = WORDS[key][1 if language == "it" else 0]
+    return text.format(**values) if values else text
+
+
+def known(key: str) -> bool:
+    """Whether the table has that text."""
+    return key in WORDS

@@ -1,0 +1,51 @@
+"""A studio that runs for tests, and where to find a browser."""
+
+import os
+import shutil
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+START_SECONDS = 300
+
+# The annotations of the package are checked in the server's process as well.
+CHECKED = (
+    "from jaxtyping import install_import_hook; install_import_hook('living_portraits', 'beartype.beartype'); "
+    "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A studio that is open.
+
+    Attributes:
+        url: of its page.
+        folder: where it keeps users' files.
+        log: what it wrote.
+    """
+
+    url: str
+    folder: Path
+    log: Path
+
+
+def environment() -> dict[str, str]:
+    """Without a proxy that would come between a server and a browser of one machine, and with our package first."""
+    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    return kept | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def chromium() -> str | None:
+    """Where this machine's Chromium or Chrome is."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+    return next((place for place in map(shutil.which, names) if place), None)

@@ -1,0 +1,246 @@
+"""The studio in a real browser: what a person sees, and what the browser asks of whom."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from drawn import picture
+from open_studio import Server
+from PIL import Image
+
+from living_portraits import provenance
+
+LONG = 60_000  # ms; a shared machine is slow at times
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def opened(server: Server, browser: Any) -> Iterator[Open]:
+    """Opens pages, each with a user of its own; in the end none may have complained or asked anyone else."""
+    contexts, complaints = [], []
+
+    def asked(request: Any) -> None:
+        if not request.url.startswith((server.url, "data:", "blob:")):
+            complaints.append(f"asked for {request.url}")
+
+    def said(message: Any) -> None:
+        if message.type == "error":
+            complaints.append(f"console: {message.text}")
+
+    def open_page(**how: Any) -> Any:
+        context = browser.new_context(**{"locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **how})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(LONG)
+        page.on("request", asked)
+        page.on("console", said)
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.goto(server.url)
+        language = "Dagli vita" if how.get("locale") == "it-IT" else "Bring it to life"
+        page.wait_for_selector(f"#portrait-run >> text={language}")
+        page.wait_for_selector("#portrait-drivers .lp-pick")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _choose(page: Any, portrait: str, driver: str, *, end: float) -> None:
+    page.click(f"#portrait-portraits [data-name={portrait}]")
+    page.wait_for_selector("#portrait-points-box", state="visible")
+    page.click(f"#portrait-drivers [data-name={driver}]")
+    _set_end(page, end)
+
+
+def _set_end(page: Any, end: float) -> None:
+    page.click("#options > button")
+    page.locator("#end input").fill(str(end))
+    page.locator("#end input").press("Tab")
+
+
+def _films(server: Server) -> set[Path]:
+    """Finished films and unfinished ones; uploads and copies lie elsewhere."""
+    return {path for path in server.folder.rglob("*.mp4*") if "_" in path.name}
+
+
+FRAMES_DIFFER = """async film => {
+  const at = async seconds => {
+    film.pause();
+    await new Promise(done => { film.onseeked = done; film.currentTime = seconds; });
+    const paper = Object.assign(document.createElement('canvas'), {width: 60, height: 90});
+    const ink = paper.getContext('2d');
+    ink.drawImage(film, 0, 0, 60, 90);
+    return ink.getImageData(0, 0, 60, 90).data;
+  };
+  const first = await at(0.0), last = await at(film.duration * 0.9);
+  return first.reduce((sum, value, place) => sum + Math.abs(value - last[place]), 0) / first.length;
+}"""
+
+
+def test_the_mona_lisa_comes_to_life_is_downloaded_and_restored(opened: Open, server: Server, tmp_path: Path) -> None:
+    page = opened()
+    _choose(page, "mona_lisa", "laugh", end=0.6)
+    page.click("#portrait-run")
+    page.wait_for_selector("#portrait-stage [role=progressbar][aria-valuenow]")
+    page.wait_for_selector("#portrait-stage img.lp-preview")
+    assert "frames" in page.inner_text("#portrait-stage figcaption")
+    film = page.wait_for_selector("#portrait-stage figure[data-stage=done] a")
+    with page.expect_download() as download:
+        film.click()
+    saved = tmp_path / "film.mp4"
+    download.value.save_as(saved)
+    assert provenance.verify(saved).intact
+    assert "artwork mona_lisa" in provenance.verify(saved).claim["consent"]
+    video = page.locator("#portrait-stage figure[data-stage=done] video")
+    page.wait_for_function("film => film.readyState >= 2", arg=video.element_handle())
+    assert video.evaluate("film => film.duration") == pytest.approx(0.6, abs=0.1)
+    assert video.evaluate(FRAMES_DIFFER) > 0.25
+    page.wait_for_selector("#portrait-card table")
+
+    page.wait_for_selector("#make-gif")
+    page.click("#make-gif")
+    page.wait_for_selector("#portrait-files tr:has-text('.gif')")
+    with page.expect_download() as download:
+        page.locator("#portrait-files tr", has_text="settings").locator("a").first.click()
+    settings = tmp_path / "settings.json"
+    download.value.save_as(settings)
+    _restored(opened, settings)
+
+
+def _restored(opened: Open, settings: Path) -> None:
+    """Another visit, with the settings of the first."""
+    page = opened()
+    page.click("#options > button")
+    with page.expect_file_chooser() as chooser:
+        page.click("#restore")
+    chooser.value.set_files(settings)
+    page.wait_for_selector("#portrait-portraits [data-name=mona_lisa][aria-pressed=true]")
+    page.wait_for_selector("#portrait-drivers [data-name=laugh][aria-pressed=true]")
+    assert page.locator("#end input").input_value() == "0.6"
+
+
+def test_stop_really_stops_and_leaves_nothing(opened: Open, server: Server) -> None:
+    page = opened()
+    before = _films(server)
+    _choose(page, "rembrandt", "smile", end=6)
+    page.click("#portrait-run")
+    page.wait_for_selector("#portrait-stage figure[data-stage=generate]")
+    page.click("#portrait-stop")
+    page.wait_for_selector("#portrait-stage >> text=Stopped")
+    page.wait_for_function("() => !document.querySelector('#portrait-run').disabled")
+    page.wait_for_timeout(700)
+    assert _films(server) == before
+    _ready_again(page)
+
+
+def _ready_again(page: Any) -> None:
+    """A short film goes through: nothing stands in its way."""
+    page.locator("#end input").fill("0.2")
+    page.locator("#end input").press("Tab")
+    page.click("#portrait-run")
+    page.wait_for_selector("#portrait-stage figure[data-stage=done] video")
+
+
+def test_a_closed_tab_frees_its_job(opened: Open, server: Server) -> None:
+    page, other = opened(), opened()
+    before = _films(server)
+    _choose(page, "erasmus", "look_around", end=6)
+    _choose(other, "erasmus", "look_around", end=0.2)
+    page.click("#portrait-run")
+    page.wait_for_selector("#portrait-stage figure[data-stage=track]")
+    page.close()
+    other.click("#portrait-run")
+    other.wait_for_selector("#portrait-stage figure[data-stage=done] video")
+    assert len(_films(server) - before) == 1
+
+
+@pytest.fixture
+def nobody(tmp_path: Path) -> Path:
+    path = tmp_path / "nobody.png"
+    Image.fromarray(picture(300, 260)).save(path)
+    return path
+
+
+def test_a_picture_without_a_face_gets_a_sentence_and_points_by_hand(
+    opened: Open, server: Server, nobody: Path
+) -> None:
+    page = opened()
+    page.locator("#portrait-source input[type=file]").set_input_files(nobody)
+    page.wait_for_selector("#portrait-source-note [role=alert] >> text=No face was found")
+    page.click("#portrait-drivers [data-name=surprise]")
+    _set_end(page, 0.2)
+    page.click("#portrait-run")
+    page.wait_for_selector("#portrait-consent-note [role=alert] >> text=consent")
+    page.check("#portrait-consent input")
+    page.click("#portrait-run")
+    page.wait_for_selector("#portrait-stage >> text=Nothing was made: No face was found")
+
+    chin = page.locator("#portrait-points .lp-handle[data-name=chin]")
+    chin.scroll_into_view_if_needed()
+    where = chin.locator(".lp-dot").bounding_box()
+    x, y = where["x"] + where["width"] / 2, where["y"] + where["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 6, y + 14, steps=3)
+    page.mouse.up()
+    page.wait_for_selector("#portrait-source-note >> text=Corrected by hand")
+    page.wait_for_selector("#portrait-points polyline >> nth=5", state="attached")
+    page.locator("#portrait-points .lp-handle[data-name=nose_tip]").press("ArrowUp")
+    page.click("#portrait-run")
+    link = page.wait_for_selector("#portrait-stage figure[data-stage=done] a")
+    film = next(server.folder.rglob(link.get_attribute("download")))
+    claim = provenance.verify(film).claim
+    assert claim["settings"]["points"] == "points.json"
+    assert claim["consent"].startswith("Stated in the studio")
+    placed = json.loads((film.parent / "points.json").read_text())["points"]
+    chin_point = placed[152]
+    assert chin_point[0] > 130 and chin_point[1] > 150 + 0.23 * 260
+
+
+def test_two_users_do_not_see_each_other_and_each_reads_their_language(opened: Open, server: Server) -> None:
+    english, italian = opened(), opened(locale="it-IT", viewport={"width": 390, "height": 844})
+    assert italian.inner_text("#portrait-run") == "Dagli vita"
+    assert english.inner_text("#portrait-run") == "Bring it to life"
+    _choose(english, "carthusian", "talk", end=0.2)
+    _choose(italian, "young_woman", "sing", end=0.2)
+    english.click("#portrait-run")
+    italian.click("#portrait-run")
+    links = []
+    for page in (english, italian):
+        link = page.wait_for_selector("#portrait-stage figure[data-stage=done] a")
+        page.wait_for_selector("#portrait-card table")
+        links.append(link.get_attribute("href"))
+    folders = [Path(link.split("file=")[1]).parent.name for link in links]
+    assert folders[0] != folders[1] and min(map(len, folders)) > 20
+    assert folders[1] not in english.content() and "young_woman_sing" not in english.content()
+    assert folders[0] not in italian.content() and "carthusian_talk" not in italian.content()
+    answer = italian.request.get(f"{server.url}gradio_api/file={server.folder}")
+    assert answer.status == 403  # nobody can list what there is
+
+
+def test_a_phone_is_wide_enough_in_the_dark(opened: Open) -> None:
+    page = opened(viewport={"width": 390, "height": 844}, color_scheme="dark")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate("document.body.classList.contains('dark')")
+
+
+def test_a_film_is_checked_in_the_browser(opened: Open, server: Server, tmp_path: Path) -> None:
+    page = opened()
+    deadline = time.monotonic() + 30
+    while not (films := sorted(server.folder.rglob("*_*.mp4"))) and time.monotonic() < deadline:
+        time.sleep(0.1)  # those of the other tests
+    changed = tmp_path / "changed.mp4"
+    data = bytearray(films[0].read_bytes())
+    data[-20] ^= 1
+    changed.write_bytes(data)
+    page.get_by_role("tab", name="Check a film").click()
+    for file, verdict in ((films[0], "good"), (changed, "bad")):
+        page.locator("#check-file input[type=file]").set_input_files(file)
+        page.wait_for_selector(f"#check-found [data-verdict={verdict}]")
+        page.locator("#check-file button[aria-label=Clear]").first.click()

@@ -1,0 +1,145 @@
+"""The studio for scripts: the same films through `gradio_client`."""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("gradio", reason="the studio needs the extra 'app'")
+
+import gradio_client as client
+import httpx
+from open_studio import ROOT, Server
+
+from living_portraits import motion_file, provenance, samples
+
+MOMENT = {"start": 0.0, "end": 0.12, "size": 256}
+
+Connect = Callable[[], Any]
+
+
+@pytest.fixture
+def connect(server: Server, tmp_path: Path) -> Connect:
+    return lambda: client.Client(server.url, verbose=False, download_files=str(tmp_path))
+
+
+@pytest.fixture(scope="session")
+def motion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three frames of a motion that was measured before: nothing has to be tracked."""
+    import drawn
+
+    track = drawn.driver(frames=3)
+    path = tmp_path_factory.mktemp("motion") / "nod.motion"
+    motion_file.save_motion(path, track.points, track.blendshapes, track.fps)
+    return path
+
+
+def test_films_their_other_forms_and_their_figures(connect: Connect) -> None:
+    job = connect().submit(
+        source=client.handle_file(samples.rembrandt), drivers=["talk", "smile"], also=["gif", "frames"], **MOMENT,
+        api_name="/animate",
+    )  # fmt: skip
+    files, report = job.result(timeout=180)
+    names = sorted(Path(file).name for file in files)
+    films = ["rembrandt_smile", "rembrandt_talk"]
+    assert names == sorted(
+        [f"{film}.{form}" for film in films for form in ("mp4", "gif", "zip", "motion")] + ["settings.json"]
+    )
+    for file in files:
+        if Path(file).suffix in (".mp4", ".gif"):
+            assert provenance.verify(Path(file)).intact, file
+    assert [film["stage"] for film in report["films"]] == ["done", "done"]
+    assert report["films"][0]["missing"] == 0.0 and report["films"][0]["fps"] > 0
+    stages = {film["stage"] for _, shown in job.outputs() for film in shown["films"]}
+    assert {"waiting", "done"} < stages  # it says how far it is
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"drivers": ["smile"], "source": samples.astronaut}, "tick the sentence about consent"),
+        ({"drivers": []}, "at least one clip"),
+        ({"drivers": ["smile"], "start": 100.0, "end": 101.0}, "smile.mp4"),
+        ({"drivers": ["smile"], "face": 5}, "no face number 5"),
+        ({"drivers": ["smile"], "points": {"places": {"chin": "here"}, "moved": True}}, "no possible face"),
+        ({"drivers": ["smile"], "language": "it", "source": samples.astronaut}, "consenso"),
+    ],
+)
+def test_what_cannot_be_filmed_gets_one_sentence(connect: Connect, given: dict[str, Any], words: str) -> None:
+    given = MOMENT | {"source": samples.mona_lisa} | given
+    given["source"] = client.handle_file(given["source"])
+    with pytest.raises(client.exceptions.AppError, match=words) as error:
+        connect().predict(**given, api_name="/animate")
+    assert "/" not in str(error.value)  # nobody's folders are told
+
+
+def test_landmarks_and_compare_and_check(connect: Connect, motion: Path) -> None:
+    user = connect()
+    source = client.handle_file(samples.erasmus)
+    found = user.predict(source=source, face=0, api_name="/landmarks")
+    assert found["faces"] == 1 and len(found["lines"]) == 9
+    x, y = found["places"]["chin"]
+    moved = {"places": found["places"] | {"chin": [x + 5, y]}, "moved": True}
+    assert user.predict(source=source, face=0, points=moved, api_name="/landmarks")["places"]["chin"][0] > x + 4
+    files, report = user.predict(
+        source=source, clips=[client.handle_file(motion)], end=0.12, api_name="/compare"
+    )  # fmt: skip
+    assert [film["engine"] for film in report["films"]][:2] == ["puppet", "still"]
+    said = user.predict(file=client.handle_file(files[0]), api_name="/check_film")
+    assert said["made_here"] and said["intact"] and said["claim"]["engine"] == "puppet"
+
+
+def test_the_tenth_in_the_queue_is_served(connect: Connect, motion: Path) -> None:
+    source, clips = client.handle_file(samples.erasmus), [client.handle_file(motion)]
+    users = [connect() for _ in range(2)]
+    jobs = [
+        users[number % 2].submit(source=source, clips=clips, engine="still", size=256, api_name="/animate")
+        for number in range(10)
+    ]
+    ranks = set()
+    while not jobs[-1].done():
+        ranks.add(jobs[-1].status().rank)
+        time.sleep(0.02)
+    folders = {Path(job.result()[0][0]).parent for job in jobs}
+    assert len(folders) == 10
+    assert max(rank or 0 for rank in ranks) >= 3  # it did stand in the queue, and was told where
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "after"), [("check_film", []), ("landmarks", [0, None])], ids=["a file", "a picture"]
+)
+def test_files_that_were_not_uploaded_are_refused(server: Server, endpoint: str, after: list[Any]) -> None:
+    own = samples.mona_lisa.parent.parent / "geometry.py"  # on the server's machine, and nobody's upload
+    stranger = {"path": str(own), "meta": {"_type": "gradio.FileData"}}
+    call = f"{server.url}gradio_api/call/{endpoint}"
+    event = httpx.post(call, json={"data": [stranger, *after]}, trust_env=False).json()["event_id"]
+    answer = httpx.get(f"{call}/{event}", timeout=60, trust_env=False).text
+    assert "event: error" in answer and "event: complete" not in answer
+
+
+def test_a_script_that_leaves_stops_its_film(connect: Connect, server: Server, motion: Path) -> None:
+    before = set(server.folder.rglob("juan_de_pareja_smile*.mp4"))
+    job = connect().submit(
+        source=client.handle_file(samples.juan_de_pareja), drivers=["smile"], size=768, api_name="/animate"
+    )
+    while not job.outputs():
+        time.sleep(0.02)
+    job.cancel()
+    files, _ = connect().predict(
+        source=client.handle_file(samples.erasmus), clips=[client.handle_file(motion)], engine="still", size=256,
+        api_name="/animate",
+    )  # fmt: skip
+    assert files
+    assert set(server.folder.rglob("juan_de_pareja_smile*.mp4")) == before
+
+
+def test_the_example_of_the_documentation_runs(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "studio.md").read_text(encoding="utf-8")
+    example = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
+    monkeypatch.chdir(tmp_path)
+    shown: list[Any] = []
+    exec(example.replace("http://127.0.0.1:7860/", server.url), {"print": lambda *words: shown.extend(words)})
+    assert any("mona_lisa_smile.mp4" in str(words) for words in shown)

@@ -1,0 +1,132 @@
+"""What the page shows, from values."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("gradio", reason="the studio needs the extra 'app'")
+
+import drawn
+
+from living_portraits import engines, provenance, samples, video
+from living_portraits.errors import FaceError, MediaError, OptionError, OutputError
+from living_portraits.studio import views
+from living_portraits.studio.checking import check
+from living_portraits.studio.choices import Choices
+from living_portraits.studio.converting import convert
+from living_portraits.studio.engine_list import EngineList
+from living_portraits.studio.figures import Figures
+from living_portraits.studio.filming import Shot, plan
+from living_portraits.studio.order import Order
+from living_portraits.studio.trouble import explain
+
+EVIL = Path("/nowhere/<script>alert(1)</script>.mp4")
+
+
+def test_names_of_files_are_text_and_no_markup() -> None:
+    shot = Shot("puppet", EVIL, EVIL, stage="done")
+    shown = views.stage([shot], "en") + views.films([shot], EVIL, "en") + views.message(str(EVIL), "trouble")
+    assert "<script" not in shown
+
+
+@pytest.mark.parametrize(
+    ("shot", "words", "share"),
+    [
+        (Shot("puppet", samples.smile, EVIL), "waiting", 0),
+        (Shot("puppet", samples.smile, EVIL, "track", 50, 100), "50 of 100 frames", 17),
+        (Shot("puppet", samples.smile, EVIL, "generate", 50, 100, seconds_left=2.2), "about 3 s left", 67),
+        (Shot("puppet", samples.smile, EVIL, "done", 100, 100), "done", 100),
+    ],
+)
+def test_the_stage_says_how_far_a_film_is(shot: Shot, words: str, share: int) -> None:
+    shown = views.stage([shot], "en")
+    assert words in shown and f'aria-valuenow="{share}"' in shown and "<b>Smile</b>" in shown
+    assert "<b>Sorriso</b>" in views.stage([shot], "it")
+
+
+def test_a_preview_is_small_and_needs_no_request() -> None:
+    data = views.picture_data(drawn.picture(1200, 800), height=360)
+    assert data.startswith("data:image/jpeg;base64,") and len(data) < 120_000
+    see_through = np.zeros((40, 40, 4), np.uint8)
+    assert views.picture_data(see_through, height=360).startswith("data:image/jpeg")
+
+
+def test_a_card_says_what_was_not_measured() -> None:
+    figures = Figures(fps=12.34, motion=0.5, mouth=math.nan, jitter=1.0, missing=0.25, identity=math.nan)
+    shown = views.card([("Smile", figures)], "en")
+    assert "12.3" in shown and "25%" in shown and shown.count("not measured") == 2
+    assert figures.as_data()["mouth"] is None
+    assert "not part of the package" not in views.card([("Smile", replace(figures, identity=0.9))], "en")
+
+
+def test_films_of_clips_with_one_name_get_names_of_their_own(tmp_path: Path) -> None:
+    order = Order(samples.erasmus, (Path("a/me.mp4"), Path("b/me.mp4"), Path("c/you.mp4")), Choices(), None, "")
+    names = [shot.out.name for shot in plan(order, tmp_path)]
+    assert names == ["erasmus_me.mp4", "erasmus_me_2.mp4", "erasmus_you.mp4"]
+    by_engine = plan(order, tmp_path, engines=("puppet", "still"))
+    assert [shot.out.name for shot in by_engine] == ["erasmus_puppet.mp4", "erasmus_still.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("error", "begun", "place", "words"),
+    [
+        (FaceError("There is no face to be found in /a/source.png; take another."), False, "source", "No face was"),
+        (
+            FaceError("There is no face number 4 in /a/source.png: it has one."),
+            False,
+            "source",
+            "number 4 in source.png",
+        ),
+        (FaceError("The face is lost at 0:01."), True, "drivers", "through clip.mp4"),
+        (MediaError("/b/clip.mp4 is a single picture."), False, "drivers", "clip.mp4 is a single"),
+        (MediaError("/a/source.png cannot be read."), False, "source", "source.png cannot"),
+        (OptionError("The end must come after the start."), True, "options", "The end must"),
+        (OutputError("The disk is full."), True, "run", "The disk is full"),
+    ],
+)
+def test_errors_stand_beside_their_cause(error: Exception, begun: bool, place: str, words: str) -> None:
+    assert isinstance(error, FaceError | MediaError | OptionError | OutputError)
+    trouble = explain(error, source=Path("/a/source.png"), driver=Path("/b/clip.mp4"), begun=begun)
+    assert trouble.place == place
+    assert words in trouble.sentence("en") and "/" not in trouble.sentence("en").replace("c/y", "")
+
+
+def test_a_film_and_its_gif_say_the_same_and_a_changed_one_is_found_out(tmp_path: Path) -> None:
+    order = Order(samples.erasmus, (samples.smile,), Choices(), None, "Agreed.")
+    shot = plan(order, tmp_path)[0]
+    claim = provenance.Claim(
+        "puppet",
+        (provenance.Ingredient("erasmus.jpg", samples.erasmus, "source"),),
+        {"size": 512},
+        True,
+        "Agreed.",
+        "compositeSynthetic",
+    )
+    with video.Film(shot.out, width=64, height=80, fps=25.0) as film:
+        for number in range(4):
+            film.write(drawn.picture(80, 64, seed=number))
+    provenance.sign(shot.out, claim)
+    for file in (shot.out, convert(shot, order, "gif")):
+        found = check(file, "it")
+        assert found.verdict == "good" and ("Consenso", "Agreed.") in found.rows
+    assert convert(shot, order, "frames").suffix == ".zip"
+    data = bytearray(shot.out.read_bytes())
+    data[-20] ^= 1
+    shot.out.write_bytes(data)
+    assert check(shot.out, "en").verdict == "bad"
+    assert check(samples.smile, "en").verdict == "open"
+
+
+def test_engines_are_listed_with_their_speed_and_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = EngineList()
+    known.note("puppet", 24.6)
+    assert known.choices("en")[0][1] == engines.DEFAULT
+    assert "about 25 frames a second" in known.line("puppet", "en")
+    assert known.excuses("en") == []
+    lacking = replace(engines.spec("still"), weights=("nowhere",))
+    monkeypatch.setattr(engines, "spec", lambda name: lacking)
+    assert known.usable() == ()
+    assert "nowhere" in known.excuses("en")[0]

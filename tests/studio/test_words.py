@@ -1,0 +1,57 @@
+"""The table of texts: whole in both languages, and in use."""
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+pytest.importorskip("gradio", reason="the studio needs the extra 'app'")
+
+from living_portraits import samples
+from living_portraits.studio import words
+from living_portraits.studio.converting import FORMS
+from living_portraits.studio.order import COLLECTION
+from living_portraits.studio.placing import HANDLES
+from living_portraits.studio.views import CARD_ROWS
+from living_portraits.studio.wording import preferred
+
+SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in sorted(Path(words.__file__).parent.glob("*.py"))
+                   if path.name != "words.py")  # fmt: skip
+MADE_UP = {  # keys that are put together where they are used
+    *(f"sample.{name}" for name in (*COLLECTION, *samples.DRIVERS)),
+    *(f"point.{name}" for name in HANDLES),
+    *(f"card.{row}" for row in CARD_ROWS),
+    *(f"make.{form}" for form in FORMS),
+    *(f"stage.{stage}" for stage in ("waiting", "track", "generate", "done")),
+    "engine.puppet",
+    "engine.still",
+}
+
+
+@pytest.mark.parametrize("key", sorted(words.WORDS))
+def test_both_languages_say_the_same(key: str) -> None:
+    english, italian = words.WORDS[key]
+    assert english.strip() and italian.strip()
+    assert _blanks(english) == _blanks(italian)
+
+
+def _blanks(text: str) -> set[str | None]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_every_text_is_used_and_every_text_used_is_there() -> None:
+    written = set(re.findall(r"""["']((?:[a-z_]+\.)*[a-z_]+)["']""", SOURCE))
+    assert set(words.WORDS) - written - MADE_UP == set()
+    asked = set(re.findall(r"""say\(\s*["']([a-z_.]+)["']""", SOURCE)) | set(
+        re.findall(r'Trouble\("\w+", "([a-z_.]+)"', SOURCE)
+    )
+    assert (asked | MADE_UP) - set(words.WORDS) == set()
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [("it-IT,it;q=0.9,en;q=0.8", "it"), ("de-DE,it;q=0.5", "it"), ("fr", "en"), ("", "en"), (None, "en")],
+)  # fmt: skip
+def test_the_browsers_language(header: str | None, expected: str) -> None:
+    assert preferred(header) == expected

@@ -1,0 +1,395 @@
+"""Learning a dancer: footage, networks, losses, stages, stopping and going on; on a puppet of coloured limbs."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from bodies import SIZE, TINY, dance, filmed, lesson, material, person, studio
+from clips import write_clip
+
+from living_portraits import body, choreographer, skeleton
+from living_portraits.choreography import Choreography
+from living_portraits.engines.dance import Dance, dancer, face_window
+from living_portraits.engines.dance.engine import perform
+from living_portraits.engines.dance.networks import PAPER, FaceResidual, Generator, Shape
+from living_portraits.errors import BodyError, MediaError, OptionError, WeightsError
+from living_portraits.nn.pixels import to_tensor
+from living_portraits.rehearsal import footage as footages
+from living_portraits.rehearsal import judge as judges
+from living_portraits.rehearsal import teach
+from living_portraits.rehearsal.critic import Critic, in_time
+from living_portraits.rehearsal.footage import empty_stage, filled, open_target, stage
+from living_portraits.rehearsal.lesson import load_look
+
+
+@pytest.fixture(autouse=True)
+def calm():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    yield
+    torch.set_num_threads(threads)
+
+
+# --- footage ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_empty_stage_is_found_behind_the_dancer() -> None:
+    footage = material()
+    off = np.abs(footage.plate.astype(int) - studio()).max(axis=-1)
+    assert off.mean() < 3 and np.percentile(off, 99) < 25
+    assert footage.taught == 36 and len(footage.frames) == 40  # the end is held out
+
+
+def test_what_is_never_free_is_filled_in_smoothly() -> None:
+    hole = np.zeros((SIZE, SIZE), bool)
+    hole[20:50, 20:44] = True
+    picture = np.where(hole[..., None], 0, studio()).astype(np.uint8)
+    assert np.abs(filled(picture, hole).astype(int) - studio()).max() < 16
+    np.testing.assert_array_equal(filled(picture, hole)[~hole], picture[~hole])
+
+
+def test_a_dancer_who_stands_still_leaves_a_guess_and_no_ghost() -> None:
+    still = Choreography(np.stack([dance().points[0]] * 8), 25.0)
+    plate = empty_stage(filmed(still), still.points)
+    assert plate[..., 0].astype(int).max() < 190  # no red
+    assert np.abs(plate.astype(int) - studio()).mean() < 4
+
+
+def test_the_stage_holds_the_dancer_all_the_while() -> None:
+    steps = Choreography(choreographer.make(choreographer.DANCES["sunrise"]).points, 25.0)
+    placed = footages.placed(steps, stage(steps, size=SIZE)).points[..., :2]
+    assert placed.min() > 0 and placed.max() < SIZE - 1
+    assert np.ptp(placed[..., 1]) > 0.6 * SIZE
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "expected"),
+    [
+        ("short", BodyError, "shows 1.0 s: a dancer is learned from 3 s at least"),
+        ("static", BodyError, "hardly moves"),
+        ("still", MediaError, "single picture"),
+        ("missing", MediaError, "no file"),
+    ],
+)
+def test_bad_targets_are_one_sentence(tmp_path, kind: str, error: type, expected: str) -> None:
+    path = tmp_path / "target.mp4"
+    if kind == "still":
+        path = tmp_path / "target.png"
+        cv2.imwrite(str(path), studio())
+    elif kind != "missing":
+        write_clip(path, frames=25 if kind == "short" else 100)
+    tracked = Choreography(np.stack([person()] * 100), 25.0)
+    with pytest.raises(error, match=expected), pytest.warns(footages.ShortClipWarning) if kind == "static" else _calm():
+        open_target(path, size=SIZE, tracked=tracked)
+
+
+def _calm():
+    import contextlib
+
+    return contextlib.nullcontext()
+
+
+# --- networks ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_shipped_default_is_small_and_the_papers_is_the_papers() -> None:
+    def weights(net) -> int:
+        return sum(weight.numel() for weight in net.parameters())
+
+    assert weights(Generator(Shape())) < 2e6
+    # pix2pixHD's global generator has 183 M; a quarter of the width is a sixteenth of the weights.
+    assert 16 * weights(Generator(dataclasses.replace(PAPER, width=16)).coarse) == pytest.approx(183e6, rel=0.05)
+
+
+@pytest.mark.parametrize("changes", [{}, {"local_blocks": 0}, {"plate": False}])
+def test_frames_of_the_drawings_size_that_depend_on_pose_and_previous(changes) -> None:
+    net = Generator(dataclasses.replace(TINY, **changes)).eval()
+    plate = to_tensor([studio()])
+    pose, other = (to_tensor([skeleton.draw_skeleton(dance().points[i], size=SIZE)]) for i in (0, 10))
+    zeros = torch.zeros_like(plate)
+    with torch.no_grad():
+        first, moved = net(pose, zeros, plate).frame, net(other, zeros, plate).frame
+        after = net(pose, first, plate).frame
+    assert first.shape == plate.shape and float(first.abs().max()) <= 1
+    assert not torch.allclose(first, moved) and not torch.allclose(first, after)
+
+
+def test_where_the_matte_is_shut_the_stage_is_untouched() -> None:
+    net = Generator(TINY)
+    assert net.fine is not None and net.fine.head.conv.bias is not None
+    with torch.no_grad():
+        net.fine.head.conv.bias[12:] = -100  # of the fourth channel's four pixels
+        plate = to_tensor([studio()])
+        frame = net(torch.zeros_like(plate), torch.zeros_like(plate), plate).frame
+    torch.testing.assert_close(frame, plate)
+
+
+def test_the_face_begins_as_no_change_and_reaches_no_farther_than_the_matte() -> None:
+    face = FaceResidual(TINY)
+    window = torch.rand(2, 3, 16, 16) * 2 - 1
+    matte = torch.zeros(2, 1, 16, 16)
+    matte[..., :8] = 1
+    torch.testing.assert_close(face(window, window, matte), window)
+    torch.nn.init.normal_(face.head.weight, std=0.5)
+    changed = face(window, window, matte)
+    torch.testing.assert_close(changed[..., 8:], window[..., 8:])
+    assert not torch.allclose(changed[..., :8], window[..., :8])
+
+
+def test_windows_go_back_where_they_came_from() -> None:
+    pictures = torch.rand(3, 3, SIZE, SIZE)
+    points = torch.from_numpy(np.stack([dance().points[0]] * 3))
+    points[1, :, 0] -= 1000  # beyond the edge: the window stays in the picture
+    at = face_window.corners(points, size=SIZE)
+    windows = face_window.cut(pictures, at)
+    assert windows.shape == (3, 3, SIZE // 4, SIZE // 4)
+    torch.testing.assert_close(face_window.put(pictures, windows, at), pictures)
+    nose = points[0, skeleton.NOSE, :2] - at[0]
+    assert (nose > SIZE / 16).all() and (nose < SIZE * 3 / 16).all()
+
+
+def test_the_critic_judges_two_frames_in_a_row_at_several_scales() -> None:
+    drawings, frames = ([torch.rand(1, 3, SIZE, SIZE) for _ in range(2)] for _ in range(2))
+    seen = in_time(drawings, frames)
+    assert seen.shape[1] == 12
+    torch.testing.assert_close(seen[:, 9:], frames[1])
+    scores, features = Critic(12, width=4, scales=2)(seen)
+    assert len(scores) == len(features) == 2 and scores[0].shape[-1] > scores[1].shape[-1] > 1
+
+
+# --- lessons ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage_", teach.STAGES)
+def test_a_stage_changes_its_own_networks_alone(stage_) -> None:
+    taught = lesson()
+    before = {name: [w.clone() for w in net.parameters()] for name, net in taught.networks.items()}
+    taught.step(stage_, judged=True, rate=1.0)
+    moved = {
+        name
+        for name, net in taught.networks.items()
+        if any(not torch.equal(a, b) for a, b in zip(net.parameters(), before[name], strict=True))
+    }
+    assert moved == {"half": {"generator"}, "full": {"generator", "critic"}, "face": {"face", "face_critic"}}[stage_]
+
+
+def test_drawing_and_frame_move_together() -> None:
+    """Wherever the row was moved to, the red dancer lies under the drawn lines."""
+    scene = lesson(shift=0.2, zoom=0.2)._scene(4)
+    for drawing, frame in zip(scene.drawings[0], scene.frames[0], strict=True):
+        lines = drawing.amax(dim=0) > 0
+        red = (frame[0] - frame[1]) > 0.5
+        assert red[lines].float().mean() > 0.8
+
+
+def test_mirrored_rows_draw_people_who_face_the_camera() -> None:
+    taught = lesson(mirror=True, shift=0.0, zoom=0.0)
+    sides = {bool(s) for _ in range(12) for s in (lambda p: p[11, 0] > p[12, 0])(taught._scene(1).points[0, 0])[None]}
+    assert sides == {True}
+
+
+def test_own_frames_come_before_the_pair_as_often_as_asked() -> None:
+    taught = lesson(own=1.0)
+    scene = taught._scene(1)
+    assert not torch.equal(taught._previous(scene), torch.zeros_like(scene.plate))
+    taught = lesson(own=0.0)
+    seen = [taught._previous(scene) for _ in range(20)]
+    zeros = sum(not previous.any() for previous in seen)
+    assert 3 < zeros < 17 and zeros + sum(torch.equal(p, scene.frames[1]) for p in seen) == 20
+
+
+def test_a_puppet_is_learned() -> None:
+    taught = lesson(lr=5e-3, matte=2.0, shift=0.02, zoom=0.02)
+    plate_error = np.abs(taught.footage.frames[36:].astype(int) - taught.footage.plate).mean()
+    for _ in range(12):
+        taught.step("half", judged=False, rate=1.0)
+    for _ in range(8):
+        taught.step("full", judged=False, rate=1.0)
+    held = taught.footage.dance.points[36:]
+    frames = np.stack(list(perform(taught.dancer({}, face=False), Choreography(held, 25.0))))
+    error = np.abs(frames.astype(int) - taught.footage.frames[36:]).mean()
+    assert error < 0.75 * plate_error
+
+
+def test_a_missing_look_is_said_and_an_unknown_one_is_none() -> None:
+    assert load_look("none") is None
+
+
+# --- courses ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_course_goes_through_all_stages_and_makes_a_dancer() -> None:
+    reports = []
+    taught = teach.Course(lesson(), about={"name": "anna"}).run(reports.append)
+    assert [report.stage for report in reports] == ["half"] * 2 + ["full"] * 4 + ["face"]
+    assert taught.reason == "all stages are done" and taught.dancer.face is not None
+    assert taught.dancer.about["name"] == "anna"
+    assert reports[0].preview.shape == (3 * SIZE, SIZE, 3)  # pose, output, truth
+    assert 0 < reports[0].share < reports[-1].share <= 1
+
+
+def test_a_stage_ends_when_looks_get_no_better(monkeypatch) -> None:
+    monkeypatch.setattr(teach, "look", lambda lesson, stage: (1.0, np.zeros((4, 4, 3), np.uint8)))
+    reports = []
+    teach.Course(lesson(steps=100, patience=2, critic_from=1.0)).run(reports.append)
+    assert [report.best for report in reports if report.stage == "half"] == [True, False, False]
+
+
+def test_what_looked_best_is_kept(monkeypatch) -> None:
+    errors = iter([3.0, 1.0, 2.0, 2.5])
+    kept = {}
+
+    def look(lesson, stage):
+        error = next(errors)
+        kept[error] = lesson.generator.coarse.head.conv.weight.clone()
+        return error, np.zeros((4, 4, 3), np.uint8)
+
+    monkeypatch.setattr(teach, "look", look)
+    course = teach.Course(lesson(steps=4, half=1.0, full=0.0))
+    taught = course.run()
+    torch.testing.assert_close(taught.dancer.generator.coarse.head.conv.weight, kept[1.0])
+
+
+def test_a_stopped_course_is_kept_and_goes_on(tmp_path) -> None:
+    state = tmp_path / "course.pt"
+
+    def stop(report):
+        if report.stage == "full":
+            raise KeyboardInterrupt
+
+    stopped = teach.Course(lesson(), state=state).run(stop)
+    assert stopped.reason == "it was stopped" and state.is_file() and stopped.dancer.face is None
+    reports = []
+    course = teach.Course(lesson(), state=state)
+    course.resume()
+    again = course.run(reports.append)
+    assert [report.stage for report in reports] == ["full"] * 3 + ["face"]
+    assert again.reason == "all stages are done" and not state.exists()
+
+
+def test_another_networks_course_is_refused(tmp_path) -> None:
+    state = tmp_path / "course.pt"
+    with pytest.raises(WeightsError, match="nothing to go on from"):
+        teach.Course(lesson(), state=state).resume()
+    course = teach.Course(lesson(), state=state)
+    course._save()
+    with pytest.raises(WeightsError, match="another version or size"):
+        teach.Course(lesson(shape=dataclasses.replace(TINY, width=12)), state=state).resume()
+    state.write_bytes(b"nonsense")
+    with pytest.raises(WeightsError, match="another version or size"):
+        course.resume()
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_dancer_comes_back_from_their_file_as_they_were(tmp_path) -> None:
+    taught = lesson().dancer({"name": "anna"}, face=True)
+    path = tmp_path / "anna.dancer"
+    dancer.write(path, taught)
+    again = dancer.read(path)
+    assert again.about == {"name": "anna"} and again.stance == taught.stance and again.size == SIZE
+    np.testing.assert_array_equal(again.plate, taught.plate)
+    pairs = zip(perform(taught, dance()), perform(again, dance()), strict=True)
+    assert max(np.abs(a.astype(int) - b).max() for a, b in pairs) <= 3  # half precision
+    assert path.stat().st_size < 200_000
+
+
+def test_files_of_other_things_are_refused(tmp_path) -> None:
+    from living_portraits import weights
+
+    path = tmp_path / "other.safetensors"
+    weights.write(path, config={"recipe": "guided"}, state={"a": torch.zeros(1)})
+    with pytest.raises(WeightsError, match="no dancer's file"):
+        dancer.read(path)
+    weights.write(path, config={"recipe": "dance", "shape": {}}, state={"plate": torch.zeros(1)})
+    with pytest.raises(WeightsError, match="another version"):
+        dancer.read(path)
+
+
+def test_dancers_are_found_by_name(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv(dancer.FOLDER_VARIABLE, str(tmp_path))
+    with pytest.raises(OptionError, match="teach one with"):
+        dancer.find("anna")
+    dancer.write(dancer.place("anna"), lesson().dancer({}, face=False))
+    assert dancer.find("anna") == tmp_path / "anna.dancer"
+    with pytest.raises(OptionError, match="choose from anna"):
+        dancer.find("bertha")
+    with pytest.raises(OptionError, match="letters, digits"):
+        dancer.place("../anna")
+
+
+def test_the_engine_brings_a_strangers_dance_to_the_dancers_floor(tmp_path) -> None:
+    path = tmp_path / "anna.dancer"
+    dancer.write(path, lesson().dancer({}, face=True))
+    engine = Dance(file=path)
+    assert engine.spec.region == "body" and engine.spec.size == SIZE
+    giant = choreographer.make(choreographer.DANCES["side_to_side"])
+    stream = engine.generate(engine.encode_identity(), engine.encode_motion(giant))
+    first, second = next(stream), next(stream)
+    assert first.shape == (SIZE, SIZE, 3) and first.dtype == np.uint8
+    other = Choreography(giant.points * np.array([3, 3, 1], np.float32), giant.fps)
+    again = next(engine.generate(engine.encode_identity(), engine.encode_motion(other)))
+    assert np.abs(again.astype(int) - first).max() <= 2  # the size of the source's clip does not matter
+    assert (first != second).any()
+
+
+def test_a_slow_choreography_is_painted_with_frames_in_between(tmp_path) -> None:
+    path = tmp_path / "anna.dancer"
+    dancer.write(path, lesson().dancer({}, face=False))
+    engine = Dance(file=path)
+    steps = choreographer.make(choreographer.DANCES["wave"]).points[:11]
+    share = np.linspace(0, 1, 11, dtype=np.float32)[:, None, None]
+    quick = Choreography(steps[0] + share * (steps[10] - steps[0]), 25.0)  # a movement in a straight line
+    slow = Choreography(quick.points[::5], 5.0)
+    frames, seldom = (list(engine.generate(engine.encode_identity(), steps)) for steps in (quick, slow))
+    assert len(seldom) == 3
+    for one, other in zip(seldom, frames[::5], strict=True):
+        assert np.abs(one.astype(int) - other).max() <= 3
+
+
+# --- judging ----------------------------------------------------------------------------------------------------------
+
+
+class Toy:
+    """A tracker that finds somebody wherever there is red, at the red's middle."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def detect(self, frame):
+        red = np.argwhere((frame[..., 0].astype(int) - frame[..., 1]) > 80)
+        if not len(red):
+            return []
+        points = np.ones((33, 3), np.float32)
+        points[:, :2] = red.mean(axis=0)[::-1]
+        return [body.Body(points)]
+
+
+def test_the_film_itself_is_perfect_and_a_dancer_is_set_beside_those_who_know_nothing(monkeypatch) -> None:
+    monkeypatch.setattr(judges, "BodyLandmarker", Toy)
+    taught = lesson()
+    with torch.no_grad():
+        taught.generator.fine.head.conv.bias[12:] = -100  # an empty stage
+    rows = judges.judge(taught.footage, {"nobody": taught.dancer({}, face=False)}, look=None, every=2)
+    film, mean, nearest, nobody = rows
+    assert film.ssim == pytest.approx(1) and film.person == film.pose == film.missed == film.flicker == 0
+    assert nobody.missed == 1 and np.isnan(nobody.pose) and nobody.flicker == 0
+    assert nearest.person < mean.person and nearest.ssim > mean.ssim
+    assert [row.frames for row in rows] == [4] * 4
+    text = judges.table(rows).splitlines()
+    assert len(text) == 6 and text[2].startswith("| film | 1.000 | nan")
+
+
+def test_frame_by_frame_each_stands_alone() -> None:
+    alone = lesson(shape=dataclasses.replace(TINY, temporal=False)).dancer({}, face=False)
+    steps = dance()
+    after = list(perform(alone, steps))[7]
+    first = next(iter(perform(alone, Choreography(steps.points[7:], 25.0))))
+    np.testing.assert_array_equal(after, first)
