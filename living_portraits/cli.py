@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TextIO
 from tqdm import tqdm
 
 from living_portraits import engines, samples
-from living_portraits.commands import augment, batch, bench, evaluate, prepare, train
+from living_portraits.commands import augment, batch, bench, dance, evaluate, prepare, train
 from living_portraits.errors import LivingPortraitsError, OptionError
 from living_portraits.film_options import Options
 
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = _command(commands, "verify", _verify, "whether a film was made here, and whether it was changed since")
     verify.add_argument("file", type=Path, metavar="FILE")
     verify.add_argument("--certificate", type=Path, metavar="FILE", help="PEM file of the signer to expect")
-    for module in (batch, bench, prepare, augment, evaluate, train):
+    for module in (dance, batch, bench, prepare, augment, evaluate, train):
         module.add_parser(commands)
     for command in commands.choices.values():
         flags = [action.option_strings[-1] for action in command._actions if action.option_strings]
@@ -180,7 +180,7 @@ def _engines(given: argparse.Namespace) -> int:
 
 
 def _samples(given: argparse.Namespace) -> int:
-    for kind, shelf in (("portrait", samples.PORTRAITS), ("driver", samples.DRIVERS)):
+    for kind, shelf in (("portrait", samples.PORTRAITS), ("driver", samples.DRIVERS), ("dance", samples.DANCES)):
         for name, path in shelf.items():
             print(f"{name:26} {kind:9} {samples.TITLES[name]}\n{'':26} {path}")
     return 0

@@ -14,7 +14,7 @@ from living_portraits.rehearsal.lesson import DanceConfig, Lesson
 
 SIZE = 64
 TINY = Shape(width=8, downs=1, blocks=1, local_blocks=1, face_width=4, face_blocks=1)
-QUICK = DanceConfig(steps=6, critic_width=4, check_seconds=0.0, patience=99, minutes=9.0)
+QUICK = DanceConfig(steps=6, critic_width=4, check_seconds=0.0, patience=99, minutes=9.0, stale=0.0)
 
 REST = choreographer.make(choreographer.DANCES["sunrise"]).points[0]
 

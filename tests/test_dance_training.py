@@ -393,3 +393,11 @@ def test_frame_by_frame_each_stands_alone() -> None:
     after = list(perform(alone, steps))[7]
     first = next(iter(perform(alone, Choreography(steps.points[7:], 25.0))))
     np.testing.assert_array_equal(after, first)
+
+
+def test_stale_frames_are_shifted_ones() -> None:
+    taught = lesson(own=0.0, stale=1.0)
+    scene = taught._scene(1)
+    seen = [previous for previous in (taught._previous(scene) for _ in range(20)) if previous.any()]
+    assert seen and any(not torch.equal(previous, scene.frames[1]) for previous in seen)
+    assert all(torch.allclose(previous.mean(), scene.frames[1].mean(), atol=1e-5) for previous in seen)

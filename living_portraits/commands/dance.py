@@ -25,8 +25,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "dance",
         help="make a person dance as another one does; `dance train` learns a person from a clip",
-        description="Make the film in which a dancer, learned from a clip, dances anybody's choreography. With --out "
-        "alone: the dancer and the choreography that come along. `dance train` learns another dancer.",
+        description="Make the film in which a dancer, learned from a clip by `dance train`, dances anybody's "
+        "choreography; without --choreography, one that comes along.",
         allow_abbrev=False,
     )
     parser.add_argument("--identity", metavar="NAME", help="a dancer that `dance train` made, or their file")

@@ -53,6 +53,8 @@ class DanceConfig:
         lr: of all networks; falls in a straight line to a tenth over the second half of each stage.
         batch: pairs of frames a step at full size; twice as many at half size and for the face.
         own: share of pairs that come after some of the network's own frames; others follow a real one, or none.
+        stale: share of previous frames that are shifted: where they show an arm is no place to paint one again, or
+            arms leave ghosts behind in long films.
         pixels, look, features, adversary, matte: weights of the terms; face_scale: that of the face's critic (EDN).
         person, detail: how much more a pixel of the person counts in L1, and one about face, hands or feet.
         shift, zoom: augmentation, of the side; mirror: mirrored too (for people whose sides look alike).
@@ -69,6 +71,7 @@ class DanceConfig:
     lr: float = 3e-4
     batch: int = 1
     own: float = 0.5
+    stale: float = 0.4
     pixels: float = 10.0
     look: float = 1.0
     features: float = 10.0
@@ -247,7 +250,14 @@ class Lesson:
                     previous = self.generator(scene.drawings[number], previous, scene.plate).frame
         elif chance < (1 + self.config.own) / 2 and stop:
             previous = scene.frames[stop - 1]
-        return previous
+        return self._stale(previous)
+
+    def _stale(self, previous: Tensor) -> Tensor:
+        if self.random.random() >= self.config.stale:
+            return previous
+        reach = max(self.footage.size // 12, 1)
+        down, aside = (int(way) for way in self.random.integers(-reach, reach + 1, 2))
+        return torch.roll(previous, (down, aside), dims=(2, 3))
 
     def _scene(self, batch: int) -> Scene:
         """By chance: rows of four frames (three where there are few), each row moved and scaled as one."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from open_studio import CHECKED, ROOT, START_SECONDS, Server, answers, chromium, environment
+from open_studio import ROOT, START_SECONDS, Server, answers, chromium, environment
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}/"
-    command = [sys.executable, "-c", CHECKED, str(ROOT / "app.py"), "--no-browser", "--no-warm-up"]
+    command = [sys.executable, str(ROOT / "app.py"), "--no-browser", "--no-warm-up"]
     command += ["--port", str(port), "--folder", str(folder)]
     with log.open("w") as stream:
         process = subprocess.Popen(command, cwd=place, stdout=stream, stderr=stream, env=environment())

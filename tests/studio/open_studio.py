@@ -9,12 +9,6 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 300
 
-# The annotations of the package are checked in the server's process as well.
-CHECKED = (
-    "from jaxtyping import install_import_hook; install_import_hook('living_portraits', 'beartype.beartype'); "
-    "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-)
-
 
 @dataclass(frozen=True)
 class Server:
