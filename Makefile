@@ -63,7 +63,7 @@ lab: .venv/.notebooks
 
 .venv/.test: .venv/.core
 	@echo "Installing what the tests need:"
-	@$(INSTALL) -e ".[test,app,notebooks,fast,face-alignment]"
+	@$(INSTALL) -e ".[test,app,notebooks,face-alignment]"
 	@touch $@
 
 # MediaPipe and its OpenCV link libraries of the desktop, which bare containers lack.

@@ -1,4 +1,4 @@
-"""Where a network runs: in PyTorch as it is, or in OpenVINO, which is several times as fast on an ordinary processor.
+"""Where a network runs: in PyTorch as it is, or, when asked, in OpenVINO, which is faster on an ordinary processor.
 
     torch     PyTorch, eager: anywhere; the reference
     openvino  the same in single precision, compiled
@@ -32,13 +32,20 @@ Function: TypeAlias = Callable[..., tuple[Tensor, ...]]
 
 
 def choose(asked: str | None = None, *, ranges: Ranges | None = None) -> str:
-    """The runtime that was asked for, or the fastest that there is: `ranges` says whether 8 bits are known to do.
+    """The runtime that was asked for, or PyTorch.
+
+    OpenVINO is not chosen unasked: a process that has run `RepairNet` in OpenVINO 2026.4 crashes when PyTorch 2.13
+    trains in it afterwards. Using networks side by side was never seen to fail.
+
+    Args:
+        asked: one of `RUNTIMES`, or None.
+        ranges: of the network's convolutions, without which there are no 8 bits.
 
     Raises OptionError for a name that is none, for "int8" without ranges, and for OpenVINO where it is not installed.
     """
-    installed = importlib.util.find_spec("openvino") is not None
     if asked is None:
-        return "torch" if not installed else "int8" if ranges else "openvino"
+        return "torch"
+    installed = importlib.util.find_spec("openvino") is not None
     if asked not in RUNTIMES:
         raise OptionError(f"There is no runtime {asked!r}; choose from {', '.join(RUNTIMES)}.")
     if asked == "int8" and not ranges:

@@ -53,7 +53,7 @@ class Guided:
     Args:
         size: side of the crops, px.
         file: a snapshot of the recipe `guided`; None: the one that comes with the project.
-        runtime: one of `runtime.RUNTIMES`; None: the fastest that there is.
+        runtime: one of `runtime.RUNTIMES`; None: PyTorch.
 
     Raises WeightsError, and OptionError for a runtime that cannot be had.
     """
