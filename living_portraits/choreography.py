@@ -1,19 +1,17 @@
 """A choreography: one body's points through time, and its small file. It holds facts of motion and nobody's picture."""
 
-import io
-import lzma
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
 
-from living_portraits.errors import MediaError, OptionError, OutputError
+from living_portraits.errors import OptionError
+from living_portraits.packed import Format, differences
 
 SUFFIX = ".dance"
-_MAGIC = b"living-portraits dance 1\n"
-_LARGEST = 256 << 20  # bytes that a file may unpack to: hours of dance
+_FORMAT = Format(b"living-portraits dance 1\n", "choreography", "--save-choreography")
 _STEPS = 1024  # a body's height is so many steps: finer than any tracker
 _SURE = 15  # steps of visibility
 
@@ -76,45 +74,24 @@ def save(path: Path, dance: Choreography) -> None:
     """Writes the file; some kilobytes for some seconds. Raises OutputError where the place cannot be written."""
     tall = float(np.percentile(np.ptp(dance.points[..., 1], axis=1), 95))
     step = max(tall, 1e-6) / _STEPS
-    store = io.BytesIO()
-    np.savez(
-        store,
-        fps=np.float64(dance.fps),
-        step=np.float64(step),
-        places=_differences(np.rint(dance.points[..., :2] / step).astype(np.int32)).astype(np.int16),
-        seen=_differences(np.rint(dance.points[..., 2] * _SURE).astype(np.int8)),
-        gaps=np.array(dance.gaps, np.int32).reshape(-1, 2),
-    )
-    temporary = path.with_name(path.name + ".part")
-    try:
-        temporary.write_bytes(_MAGIC + lzma.compress(store.getvalue(), preset=9))
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"The choreography cannot be written to {path}: {error.strerror}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    arrays = {
+        "fps": np.float64(dance.fps),
+        "step": np.float64(step),
+        "places": differences(np.rint(dance.points[..., :2] / step).astype(np.int32)).astype(np.int16),
+        "seen": differences(np.rint(dance.points[..., 2] * _SURE).astype(np.int8)),
+        "gaps": np.array(dance.gaps, np.int32).reshape(-1, 2),
+    }
+    _FORMAT.write(path, {name: np.asarray(values) for name, values in arrays.items()})
 
 
 def load(path: Path) -> Choreography:
     """Reads what `save` wrote; raises MediaError."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise MediaError(f"The choreography {path} cannot be read: {error.strerror}.") from error
-    if not content.startswith(_MAGIC):
-        raise MediaError(f"{path} is no choreography of this version; make one with --save-choreography.")
-    try:
-        unpacked = lzma.LZMADecompressor().decompress(content[len(_MAGIC) :], max_length=_LARGEST)
-        data = np.load(io.BytesIO(unpacked), allow_pickle=False)
-        places = np.cumsum(data["places"].astype(np.int64), axis=0) * float(data["step"])
-        seen = np.cumsum(data["seen"].astype(np.int64), axis=0) / _SURE
-        points = np.concatenate([places, seen[..., None]], axis=-1).astype(np.float32)
-        gaps = tuple((int(first), int(last)) for first, last in data["gaps"])
-        return Choreography(points, float(data["fps"]), gaps)
-    except (lzma.LZMAError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise MediaError(f"The choreography {path} is damaged; make it again with --save-choreography.") from error
+    return _FORMAT.read(path, _understood)
 
 
-def _differences(rows: np.ndarray) -> np.ndarray:
-    """First row, then the change from row to row: small numbers that compress well."""
-    return np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1]))
+def _understood(data: Mapping[str, np.ndarray]) -> Choreography:
+    places = np.cumsum(data["places"].astype(np.int64), axis=0) * float(data["step"])
+    seen = np.cumsum(data["seen"].astype(np.int64), axis=0) / _SURE
+    points = np.concatenate([places, seen[..., None]], axis=-1).astype(np.float32)
+    gaps = tuple((int(first), int(last)) for first, last in data["gaps"])
+    return Choreography(points, float(data["fps"]), gaps)

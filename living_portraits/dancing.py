@@ -20,7 +20,7 @@ from living_portraits.result import Result
 
 
 @dataclass(frozen=True, kw_only=True)
-class DanceOptions:
+class Staging:
     """What may be chosen about a film.
 
     Attributes:
@@ -62,7 +62,7 @@ def dance(
         identity: a dancer's name or file, made by `living-portraits dance train`; None: the one that comes along.
         choreography: a clip of anybody dancing, a `.dance` file, or a sample's name; None: the first sample.
         progress: called after every frame; raising stops the film.
-        options: the fields of `DanceOptions`, as keywords.
+        options: the fields of `Staging`, as keywords.
 
     Raises:
         LivingPortraitsError: whatever the caller can mend, in one sentence.
@@ -71,7 +71,7 @@ def dance(
     chosen = _chosen(options)
     if identity is None and WEIGHTS not in weights.FILES:
         raise OptionError("No dancer comes along: teach one with `living-portraits dance train`, then name them.")
-    engine = Dance(file=None if identity is None else dancers.find(str(identity)))
+    engine = Dance(file=None if identity is None else dancers.DANCERS.find(str(identity)))
     steps = open_choreography(choreography, chosen)
     _check_places(Path(out), engine, steps, chosen)
     with _film(Path(out), engine, steps, chosen) as film:
@@ -86,12 +86,12 @@ def dance(
     return Result(Path(out), film.frames, steps.fps, width, height, time.perf_counter() - begun)
 
 
-def _chosen(options: dict[str, Any]) -> DanceOptions:
+def _chosen(options: dict[str, Any]) -> Staging:
     try:
-        chosen = DanceOptions(**options)
+        chosen = Staging(**options)
     except TypeError:
-        known = ", ".join(DanceOptions.__dataclass_fields__)
-        unknown = next(name for name in options if name not in DanceOptions.__dataclass_fields__)
+        known = ", ".join(Staging.__dataclass_fields__)
+        unknown = next(name for name in options if name not in Staging.__dataclass_fields__)
         raise OptionError(f"There is no option {unknown}; choose from {known}.") from None
     if chosen.times < 1:
         raise OptionError(f"A choreography is danced once or more often, not {chosen.times} times.")
@@ -114,7 +114,7 @@ class Steps:
     fps: float
     expected: int
     sound: video.Sound | None
-    options: DanceOptions
+    options: Staging
     found: Choreography | None = None
 
     def read(self, on_frame: Callable[[int], None] | None = None) -> Choreography:
@@ -125,7 +125,7 @@ class Steps:
         return dances.repeated(self.found, self.options.times)
 
 
-def open_choreography(given: Path | str | None, options: DanceOptions) -> Steps:
+def open_choreography(given: Path | str | None, options: Staging) -> Steps:
     """What is to be danced; a clip's header alone is read. Raises MediaError."""
     known = samples.DANCES
     path = next(iter(known.values())) if given is None else Path(given)
@@ -147,7 +147,7 @@ def open_choreography(given: Path | str | None, options: DanceOptions) -> Steps:
 # --- the film ---------------------------------------------------------------------------------------------------------
 
 
-def _frames(engine: Dance, motion: Choreography, options: DanceOptions) -> Iterator[Frame]:
+def _frames(engine: Dance, motion: Choreography, options: Staging) -> Iterator[Frame]:
     identity = engine.encode_identity()
     # The engine paints the next frames while this one is encoded.
     frames: Iterator[Frame] = ahead(engine.generate(identity, engine.encode_motion(motion)))
@@ -158,11 +158,11 @@ def _frames(engine: Dance, motion: Choreography, options: DanceOptions) -> Itera
     return (provenance.mark(frame) for frame in frames) if options.mark else frames
 
 
-def _shape(engine: Dance, options: DanceOptions) -> tuple[int, int]:
+def _shape(engine: Dance, options: Staging) -> tuple[int, int]:
     return engine.spec.size, engine.spec.size * (2 if options.side_by_side else 1)
 
 
-def _film(out: Path, engine: Dance, steps: Steps, options: DanceOptions) -> video.Film:
+def _film(out: Path, engine: Dance, steps: Steps, options: Staging) -> video.Film:
     """The film, open and empty; it signs itself before it takes its place."""
     claim = _claim(engine, steps, options)
     provenance.check_signer(certificate=options.certificate, key=options.key)
@@ -174,7 +174,7 @@ def _film(out: Path, engine: Dance, steps: Steps, options: DanceOptions) -> vide
     )
 
 
-def _claim(engine: Dance, steps: Steps, options: DanceOptions) -> provenance.Claim:
+def _claim(engine: Dance, steps: Steps, options: Staging) -> provenance.Claim:
     source: Literal["source"] = "source"
     settings = {name: value for name, value in vars(options).items() if name in ("start", "end", "fps", "sound")}
     return provenance.Claim(
@@ -190,7 +190,7 @@ def _claim(engine: Dance, steps: Steps, options: DanceOptions) -> provenance.Cla
     )
 
 
-def _check_places(out: Path, engine: Dance, steps: Steps, options: DanceOptions) -> None:
+def _check_places(out: Path, engine: Dance, steps: Steps, options: Staging) -> None:
     """Raises OptionError if what is to be written would overwrite what is read, or each other."""
     given = (engine.file, steps.path, options.sound, options.certificate, options.key)
     read = [path.resolve() for path in given if isinstance(path, Path)]

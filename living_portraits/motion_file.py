@@ -4,20 +4,17 @@ Points are stored as a pose a frame and a handful of shape components (principal
 quantised, differenced in time and compressed: a few kilobytes for some seconds.
 """
 
-import io
-import lzma
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Float64
 
 from living_portraits import geometry as geo
-from living_portraits.errors import MediaError, OutputError
+from living_portraits.packed import Format, differences
 
 SUFFIX = ".motion"
-_MAGIC = b"living-portraits motion 1\n"
-_LARGEST = 256 << 20  # bytes that a file may unpack to: hours of film
+_FORMAT = Format(b"living-portraits motion 1\n", "motion file", "--save-motion")
 _TOLERANCE_CM = 0.1  # largest error of any point; about twice the tracker's own noise
 _MOST_COMPONENTS = 24
 _MEAN_STEP_CM = 1 / 1024
@@ -35,49 +32,33 @@ def save_motion(path: Path, points: Points, blendshapes: Blendshapes, fps: float
     basis, weights = _components(flat - mean * _MEAN_STEP_CM)
     step = np.maximum(np.abs(weights).max(axis=0, initial=0), 1e-6) / 32000
     pose_rows = [np.concatenate([geo.rotation_vector(pose.rotation), pose.translation, [pose.scale]]) for pose in poses]
-    store = io.BytesIO()
-    np.savez(
-        store,
-        fps=np.float64(fps),
-        pose=np.asarray(pose_rows, np.float32),
-        mean=mean,
-        basis=np.rint(basis * 31).astype(np.int8),
-        weight_step=step,
-        weights=_differences(np.rint(weights / step).astype(np.int32)),
-        blendshapes=_differences(np.rint(blendshapes * 255).astype(np.int16)),
-    )
-    temporary = path.with_name(path.name + ".part")
-    try:
-        temporary.write_bytes(_MAGIC + lzma.compress(store.getvalue()))
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"The motion cannot be written to {path}: {error.strerror}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    arrays = {
+        "fps": np.float64(fps),
+        "pose": np.asarray(pose_rows, np.float32),
+        "mean": mean,
+        "basis": np.rint(basis * 31).astype(np.int8),
+        "weight_step": step,
+        "weights": differences(np.rint(weights / step).astype(np.int32)),
+        "blendshapes": differences(np.rint(blendshapes * 255).astype(np.int16)),
+    }
+    _FORMAT.write(path, {name: np.asarray(values) for name, values in arrays.items()})
 
 
 def load_motion(path: Path) -> tuple[Points, Blendshapes, float]:
     """Reads what `save_motion` wrote: points (px), blendshapes, frames a second; raises MediaError."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise MediaError(f"The motion file {path} cannot be read: {error.strerror}.") from error
-    if not content.startswith(_MAGIC):
-        raise MediaError(f"{path} is not a motion file of this version; make one with --save-motion.")
-    try:
-        unpacked = lzma.LZMADecompressor().decompress(content[len(_MAGIC) :], max_length=_LARGEST)
-        data = np.load(io.BytesIO(unpacked), allow_pickle=False)
-        weights = np.cumsum(data["weights"].astype(np.int64), axis=0) * data["weight_step"]
-        shapes = data["mean"] * _MEAN_STEP_CM + weights @ (data["basis"] / 31.0)
-        shapes = shapes.reshape(-1, geo.POINT_COUNT, 3)
-        points = [
-            geo.Pose(float(row[6]), geo.rotation_matrix(row[:3]), row[3:6]).to_picture(shape)
-            for row, shape in zip(data["pose"].astype(np.float64), shapes, strict=True)
-        ]
-        blendshapes = np.cumsum(data["blendshapes"].astype(np.int64), axis=0).astype(np.float32) / 255
-        return np.asarray(points, np.float32), blendshapes, float(data["fps"])
-    except (lzma.LZMAError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise MediaError(f"The motion file {path} is damaged; make it again with --save-motion.") from error
+    return _FORMAT.read(path, _understood)
+
+
+def _understood(data: Mapping[str, np.ndarray]) -> tuple[Points, Blendshapes, float]:
+    weights = np.cumsum(data["weights"].astype(np.int64), axis=0) * data["weight_step"]
+    shapes = data["mean"] * _MEAN_STEP_CM + weights @ (data["basis"] / 31.0)
+    shapes = shapes.reshape(-1, geo.POINT_COUNT, 3)
+    points = [
+        geo.Pose(float(row[6]), geo.rotation_matrix(row[:3]), row[3:6]).to_picture(shape)
+        for row, shape in zip(data["pose"].astype(np.float64), shapes, strict=True)
+    ]
+    blendshapes = np.cumsum(data["blendshapes"].astype(np.int64), axis=0).astype(np.float32) / 255
+    return np.asarray(points, np.float32), blendshapes, float(data["fps"])
 
 
 def _components(
@@ -93,8 +74,3 @@ def _components(
             break
     peak = np.maximum(np.abs(vt[:count]).max(axis=1), 1e-9)
     return vt[:count] / peak[:, None], u[:, :count] * singular[:count] * peak
-
-
-def _differences(rows: np.ndarray) -> np.ndarray:
-    """First row, then the change from row to row: small numbers that compress well."""
-    return np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1]))

@@ -12,6 +12,7 @@ from living_portraits import (
     choreographer,
     choreography,
     dancing,
+    people,
     provenance,
     samples,
     skeleton,
@@ -178,7 +179,7 @@ def test_options_shape_the_film(anna, clip, tmp_path, options, expected) -> None
 )
 def test_what_cannot_be_is_one_sentence(anna, clip, tmp_path, monkeypatch, options, expected) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(dancer.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(people.FOLDER_VARIABLE, str(tmp_path))
     shutil.copy(samples.astronaut, tmp_path / "picture.png")
     given = {"identity": anna, "choreography": clip, "out": "film.mp4"} | options
     if "save_choreography" in given:
@@ -224,7 +225,7 @@ def run(*words: object) -> int:
 
 
 def test_train_then_dance(clip, tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.setenv(dancer.FOLDER_VARIABLE, str(tmp_path / "people"))
+    monkeypatch.setenv(people.FOLDER_VARIABLE, str(tmp_path / "people"))
     target = write_clip(tmp_path / "target.mp4", frames=80) or tmp_path / "target.mp4"
     words = ["--target", target, "--name", "anna", "--size", SIZE, "--steps", 4, "--look", "none"]
     tiny = [f"--set={name}" for name in ("width=8", "downs=1", "blocks=1", "local_blocks=1", "face_width=4",
@@ -256,13 +257,13 @@ def test_train_then_dance(clip, tmp_path, monkeypatch, capsys) -> None:
     ],
 )
 def test_words_that_mean_nothing_are_said(tmp_path, monkeypatch, words, expected) -> None:
-    monkeypatch.setenv(dancer.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(people.FOLDER_VARIABLE, str(tmp_path))
     with pytest.raises(LivingPortraitsError, match=expected):
         run(*words)
 
 
 def test_a_person_cut_off_is_said_before_anything_is_learned(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv(dancer.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(people.FOLDER_VARIABLE, str(tmp_path))
     target = write_clip(tmp_path / "t.mp4", frames=80) or tmp_path / "t.mp4"
 
     def follow(frames, *, fps, smoothing=0.5, on_frame=None):

@@ -9,7 +9,7 @@ import torch
 from bodies import SIZE, TINY, dance, filmed, lesson, material, person, studio
 from clips import write_clip
 
-from living_portraits import body, choreographer, skeleton
+from living_portraits import body, choreographer, people, skeleton
 from living_portraits.choreography import Choreography
 from living_portraits.engines.dance import Dance, dancer, face_window
 from living_portraits.engines.dance.engine import perform
@@ -311,15 +311,15 @@ def test_files_of_other_things_are_refused(tmp_path) -> None:
 
 
 def test_dancers_are_found_by_name(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv(dancer.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(people.FOLDER_VARIABLE, str(tmp_path))
     with pytest.raises(OptionError, match="teach one with"):
-        dancer.find("anna")
-    dancer.write(dancer.place("anna"), lesson().dancer({}, face=False))
-    assert dancer.find("anna") == tmp_path / "anna.dancer"
+        dancer.DANCERS.find("anna")
+    dancer.write(dancer.DANCERS.place("anna"), lesson().dancer({}, face=False))
+    assert dancer.DANCERS.find("anna") == tmp_path / "anna.dancer"
     with pytest.raises(OptionError, match="choose from anna"):
-        dancer.find("bertha")
+        dancer.DANCERS.find("bertha")
     with pytest.raises(OptionError, match="letters, digits"):
-        dancer.place("../anna")
+        dancer.DANCERS.place("../anna")
 
 
 def test_the_engine_brings_a_strangers_dance_to_the_dancers_floor(tmp_path) -> None:

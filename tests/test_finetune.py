@@ -11,7 +11,7 @@ from drawn import driver, face, picture, source
 from toys import found
 
 from living_portraits import face as tracker
-from living_portraits import geometry, video
+from living_portraits import geometry, people, video
 from living_portraits.commands import finetune as command
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.talking_head import person
@@ -317,13 +317,13 @@ def test_options_of_the_command() -> None:
 
 
 def test_people_are_found_by_name_or_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(person.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(people.FOLDER_VARIABLE, str(tmp_path))
     with pytest.raises(OptionError, match="no person called 'ada'; make one with"):
-        person.find("ada")
-    person.place("ada").write_bytes(b"")
-    assert person.find("ada") == tmp_path / "ada.person" == person.find(str(tmp_path / "ada.person"))
+        person.PERSONS.find("ada")
+    person.PERSONS.place("ada").write_bytes(b"")
+    assert person.PERSONS.find("ada") == tmp_path / "ada.person" == person.PERSONS.find(str(tmp_path / "ada.person"))
     with pytest.raises(OptionError, match="no person called 'eve'; choose from ada"):
-        person.find("eve")
+        person.PERSONS.find("eve")
     for name in ("", "../ada", "a/b", ".ada"):
         with pytest.raises(LivingPortraitsError, match="is no such name"):
-            person.place(name)
+            person.PERSONS.place(name)

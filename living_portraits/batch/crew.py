@@ -1,7 +1,6 @@
 """Workers of a batch on this machine: processes, each on one core, any of which may die without harm to the others."""
 
 import multiprocessing
-import os
 import signal
 import threading
 from collections import deque
@@ -12,6 +11,7 @@ from typing import Any
 
 from living_portraits.batch.jobs import Job
 from living_portraits.batch.shelf import Outcome
+from living_portraits.processes import die_with_parent
 
 TRIES = 2
 """How often a job may take its process with it before it is given up."""
@@ -99,7 +99,7 @@ class _Worker:
 def _work(pipe: Connection, place: str, name: str) -> None:
     """A worker's life: jobs come through the pipe, outcomes go back, until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=die_with_parent, daemon=True).start()
     maker = hired(name, place)
     while True:
         try:
@@ -117,10 +117,3 @@ def hired(name: str, place: str) -> Any:
     torch.set_num_threads(1)
     module, class_name = name.split(":")
     return getattr(import_module(module), class_name)(place)
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

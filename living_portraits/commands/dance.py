@@ -140,7 +140,7 @@ def run_train(args: argparse.Namespace) -> int:
     from living_portraits.rehearsal.lesson import Lesson, load_look
     from living_portraits.rehearsal.teach import Course
 
-    out = args.file or dancers.place(args.name)
+    out = args.file or dancers.DANCERS.place(args.name)
     config, shape, look = configured(args)
     device = chosen_device(args.device)
     net = load_look(look)
@@ -169,7 +169,7 @@ def run_judge(args: argparse.Namespace) -> int:
     from living_portraits.rehearsal.judge import judge, table
 
     every = _whole("every", args.every)
-    known = {name: dancers.read(dancers.find(name)) for name in args.dancers}
+    known = {name: dancers.read(dancers.DANCERS.find(name)) for name in args.dancers}
     sizes = {dancer.size for dancer in known.values()}
     if len(sizes) > 1:
         raise OptionError(f"The dancers are of sizes {', '.join(map(str, sorted(sizes)))}: judge those of one size.")

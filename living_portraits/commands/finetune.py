@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     from living_portraits.finetune import sources
     from living_portraits.finetune.tune import Lesson
 
-    out = args.out or persons.place(args.name)
+    out = args.out or persons.PERSONS.place(args.name)
     given = options(args)
     base = args.weights or weights.path(WEIGHTS)
     head, discriminator = read_networks(base)

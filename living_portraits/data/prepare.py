@@ -12,7 +12,6 @@ from living_portraits.data.dataset import FAILURES, MANIFEST, Clip, read_manifes
 from living_portraits.data.footage import Failure, Footage, list_footage
 from living_portraits.data.measure import Made, measure
 from living_portraits.data.pieces import Piece, pack, sweep
-from living_portraits.data.processes import do
 from living_portraits.data.summary import (
     Summary,
     read_failures,
@@ -22,6 +21,7 @@ from living_portraits.data.summary import (
     write_summary,
 )
 from living_portraits.errors import MediaError, OptionError, OutputError
+from living_portraits.processes import do
 
 SIZES = (256, 512)
 """Sides of the crops, px: the first for all footage, the others for what shows the face that large."""

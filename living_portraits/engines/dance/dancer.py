@@ -1,7 +1,5 @@
 """A dancer's file: the networks that learned one person, the empty stage, and where the person stood on it."""
 
-import os
-import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,12 @@ from torch import Tensor
 from living_portraits import weights
 from living_portraits.engine import Frame
 from living_portraits.engines.dance.networks import FaceResidual, Generator, Shape
-from living_portraits.errors import OptionError, WeightsError
+from living_portraits.errors import WeightsError
+from living_portraits.people import People
 from living_portraits.stance import Stance
 
 SUFFIX = ".dancer"
-FOLDER_VARIABLE = "LIVING_PORTRAITS_PEOPLE"
+DANCERS = People("dancer", SUFFIX, "teach one with `living-portraits dance train`")
 RECIPE = "dance"
 
 
@@ -43,32 +42,6 @@ class Dancer:
     @property
     def size(self) -> int:
         return int(self.plate.shape[0])
-
-
-def folder() -> Path:
-    """Where people are kept: `$LIVING_PORTRAITS_PEOPLE`, or ~/.local/share/living-portraits/people."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or Path.home() / ".local" / "share" / "living-portraits" / "people")
-
-
-def place(name: str) -> Path:
-    """Where the dancer called `name` is kept. Raises OptionError for a name that cannot be a file's."""
-    if not re.fullmatch(r"\w[\w -]*", name):
-        raise OptionError(f"A dancer's name has letters, digits, spaces, - and _ in it, and {name!r} is no such name.")
-    return folder() / f"{name}{SUFFIX}"
-
-
-def find(name: str) -> Path:
-    """The file of the dancer called `name`, or at that path. Raises OptionError, with those there are."""
-    if Path(name).is_file():
-        return Path(name)
-    path = place(name)
-    if not path.is_file():
-        known = sorted(other.stem for other in folder().glob(f"*{SUFFIX}"))
-        raise OptionError(
-            f"There is no dancer called {name!r}; "
-            + (f"choose from {', '.join(known)}." if known else "teach one with `living-portraits dance train`.")
-        )
-    return path
 
 
 def write(path: Path, dancer: Dancer) -> None:

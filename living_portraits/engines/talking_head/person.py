@@ -6,8 +6,6 @@ Fine-tuning changes every weight, but by little, and mostly along few directions
 
 import copy
 import hashlib
-import os
-import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,8 @@ from torch import Tensor
 
 from living_portraits import weights
 from living_portraits.engines.talking_head.networks import Generator
-from living_portraits.errors import OptionError, WeightsError
+from living_portraits.errors import WeightsError
+from living_portraits.people import People
 
 SHARES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 """Of each weight's change, as a sum of squares: what `compact` tries to do with, before it keeps everything."""
@@ -27,7 +26,7 @@ SAME_DB = 42.0
 """PSNR between drawings by the whole change and by the part that is kept: nobody sees a difference."""
 
 SUFFIX = ".person"
-FOLDER_VARIABLE = "LIVING_PORTRAITS_PEOPLE"
+PERSONS = People("person", SUFFIX, "make one with `living-portraits finetune`")
 
 _EXACT = 1 - 1e-6  # share that a file keeps of what it is given
 _LEFT, _RIGHT, _WHOLE, _STYLE = ".left", ".right", ".whole", "style"
@@ -46,32 +45,6 @@ class Person:
     style: Float[Tensor, "1 numbers"]
     changes: dict[str, Tensor]
     about: dict[str, Any] = field(default_factory=dict)
-
-
-def folder() -> Path:
-    """Where people are kept: `$LIVING_PORTRAITS_PEOPLE`, or ~/.local/share/living-portraits/people."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or Path.home() / ".local" / "share" / "living-portraits" / "people")
-
-
-def place(name: str) -> Path:
-    """Where the person called `name` is kept. Raises OptionError for a name that cannot be a file's."""
-    if not re.fullmatch(r"\w[\w -]*", name):
-        raise OptionError(f"A person's name has letters, digits, spaces, - and _ in it, and {name!r} is no such name.")
-    return folder() / f"{name}{SUFFIX}"
-
-
-def find(name: str) -> Path:
-    """The file of the person called `name`, or at that path. Raises OptionError, with those there are."""
-    if Path(name).is_file():
-        return Path(name)
-    path = place(name)
-    if not path.is_file():
-        known = sorted(other.stem for other in folder().glob(f"*{SUFFIX}"))
-        raise OptionError(
-            f"There is no person called {name!r}; "
-            + (f"choose from {', '.join(known)}." if known else "make one with `living-portraits finetune`.")
-        )
-    return path
 
 
 def difference(base: Generator, own: Generator) -> dict[str, Tensor]:

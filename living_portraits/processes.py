@@ -59,11 +59,11 @@ def _in_processes(jobs: Sequence[Job], workers: int) -> Iterator[None]:
 def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which lets each finish its job
     cv2.setNumThreads(1)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=die_with_parent, daemon=True).start()
 
 
-def _die_with_parent() -> None:
-    """A parent that is killed cannot stop its processes: each watches it."""
+def die_with_parent() -> None:
+    """A parent that is killed cannot stop its processes: each watches it, with this in a thread."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,0 +1,49 @@
+"""People whom an engine has learned, kept by name: a file each, in one folder."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from living_portraits.errors import OptionError
+
+FOLDER_VARIABLE = "LIVING_PORTRAITS_PEOPLE"
+
+
+@dataclass(frozen=True)
+class People:
+    """One kind of them.
+
+    Attributes:
+        noun: what one is called.
+        suffix: of their files.
+        command: the words that say how one is made.
+    """
+
+    noun: str
+    suffix: str
+    command: str
+
+    def place(self, name: str) -> Path:
+        """Where the one called `name` is kept. Raises OptionError for a name that cannot be a file's."""
+        if not re.fullmatch(r"\w[\w -]*", name):
+            raise OptionError(
+                f"A {self.noun}'s name has letters, digits, spaces, - and _ in it, and {name!r} is no such name."
+            )
+        return folder() / f"{name}{self.suffix}"
+
+    def find(self, name: str) -> Path:
+        """The file of the one called `name`, or at that path. Raises OptionError, with those there are."""
+        if Path(name).is_file():
+            return Path(name)
+        path = self.place(name)
+        if not path.is_file():
+            known = sorted(other.stem for other in folder().glob(f"*{self.suffix}"))
+            choice = f"choose from {', '.join(known)}." if known else f"{self.command}."
+            raise OptionError(f"There is no {self.noun} called {name!r}; {choice}")
+        return path
+
+
+def folder() -> Path:
+    """Where people are kept: `$LIVING_PORTRAITS_PEOPLE`, or ~/.local/share/living-portraits/people."""
+    return Path(os.environ.get(FOLDER_VARIABLE) or Path.home() / ".local" / "share" / "living-portraits" / "people")
