@@ -6,6 +6,7 @@ from living_portraits.engine import Frame, Points
 from living_portraits.eyes import Eye, both_eyes
 from living_portraits.motion import AdaptedHead, HeadMotion, adapt
 from living_portraits.mouth import Mouth
+from living_portraits.sway import Field
 from living_portraits.warp import HeadMesh, SamplingMap, Texture
 
 
@@ -24,10 +25,15 @@ class Doll:
         mesh = HeadMesh.around(points, crop.shape[0])
         return cls(Texture.of(crop), mesh, both_eyes(crop, points), Mouth.of(crop, points, mesh.source))
 
-    def pose(self, motion: HeadMotion, number: int) -> tuple[Frame, AdaptedHead, SamplingMap]:
-        """Frame `number` of a motion: its pixels, the head in it, and where each pixel comes from."""
+    def pose(
+        self, motion: HeadMotion, number: int, field: Field | None = None
+    ) -> tuple[Frame, AdaptedHead, SamplingMap]:
+        """Frame `number` of a motion: its pixels, the head in it, and where each pixel comes from.
+
+        `field` says how what surrounds the head moves; None: it stays, and bends with the head.
+        """
         head = adapt(self.mesh.source, motion, number)
-        sampling = self.mesh.sampling_map(self.mesh.move(head))
+        sampling = self.mesh.sampling_map(self.mesh.move(head, field))
         frame = self.texture.sample(sampling)
         for eye in self.eyes:
             eye.draw(frame, head)

@@ -7,6 +7,7 @@ from jaxtyping import Float64
 
 from living_portraits import geometry as geo
 from living_portraits.motion import HeadMotion
+from living_portraits.sway import Sway
 
 # One picture of a head holds no other side of it: beyond the first figure motion is compressed, never past the second.
 _TURN_LIMIT = (np.radians(22), np.radians(34))
@@ -30,6 +31,13 @@ def restrain(motion: HeadMotion, source: geo.Pose) -> HeadMotion:
         zoom=np.exp(soft_limit(zoom, *_ZOOM_LIMIT))[:, 0].astype(np.float32),
         relative=True,
     )
+
+
+def restrain_sway(sway: Sway, source: geo.Pose, size: int) -> Sway:
+    """Compresses what surrounds the head as far as `restrain` does the head's own travel; `size` is the crop's, px."""
+    knee, limit = (cm * source.scale / size for cm in _TRAVEL_LIMIT_CM)
+    held = soft_limit(sway.reshape(-1, 2).astype(np.float64), knee, limit)
+    return np.asarray(held.reshape(sway.shape), dtype=np.float32)
 
 
 def _hide_far_side(turns: Float64[np.ndarray, "time 3"], yaw: float) -> Float64[np.ndarray, "time 3"]:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32, UInt8
 
 from living_portraits import geometry as geo
+from living_portraits import sway
 from living_portraits.engine import Frame
 from living_portraits.motion import AdaptedHead, SourceShape
 
@@ -25,6 +26,9 @@ _SUBPIXEL = 4  # fractional bits of the triangle corners handed to OpenCV
 # Hair moves with the skull, the neck bends at once.
 _RIGID = {"up": 4.5, "side": 2.2, "down": 0.0}
 _FADE = {"up": 8.0, "side": 8.0, "down": 7.0}
+# The same where it is known how everything else moves: the head leads less far.
+_RIGID_IN_SWAY = {"up": 2.0, "side": 0.5, "down": 0.0}
+_FADE_IN_SWAY = {"up": 4.0, "side": 3.5, "down": 3.0}
 _BORDER = 0.14  # share of the crop's side over which all motion fades out towards its border
 _RECEDE = 1.1  # cm of depth lost per cm outside the outline
 _RELAXATIONS = 40
@@ -45,6 +49,7 @@ class HeadMesh:
         rest: `[N, 2]` positions in the source's crop, px.
         outer: `[M, 3]` outer points in the face frame, cm.
         follow: `[M]` how far each outer point follows the head: 1 rigidly, 0 not at all.
+        near: `[M]` the same where the sway of what surrounds the head is known.
         stretch: `[M, 36]` how far it follows the expression of each point of the face's outline.
         triangles: `[K, 3]` indices into the N points.
         source: the face that the mesh was built on.
@@ -54,6 +59,7 @@ class HeadMesh:
     rest: Float32[np.ndarray, "points 2"]
     outer: Float[np.ndarray, "outer 3"]
     follow: Float[np.ndarray, "outer"]
+    near: Float[np.ndarray, "outer"]
     stretch: Float[np.ndarray, "outer 36"]
     triangles: Int32[np.ndarray, "triangles 3"]
     source: SourceShape
@@ -68,20 +74,30 @@ class HeadMesh:
         outer = _lift(grid, source)
         rest = np.concatenate([points[:, :2], grid]).astype(np.float32)
         triangles = np.concatenate([geo.TRIANGLES, _outer_triangles(outline, grid)]).astype(np.int32)
-        follow = _follow(outer, source.shape) * _border_fade(grid, size)
-        return cls(size, rest, outer, follow, _stretch(outer, source.shape), triangles, source)
+        follow = _follow(outer, source.shape, _RIGID, _FADE) * _border_fade(grid, size)
+        near = _follow(outer, source.shape, _RIGID_IN_SWAY, _FADE_IN_SWAY)
+        return cls(size, rest, outer, follow, near, _stretch(outer, source.shape), triangles, source)
 
-    def move(self, head: AdaptedHead) -> Float[np.ndarray, "points 3"]:
-        """All points where the moved head takes them: (x, y) px of the crop, z for hiding (smaller is nearer)."""
+    def move(self, head: AdaptedHead, field: sway.Field | None = None) -> Float[np.ndarray, "points 3"]:
+        """All points where the moved head takes them: (x, y) px of the crop, z for hiding (smaller is nearer).
+
+        Outer points travel by `f h + (1 - f) s`: f how far they follow the head, h the head's travel, s what `field`
+        says; without a field s is 0, and f reaches farther.
+        """
         rigid = head.pose.to_picture(self.outer)
         still = self.source.pose.to_picture(self.outer)
         oval = list(geo.FACE_OVAL)
         deformed = (head.shape - self.source.shape)[oval].astype(np.float64)
         pulled = head.pose.scale * self.stretch @ (deformed @ head.pose.rotation.T)
-        travel = self.follow[:, None] * (rigid - still) + geo.flip(pulled)
+        follow = (self.follow if field is None else self.near)[:, None]
+        travel = follow * (rigid - still) + geo.flip(pulled)
+        if field is not None:
+            travel[:, :2] += (1 - follow) * sway.at(field, self.rest[geo.POINT_COUNT :], self.size)
         travel[:, 2] = rigid[:, 2] - still[:, 2]
         outer = still + travel
         outer[:, :2] += self.rest[geo.POINT_COUNT :] - still[:, :2]
+        if field is not None:
+            self._cover(outer)
         face = head.points.astype(np.float64)
         # What was unfolded to be seen in the source folds back as the head turns and shows its true shape. Without
         # motion, this also lands every point on itself to the last bit, whatever rounding the pose brought.
@@ -90,6 +106,12 @@ class HeadMesh:
         unfolded = 1 - smoothstep(np.array(turn / _FOLD_BACK))
         face[:, :2] += unfolded * (self.rest[: geo.POINT_COUNT] - unmoved)
         return np.concatenate([face, outer])
+
+    def _cover(self, outer: Float[np.ndarray, "outer 3"]) -> None:
+        """Keeps points of the crop's border from leaving it bare: there they move outwards or along. In place."""
+        flat, rest = outer[:, :2], self.rest[geo.POINT_COUNT :]
+        np.minimum(flat, rest, out=flat, where=rest < 0)
+        np.maximum(flat, rest, out=flat, where=rest > self.size - 1)
 
     def sampling_map(self, moved: Float[np.ndarray, "points 3"]) -> SamplingMap:
         """Where each pixel of the new frame comes from, px of the source's crop.
@@ -308,7 +330,12 @@ def _lift(grid: Float[np.ndarray, "outer 2"], source: SourceShape) -> Float[np.n
     return np.column_stack([flat, depth])
 
 
-def _follow(outer: Float[np.ndarray, "outer 3"], shape: Float32[np.ndarray, "478 3"]) -> Float[np.ndarray, "outer"]:
+def _follow(
+    outer: Float[np.ndarray, "outer 3"],
+    shape: Float32[np.ndarray, "478 3"],
+    rigid: dict[str, float],
+    fade: dict[str, float],
+) -> Float[np.ndarray, "outer"]:
     centre = (shape[geo.CHIN, :2] + shape[geo.FOREHEAD, :2]) / 2
     away = outer[:, :2] - centre
     upward = away[:, 1] / (np.linalg.norm(away, axis=1) + 1e-6)
@@ -318,7 +345,7 @@ def _follow(outer: Float[np.ndarray, "outer 3"], shape: Float32[np.ndarray, "478
         return table["up"] * up + table["down"] * down + table["side"] * (1 - up - down)
 
     distance = _outline_distance(outer, shape).min(axis=1)
-    return 1 - smoothstep((distance - blend(_RIGID)) / blend(_FADE))
+    return 1 - smoothstep((distance - blend(rigid)) / blend(fade))
 
 
 def _border_fade(grid: Float[np.ndarray, "outer 2"], size: int) -> Float[np.ndarray, "outer"]:

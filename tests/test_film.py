@@ -473,8 +473,10 @@ def test_an_exception_leaves_nothing(tmp_path: Path, suffix: str, error: type[Ba
     assert left_behind(tmp_path) == []
 
 
+# A shell lets what it runs in the background ignore Ctrl-C, and so would this program, for ever.
 WRITE_FOR_EVER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import numpy as np
 from living_portraits.video import Film
 with Film(sys.argv[1], width=96, height=64, fps=25.0) as film:

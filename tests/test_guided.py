@@ -212,9 +212,24 @@ def test_the_engine_repairs_frames_of_any_size(snapshot):
         motion = engine.encode_motion(driver(size, frames=3), Drive())
         frames = list(engine.generate(identity, motion))
         assert len(frames) == 3 and frames[0].shape == (size, size, 3)
-        posed, _, _ = identity.doll.pose(motion, 2)
+        posed, _, _ = identity.doll.pose(motion.head, 2, motion.sway[2])
         assert np.abs(frames[2].astype(int) - posed).max() > 2
         np.testing.assert_array_equal(frames[2], list(engine.generate(identity, motion))[2])
+
+
+def test_what_surrounds_the_drivers_head_moves_the_portraits(snapshot):
+    engine, moved = Guided(size=SIDE, file=snapshot), driver(SIDE, frames=3)
+    moved = dataclasses.replace(moved, crops=[np.roll(moved.crops[0], 6 * number, axis=1) for number in range(3)])
+    doll = dataclasses.replace(engine.encode_identity(source(SIDE)), features=None)
+    still, low = source(SIDE).crops[0].astype(int), (slice(SIDE - 30, SIDE - 10), slice(60, SIDE - 60))
+
+    def off(crops: list[np.ndarray], strength: float) -> float:
+        motion = engine.encode_motion(dataclasses.replace(moved, crops=crops), Drive(strength=strength))
+        frame = list(engine.generate(doll, motion))[2]
+        return float(np.abs(frame[low].astype(int) - np.roll(still, 12, axis=1)[low]).mean())
+
+    assert off(moved.crops, 1.0) < 0.3 * off([], 1.0)  # a motion file has no pictures
+    assert off(moved.crops, 0.5) > 2 * off(moved.crops, 1.0)
 
 
 def test_a_face_that_the_network_does_not_know_is_left_to_the_puppet(snapshot, monkeypatch):
@@ -228,7 +243,7 @@ def test_a_face_that_the_network_does_not_know_is_left_to_the_puppet(snapshot, m
         odd = engine.encode_identity(still)
     motion = engine.encode_motion(moved, Drive())
     unrepaired = list(engine.generate(odd, motion))[1]
-    np.testing.assert_array_equal(unrepaired, odd.doll.pose(motion, 1)[0])
+    np.testing.assert_array_equal(unrepaired, odd.doll.pose(motion.head, 1, motion.sway[1])[0])
     assert np.abs(unrepaired.astype(int) - list(engine.generate(known, motion))[1]).max() > 2
 
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from living_portraits import sway
 from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.guided import view as views
@@ -23,6 +24,7 @@ from living_portraits.training.augment import Recolouring
 from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
 
 _UNEXPLAINED = 0.08  # of pictures in [-1, 1]: a flow that leaves as much is trusted by a third
+_SWAYLESS = 8  # one clip in so many is posed by its points alone
 _STEP = 16  # windows begin at multiples of it: the network halves four times
 _WINDOWED = {
     "posed": 1,
@@ -104,10 +106,13 @@ class Guided(Recipe):
 
     def extra(self, source: Source, clip: Clip, track: Track) -> dict[str, np.ndarray]:
         """One frame's doll, posed as every frame of the clip, as the network sees it."""
-        start = 0 if clip.kind != "video" else zlib.crc32(clip.id.encode()) % len(track)
+        draw = zlib.crc32(clip.id.encode())
+        start = 0 if clip.kind != "video" else draw % len(track)
         doll = Doll.of(track.crops[start], track.points[start])
         motion = measure(track, Drive(neutral=start))
-        seen = [views.view(*doll.pose(motion, number)) for number in range(len(track))]
+        # A driver may be a motion file, which holds no pictures: some clips teach to do without them.
+        fields = [None] * len(track) if draw % _SWAYLESS == 0 else sway.measure(track.crops, start)
+        seen = [views.view(*doll.pose(motion, number, field)) for number, field in enumerate(fields)]
         first = views.drawing(track.points[start], size=SIDE)
         found = [views.found_places(one.posed, crop) for one, crop in zip(seen, track.crops, strict=True)]
         return {

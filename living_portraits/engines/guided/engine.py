@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor, nn
 
-from living_portraits import weights
+from living_portraits import sway, weights
 from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Frame, Spec, Track
 from living_portraits.engines.guided.net import SIDE, Features, RepairConfig, RepairNet, carried, swayed
@@ -21,7 +21,8 @@ from living_portraits.motion import HeadMotion, measure
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_tensor
 from living_portraits.nn.runtime import Ranges
-from living_portraits.restraint import restrain
+from living_portraits.restraint import restrain, restrain_sway
+from living_portraits.sway import Sway
 from living_portraits.warp import pixel_grid, polygon_mask
 
 WEIGHTS = "guided"
@@ -47,6 +48,19 @@ class GuidedIdentity:
     features: Features | None
 
 
+@dataclass(frozen=True, eq=False)
+class GuidedMotion:
+    """What a driver does.
+
+    Attributes:
+        head: how its head moves.
+        sway: how all the rest moves; None where there are no pictures of the driver.
+    """
+
+    head: HeadMotion
+    sway: Sway | None
+
+
 class Guided:
     """Engine: the posed doll, repaired by a network that learned from film what no copy can give.
 
@@ -61,6 +75,7 @@ class Guided:
     spec = Spec(
         name="guided",
         title="the puppet, repaired by a small network: mouths, lids, folds and the far cheek",
+        reads_driver_pixels=True,
         weights=(WEIGHTS,),
     )
 
@@ -91,15 +106,19 @@ class Guided:
         )
         return replace(identity, features=None)
 
-    def encode_motion(self, driver: Track, drive: Drive) -> HeadMotion:
-        """What the driver's points say."""
-        return measure(driver, drive)
+    def encode_motion(self, driver: Track, drive: Drive) -> GuidedMotion:
+        """What the driver's points say of its head, and its pictures of the rest."""
+        moves = sway.measure(driver.crops, drive.neutral) * np.float32(drive.strength) if len(driver.crops) else None
+        return GuidedMotion(measure(driver, drive), moves)
 
-    def generate(self, identity: GuidedIdentity, motion: HeadMotion) -> Iterator[Frame]:
+    def generate(self, identity: GuidedIdentity, motion: GuidedMotion) -> Iterator[Frame]:
         """One frame per driver frame, the motion held within what one picture can bear."""
-        bearable = restrain(motion, identity.doll.mesh.source.pose)
-        for number in range(len(motion)):
-            posed, head, sampling = identity.doll.pose(bearable, number)
+        pose = identity.doll.mesh.source.pose
+        bearable = restrain(motion.head, pose)
+        fields = None if motion.sway is None else restrain_sway(motion.sway, pose, self.spec.size)
+        for number in range(len(bearable)):
+            field = None if fields is None else fields[number]
+            posed, head, sampling = identity.doll.pose(bearable, number, field)
             if identity.features is None:
                 yield posed
             else:

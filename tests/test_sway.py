@@ -1,0 +1,101 @@
+"""What surrounds a head: read from a driver's pictures, and put onto a portrait."""
+
+import cv2
+import numpy as np
+import pytest
+from drawn import driver, picture, source
+
+from living_portraits import geometry as geo
+from living_portraits import sway
+from living_portraits.doll import Doll
+from living_portraits.engine import Drive
+from living_portraits.motion import adapt, measure
+from living_portraits.restraint import restrain_sway
+
+SIZE = 256
+
+
+def scene(across: float = 0.0, down: float = 0.0) -> np.ndarray:
+    """A grainy picture whose lower half stands so many px farther right and down."""
+    still = picture(SIZE + 40, SIZE + 40, seed=4)
+    moved = cv2.warpAffine(still, np.array([[1, 0, across], [0, 1, down]], np.float32), still.shape[:2])
+    whole = still.copy()
+    whole[SIZE // 2 + 20 :] = moved[SIZE // 2 + 20 :]
+    return np.ascontiguousarray(whole[20:-20, 20:-20])
+
+
+def field(x: float, y: float) -> np.ndarray:
+    return np.broadcast_to(np.array([x, y], np.float32), (sway.CELLS, sway.CELLS, 2)).copy()
+
+
+def test_sway_is_how_far_each_region_has_gone_since_the_neutral_frame():
+    crops = [scene(8, 4), scene(), scene(-6, 0)]
+    found = sway.measure(crops, 1) * SIZE
+    assert found.shape == (3, sway.CELLS, sway.CELLS, 2) and found.dtype == np.float32
+    assert not found[1].any()
+    inner = slice(1, -1)
+    np.testing.assert_allclose(np.median(found[0, 8:-1, inner], axis=(0, 1)), [8, 4], atol=0.6)
+    np.testing.assert_allclose(np.median(found[2, 8:-1, inner], axis=(0, 1)), [-6, 0], atol=0.6)
+    assert np.abs(found[:, 1:4, inner]).max() < 0.6
+
+
+def test_sway_does_not_depend_on_the_size_of_the_crops():
+    small = [scene(), scene(7, 3)]
+    large = [cv2.resize(crop, (2 * SIZE, 2 * SIZE), interpolation=cv2.INTER_CUBIC) for crop in small]
+    np.testing.assert_allclose(sway.measure(small, 0), sway.measure(large, 0), atol=0.5 / SIZE)
+
+
+def test_a_field_is_read_between_the_middles_of_its_regions():
+    ramp = np.zeros((sway.CELLS, sway.CELLS, 2), np.float32)
+    ramp[..., 0] = (np.arange(sway.CELLS) + 0.5) / sway.CELLS  # at a share x of the side: x
+    places = np.array([[20.0, 7.0], [127.5, 100.0], [200.25, 30.0]], np.float32)
+    told = sway.at(ramp, places, SIZE)
+    np.testing.assert_allclose(told[:, 0], places[:, 0] + 0.5, atol=0.5)
+    assert not told[:, 1].any()
+
+
+@pytest.fixture(scope="module")
+def doll() -> Doll:
+    still = source(SIZE)
+    return Doll.of(still.crops[0], still.points[0])
+
+
+def test_the_head_leads_what_is_near_and_the_field_the_rest(doll):
+    motion = measure(driver(SIZE), Drive())
+    head = adapt(doll.mesh.source, motion, 2)
+    alone, swayed = doll.mesh.move(head), doll.mesh.move(head, field(0.05, -0.02))
+    np.testing.assert_array_equal(swayed[: geo.POINT_COUNT], alone[: geo.POINT_COUNT])
+    rest = doll.mesh.rest[geo.POINT_COUNT :]
+    inside = ((rest > 1) & (rest < SIZE - 2)).all(axis=1)
+    free = inside & (doll.mesh.near < 1e-6) & (doll.mesh.stretch.sum(axis=1) < 1e-3)
+    assert free.sum() > 50
+    travel = (swayed[geo.POINT_COUNT :, :2] - rest)[free]
+    np.testing.assert_allclose(travel, np.broadcast_to([0.05 * SIZE, -0.02 * SIZE], travel.shape), atol=0.1)
+    held = inside & (doll.mesh.near > 0.999) & (doll.mesh.follow > 0.999)
+    assert held.sum() >= 3
+    np.testing.assert_allclose(swayed[geo.POINT_COUNT :][held], alone[geo.POINT_COUNT :][held], atol=0.1)
+
+
+@pytest.mark.parametrize("way", [(0.06, 0.0), (-0.06, 0.0), (0.0, 0.06), (0.05, -0.06)])
+def test_no_edge_of_the_crop_is_left_bare(doll, way):
+    motion = measure(driver(SIZE), Drive())
+    _, _, sampling = doll.pose(motion, 0, field(*way))
+    assert sampling.min() > -2 and sampling.max() < SIZE + 1
+    steps = np.abs(np.diff(sampling, axis=0)).max(), np.abs(np.diff(sampling, axis=1)).max()
+    assert max(steps) < 6  # a pixel outside every triangle takes its colour from anywhere
+
+
+def test_a_field_of_nothing_keeps_a_resting_picture(doll):
+    still = source(SIZE)
+    rest = measure(still, Drive())
+    frame, _, _ = doll.pose(rest, 0, field(0, 0))
+    assert np.abs(frame.astype(int) - still.crops[0]).max() <= 2
+
+
+def test_sway_is_held_within_what_a_head_may_travel(doll):
+    pose = doll.mesh.source.pose
+    small, large = (np.stack([field(cm * pose.scale / SIZE, 0)]) for cm in (1.0, 20.0))
+    np.testing.assert_allclose(restrain_sway(small, pose, SIZE), small, rtol=1e-5)
+    held = restrain_sway(large, pose, SIZE)
+    assert held.dtype == np.float32
+    np.testing.assert_allclose(held[..., 0] * SIZE / pose.scale, 4.0, atol=0.01)
