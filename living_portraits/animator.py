@@ -194,7 +194,7 @@ class Animator:
         spec, neutral = self.engine.spec, neutral_index(track, options)
         # For the driver's very pose, both crops take the same tilt out: what is left of the driver's then counts.
         roll = None if options.relative else head_roll(portrait.faces[0].points)
-        crop = Crop.around(track.points[neutral], size=spec.size, roll=roll)
+        crop = Crop.around(track.points[neutral], size=spec.driver_size or spec.size, roll=roll)
         crops = DriverCrops(mover, crop, len(track)) if spec.reads_driver_pixels else ()
         clip = Track(crops, crop.to_crop(track.points), track.blendshapes, track.fps)
         drive = Drive(relative=options.relative, strength=options.strength, neutral=neutral, seed=options.seed)

@@ -20,6 +20,10 @@ Points: TypeAlias = Float32[np.ndarray, "478 3"]
 z in the same unit, smaller towards the viewer."""
 
 
+Region: TypeAlias = Literal["face", "body"]
+"""What of a person an engine moves."""
+
+
 @dataclass(frozen=True)
 class Spec:
     """What an engine is and needs, as data, so that nobody ever asks for its name.
@@ -32,6 +36,7 @@ class Spec:
         region: what the crop holds.
         reads_driver_pixels: whether `encode_motion` looks at the driver's crops or at its points alone;
             the animator decodes the driver a second time only where it is needed.
+        driver_size: side of the driver's crops, px; None: as the source's. Small ones are quicker to cut out.
         weights: names of the files in the weights registry that must be there.
     """
 
@@ -39,8 +44,9 @@ class Spec:
     title: str
     size: int = 512
     sizes: tuple[int, ...] = ()
-    region: Literal["face", "body"] = "face"
+    region: Region = "face"
     reads_driver_pixels: bool = False
+    driver_size: int | None = None
     weights: tuple[str, ...] = ()
 
 

@@ -17,7 +17,8 @@ from living_portraits.engine import Frame
 CELLS = 12
 """Regions along a side of the crop."""
 
-_SEARCHED = 128  # px a side at which motion is searched: half a cell's tenth is exact enough
+SEARCHED = 128
+"""Pixels a side at which motion is searched."""
 
 Field: TypeAlias = Float32[np.ndarray, "12 12 2"]
 """(x, y) that each region of the neutral frame has travelled, as a share of the crop's side."""
@@ -31,13 +32,13 @@ def measure(crops: Sequence[Frame], neutral: int) -> Sway:
 
     Dense inverse search (Kroeger et al. 2016), averaged over each region.
     """
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search = _search()
     rest, fields = _small(crops[neutral]), []
     for number, crop in enumerate(crops):
-        flow = np.zeros((_SEARCHED, _SEARCHED, 2), np.float32)
+        flow = np.zeros((SEARCHED, SEARCHED, 2), np.float32)
         if number != neutral:
             flow = search.calc(rest, _small(crop), flow)
-        fields.append(cv2.resize(flow, (CELLS, CELLS), interpolation=cv2.INTER_AREA) / np.float32(_SEARCHED))
+        fields.append(cv2.resize(flow, (CELLS, CELLS), interpolation=cv2.INTER_AREA) / np.float32(SEARCHED))
     return np.asarray(fields, np.float32)
 
 
@@ -48,6 +49,14 @@ def at(field: Field, places: Float32[np.ndarray, "points 2"], size: int) -> Floa
     return np.asarray(told[0] * size, dtype=np.float64)
 
 
+def _search() -> cv2.DISOpticalFlow:
+    """Few patches, and no refinement: averaged over regions, both show in the time alone (1.7 against 4.4 ms)."""
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search.setPatchStride(5)
+    search.setVariationalRefinementIterations(0)
+    return search
+
+
 def _small(crop: Frame) -> UInt8[np.ndarray, "128 128"]:
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.resize(grey, (_SEARCHED, _SEARCHED), interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.resize(grey, (SEARCHED, SEARCHED), interpolation=cv2.INTER_AREA))

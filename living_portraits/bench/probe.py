@@ -63,7 +63,7 @@ def measured_stages(animator: Animator, seconds: float, out: Path) -> dict[str, 
     identity = engine.encode_identity(
         Track([crop.take(portrait.opaque)], crop.to_crop(found.points)[None], found.blendshapes[None])
     )
-    there = Crop.around(track.points[0], size=engine.spec.size)
+    there = Crop.around(track.points[0], size=engine.spec.driver_size or engine.spec.size)
     crops = [there.take(frame) for frame in frames] if engine.spec.reads_driver_pixels else ()
     motion = engine.encode_motion(Track(crops, there.to_crop(track.points), track.blendshapes, fps), Drive())
     patches, generate = timed(lambda: list(engine.generate(identity, motion)))
