@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -25,13 +26,14 @@ from living_portraits.warp import pixel_grid
 SMALL = RepairConfig(widths=(8, 8, 8, 8), source_widths=(4, 4, 4))
 
 
-def repair(*, nudge=(0.0, 0.0), shade=0.0, colour=0.0, mask=0.0, side=SIDE) -> Repair:
-    """The same everywhere."""
+def repair(*, nudge=(0.0, 0.0), shade=0.0, colour=0.0, mask=0.0, seen=0.0, side=SIDE) -> Repair:
+    """The same everywhere, of a frame that is `seen` all over."""
     return Repair(
         nudge=torch.tensor(nudge).view(1, 2, 1, 1).expand(1, 2, side // 4, side // 4),
         shade=torch.full((1, 3, side // 8, side // 8), float(shade)),
         colour=torch.full((1, 3, side, side), float(colour)),
         mask=torch.full((1, 1, side, side), float(mask)),
+        moved=torch.full((1, 3, side, side), float(seen)),
     )
 
 
@@ -81,7 +83,17 @@ def test_shade_lightens_and_paint_covers():
     frame = np.full((SIDE, SIDE, 3), 100, np.uint8)
     assert np.unique(mend(frame, stitches(repair(shade=20 / 127.5)))).tolist() == [120]
     assert np.unique(mend(frame, stitches(repair(shade=0.5, colour=1.0, mask=1.0)))).tolist() == [255]
-    assert np.unique(mend(frame, stitches(repair(colour=200 / 127.5 - 1, mask=0.5)))).tolist() == [150]
+    half = repair(colour=200 / 127.5 - 1, mask=0.5, seen=100 / 127.5 - 1)
+    assert np.unique(mend(frame, stitches(half))).tolist() == [150]
+
+
+def test_grain_passes_through_thin_paint_and_not_through_thick():
+    rough = np.full((2 * SIDE, 2 * SIDE, 3), 90, np.uint8)
+    rough[::2] = 110  # seen at half the size, it is 100 all over
+    light, seen = 200 / 127.5 - 1, 100 / 127.5 - 1
+    for mask, lines in ((0.4, [130, 150]), (1.0, [200])):
+        covered = mend(rough, stitches(repair(colour=light, mask=mask, seen=seen)))
+        assert np.unique(covered).tolist() == lines
 
 
 def test_nothing_to_repair_changes_no_byte():
@@ -94,7 +106,8 @@ def test_training_and_use_mend_alike(size):
     net = awake(RepairNet(RepairConfig())).eval()
     frame = picture(size, size)
     with torch.inference_mode():
-        found = net(*inputs(), net.encode(*inputs()[1:2], inputs()[1]))
+        shown = tensor(cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
+        found = net(shown, *inputs()[1:], net.encode(*inputs()[1:2], inputs()[1]))
         assert found.nudge.abs().max() > 0.5 and found.shade.abs().max() > 0.02 and found.mask.max() > 0.3
         trained = (found.apply(tensor(frame))[0].movedim(0, -1).numpy() + 1) * 127.5
     difference = np.abs(mend(frame, stitches(found)) - trained.clip(0, 255))
@@ -109,12 +122,14 @@ def test_a_window_is_mended_as_the_whole():
         shade=torch.full((1, 3, 32, 32), 0.1),
         colour=torch.rand(1, 3, SIDE, SIDE),
         mask=torch.rand(1, 1, SIDE, SIDE),
+        moved=torch.rand(1, 3, SIDE, SIDE),
     )
     window = Repair(
         nudge=whole.nudge[..., :32, :32],
         shade=whole.shade[..., :16, :16],
         colour=whole.colour[..., :128, :128],
         mask=whole.mask[..., :128, :128],
+        moved=whole.moved[..., :128, :128],
     )
     one, other = whole.apply(frame)[..., :120, :120], window.apply(frame[..., :128, :128])[..., :120, :120]
     torch.testing.assert_close(one, other, atol=1e-4, rtol=0)

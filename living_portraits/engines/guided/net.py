@@ -8,7 +8,9 @@ Three kinds of repair, in the order in which they are applied, each as coarse as
 
 With the posed doll w, nudge n, shade s, colour c and mask m: `out = (1 - m) (w(x + n(x)) + s(x)) + m c`.
 
-The network always works at `SIDE` pixels; nudge and shade are coarse fields that serve a picture of any size.
+The network always works at `SIDE` pixels; nudge and shade are coarse fields that serve a picture of any size. A larger
+picture has a grain g that the network does not see. Where paint covers less than `_THIN` all of it passes through,
+where it covers more than `_THICK` none does.
 """
 
 from collections.abc import Sequence
@@ -29,6 +31,7 @@ REACH = 16.0
 _WHOLE = 8  # cells a side in which the whole picture's carry is told to every part of it
 _SLOPE = 0.1  # below 0: without normalisation, plain rectifiers fall silent for good
 _SHY = -1.0  # the mask's first guess, before the sigmoid: rather less than half
+_THIN, _THICK = 0.5, 0.85
 
 Features: TypeAlias = tuple[Tensor, ...]
 """Of a source, [B, C, 64, 64], [B, C, 32, 32] and [B, C, 16, 16]; made once."""
@@ -64,6 +67,7 @@ class Repair:
         nudge: (x, y) from each pixel to where its colour is taken, in pixels of `SIDE`.
         shade: added to the picture in [-1, 1].
         colour: in [-1, 1], about. mask: of the colour over the picture, in [0, 1].
+        moved: the doll's frame as the network saw it, after the nudge, in [-1, 1].
 
     `side` is `SIDE`, or less where a window of the picture was looked at.
     """
@@ -72,6 +76,7 @@ class Repair:
     shade: Float[Tensor, "batch 3 eighth eighth"]
     colour: Float[Tensor, "batch 3 side side"]
     mask: Float[Tensor, "batch 1 side side"]
+    moved: Float[Tensor, "batch 3 side side"]
 
     def apply(self, posed: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 3 size size"]:
         """The doll's frame (or the same window of it), of any size, repaired. In and out in [-1, 1], not clipped."""
@@ -79,9 +84,15 @@ class Repair:
         return mix[:, 3:] * _moved(posed, self.nudge) + mix[:, :3]
 
     def mix(self) -> Float[Tensor, "batch 4 side side"]:
-        """What is added to the moved picture, `(1 - m) s + m c`, and how much of it is kept, `1 - m`."""
-        kept = 1 - self.mask
-        return torch.cat([kept * _resized(self.shade, int(kept.shape[-1])) + self.mask * self.colour, kept], dim=1)
+        """What is added to the moved picture w, `(1 - m) s + m c + (1 - m - k) w`, and how much of it is kept, k.
+
+        Without the grain, w is what the network saw and k does not matter.
+        """
+        rest = 1 - self.mask
+        thick = ((self.mask - _THIN) / (_THICK - _THIN)).clamp(0, 1)
+        kept = 1 - thick * thick * (3 - 2 * thick)
+        shade = _resized(self.shade, int(rest.shape[-1]))
+        return torch.cat([rest * shade + self.mask * self.colour + (rest - kept) * self.moved, kept], dim=1)
 
 
 def _moved(picture: Float[Tensor, "batch 3 size size"], nudge: Tensor) -> Float[Tensor, "batch 3 size size"]:
@@ -163,12 +174,14 @@ class RepairNet(nn.Module):
             fields.append(x)  # [B, c, 32, 32], [B, b, 64, 64], [B, a, 128, 128]
         painted = F.pixel_shuffle(self.paint(_lively(fields[2])), 2)  # [B, 4, 256, 256]
         nudge = REACH * torch.tanh(self.nudge(_lively(fields[1])))
+        moved = _moved(posed, nudge)
         return Repair(
             nudge=nudge,
             shade=self.shade(_lively(fields[0])),
             # Told as a change: a network that says nothing paints what is there, and where it is after the nudge.
-            colour=_moved(posed, nudge) + painted[:, :3],
+            colour=moved + painted[:, :3],
             mask=torch.sigmoid(painted[:, 3:] + _SHY),
+            moved=moved,
         )
 
 
