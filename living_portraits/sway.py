@@ -14,16 +14,16 @@ from jaxtyping import Float, Float32, UInt8
 
 from living_portraits.engine import Frame
 
-CELLS = 12
+CELLS = 16
 """Regions along a side of the crop."""
 
 SEARCHED = 128
 """Pixels a side at which motion is searched."""
 
-Field: TypeAlias = Float32[np.ndarray, "12 12 2"]
+Field: TypeAlias = Float32[np.ndarray, "16 16 2"]
 """(x, y) that each region of the neutral frame has travelled, as a share of the crop's side."""
 
-Sway: TypeAlias = Float32[np.ndarray, "time 12 12 2"]
+Sway: TypeAlias = Float32[np.ndarray, "time 16 16 2"]
 """One `Field` a frame."""
 
 

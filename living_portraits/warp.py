@@ -27,8 +27,8 @@ _SUBPIXEL = 4  # fractional bits of the triangle corners handed to OpenCV
 _RIGID = {"up": 4.5, "side": 2.2, "down": 0.0}
 _FADE = {"up": 8.0, "side": 8.0, "down": 7.0}
 # The same where it is known how everything else moves: the head leads less far.
-_RIGID_IN_SWAY = {"up": 2.0, "side": 0.5, "down": 0.0}
-_FADE_IN_SWAY = {"up": 4.0, "side": 3.5, "down": 3.0}
+_RIGID_IN_SWAY = {"up": 1.0, "side": 0.3, "down": 0.0}
+_FADE_IN_SWAY = {"up": 3.0, "side": 2.0, "down": 2.0}
 _BORDER = 0.14  # share of the crop's side over which all motion fades out towards its border
 _RECEDE = 1.1  # cm of depth lost per cm outside the outline
 _RELAXATIONS = 40

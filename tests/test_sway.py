@@ -71,9 +71,11 @@ def test_the_head_leads_what_is_near_and_the_field_the_rest(doll):
     assert free.sum() > 50
     travel = (swayed[geo.POINT_COUNT :, :2] - rest)[free]
     np.testing.assert_allclose(travel, np.broadcast_to([0.05 * SIZE, -0.02 * SIZE], travel.shape), atol=0.1)
-    held = inside & (doll.mesh.near > 0.999) & (doll.mesh.follow > 0.999)
-    assert held.sum() >= 3
-    np.testing.assert_allclose(swayed[geo.POINT_COUNT :][held], alone[geo.POINT_COUNT :][held], atol=0.1)
+    calm = doll.mesh.move(head, field(0, 0))[geo.POINT_COUNT :, :2]
+    share = (swayed[geo.POINT_COUNT :, :2] - calm)[inside] / [0.05 * SIZE, -0.02 * SIZE]
+    np.testing.assert_allclose(share, np.repeat(1 - doll.mesh.near[inside, None], 2, axis=1), atol=1e-4)
+    led = inside & (doll.mesh.near > 0.5)
+    assert led.sum() >= 3 and np.linalg.norm((calm - rest)[led], axis=1).min() > 0.5
 
 
 @pytest.mark.parametrize("way", [(0.06, 0.0), (-0.06, 0.0), (0.0, 0.06), (0.05, -0.06)])
