@@ -19,6 +19,7 @@ from living_portraits.engines.guided.net import REACH, SIDE, Repair, RepairConfi
 from living_portraits.errors import OptionError
 from living_portraits.motion import measure
 from living_portraits.training import guided as recipes
+from living_portraits.training.publish import publish
 from living_portraits.training.recipe import configure
 from living_portraits.training.source import Store
 from living_portraits.warp import pixel_grid
@@ -245,6 +246,30 @@ def test_what_surrounds_the_drivers_head_moves_the_portraits(snapshot):
 
     assert off(moved.crops, 1.0) < 0.3 * off([], 1.0)  # a motion file has no pictures
     assert off(moved.crops, 0.5) > 2 * off(moved.crops, 1.0)
+
+
+def test_a_published_snapshot_knows_its_ranges(snapshot, tmp_path):
+    class OneFilm:
+        def select(self, *, split: str, kind: str, size: int) -> list[str]:
+            assert (split, kind, size) == ("train", "video", SIDE)
+            return ["film"]
+
+        def track(self, clip: str) -> Track:
+            return dataclasses.replace(driver(SIDE, frames=3), crops=[source(SIDE).crops[0]] * 3)
+
+    out = tmp_path / "out.safetensors"
+    publish(snapshot, OneFilm(), out)
+    (config, state), (before, weights_before) = weights.read(out), weights.read(snapshot)
+    convolutions = [name for name in state if name.endswith(".weight") and state[name].ndim == 4]
+    assert set(config["ranges"]) == {name.removesuffix(".weight") for name in convolutions}
+    assert all(low < high for low, high in config["ranges"].values())
+    assert config["train"] == before["train"] and all(torch.equal(state[n], weights_before[n]) for n in state)
+    frames = []
+    for file in (snapshot, out):
+        engine = Guided(size=SIDE, file=file)
+        motion = engine.encode_motion(driver(SIDE, frames=2), Drive())
+        frames.append(list(engine.generate(engine.encode_identity(source(SIDE)), motion))[1])
+    np.testing.assert_array_equal(*frames)
 
 
 def test_a_face_that_the_network_does_not_know_is_left_to_the_puppet(snapshot, monkeypatch):

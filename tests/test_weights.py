@@ -21,10 +21,16 @@ def test_every_file_is_there_and_hashes_to_what_the_registry_says(name: str) -> 
 
 
 @pytest.mark.parametrize("name", sorted(weights.FILES))
-def test_a_licence_lies_beside_every_file(name: str) -> None:
+def test_terms_lie_beside_every_file(name: str) -> None:
     beside = weights.path(name).parent
-    assert "Apache License" in (beside / "LICENSE").read_text(encoding="utf-8")
-    assert "Google LLC" in (beside / "NOTICE.txt").read_text(encoding="utf-8")
+    if beside.name == "trackers":  # Google's
+        assert "Apache License" in (beside / "LICENSE").read_text(encoding="utf-8")
+        assert "Google LLC" in (beside / "NOTICE.txt").read_text(encoding="utf-8")
+        return
+    card = (beside / "README.md").read_text(encoding="utf-8")
+    for part in ("## What it is for", "## Trained on", "## How", "## How well", "## Limits"):
+        assert f"\n{part}\n" in card, f"the model card of {name} lacks {part!r}"
+    assert weights.FILES[name].file.rpartition("/")[2] in card
 
 
 def test_the_folder_holds_nothing_unregistered() -> None:

@@ -1,7 +1,7 @@
 """The guided engine: poses the doll, asks the network what to mend, and mends it at the crop's own size."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from living_portraits.engines.guided.net import SIDE, Features, RepairConfig, Re
 from living_portraits.engines.guided.view import View, drawing, shrunk, view
 from living_portraits.geometry import FACE_OVAL
 from living_portraits.motion import HeadMotion, measure
+from living_portraits.nn import quantise
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_tensor
 from living_portraits.nn.runtime import Ranges
@@ -84,9 +85,10 @@ class Guided:
         self.spec = replace(Guided.spec, size=size)
         self._net, ranges = read_net(file or weights.path(WEIGHTS))
         self.runtime = runtimes.choose(runtime, ranges=ranges)
-        stitching = Stitching(self._net)
+        self._stitching = Stitching(self._net)
         with torch.inference_mode():
-            self._run = runtimes.compiled(stitching, stitching.example(), runtime=self.runtime, ranges=ranges)
+            example = self._stitching.example()
+            self._run = runtimes.compiled(self._stitching, example, runtime=self.runtime, ranges=ranges)
 
     @torch.inference_mode()
     def encode_identity(self, source: Track) -> GuidedIdentity:
@@ -139,6 +141,19 @@ class Guided:
         changed = mend(still, self._stitches(view(still, head, sampling), identity.features))
         face = polygon_mask(points[list(FACE_OVAL), :2], (0, 0), still.shape[:2], feather=1.0) > 0.5
         return float(np.abs(changed[face].astype(np.float32) - still[face]).mean()) / 255
+
+    def ranges(self, films: Iterable[tuple[Track, Track]]) -> Ranges:
+        """What reaches each convolution over films of (source, driver): what 8 bits need to know.
+
+        The runtime is to be PyTorch, whose layers can be watched.
+        """
+
+        def run() -> None:
+            for source, driver in films:
+                for _ in self.generate(self.encode_identity(source), self.encode_motion(driver, Drive())):
+                    pass
+
+        return quantise.ranges(self._stitching, run)
 
     def _stitches(self, seen: View, features: Features) -> "Stitches":
         places = torch.from_numpy(seen.places.astype(np.float32)).movedim(-1, 0)[None]

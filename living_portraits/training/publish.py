@@ -1,0 +1,70 @@
+"""A snapshot of the recipe `guided`, made ready to be shipped: with the ranges that 8 bits need.
+
+python -m living_portraits.training.publish SNAPSHOT DATASET OUT
+"""
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from living_portraits import weights
+from living_portraits.data.dataset import Dataset
+from living_portraits.engine import Track
+from living_portraits.engines.guided import Guided
+from living_portraits.engines.guided.net import SIDE
+from living_portraits.errors import LivingPortraitsError, OptionError
+
+CLIPS, FRAMES = 24, 6
+"""Films that ranges are measured on, each of another clip, and of how many frames."""
+
+
+@runtime_checkable
+class Films(Protocol):
+    """What is asked of a dataset."""
+
+    def select(self, *, split: str, kind: str, size: int) -> list[Any]: ...
+    def track(self, clip: Any) -> Track: ...
+
+
+def publish(snapshot: Path, dataset: Films, out: Path) -> None:
+    """Writes the snapshot's weights to `out` with ranges measured on films of people that were trained on.
+
+    Raises OptionError where the dataset has no film to measure on, WeightsError for a file that is no snapshot.
+    """
+    config, state = weights.read(snapshot)
+    clips = dataset.select(split="train", kind="video", size=SIDE)
+    if not clips:
+        raise OptionError(f"The dataset has no film of {SIDE} px to measure ranges on.")
+    engine = Guided(size=SIDE, file=snapshot, runtime="torch")
+    found = engine.ranges(_film(dataset, clip) for clip in clips[:: max(1, len(clips) // CLIPS)][:CLIPS])
+    weights.write(out, config=config | {"ranges": found}, state=state)
+
+
+def _film(dataset: Films, clip: Any) -> tuple[Track, Track]:
+    """The clip's first frame, and frames spread over all of it."""
+    whole = dataset.track(clip)
+    every = slice(0, None, max(1, len(whole) // FRAMES))
+    driver = Track(list(whole.crops)[every], whole.points[every], whole.blendshapes[every], whole.fps)
+    return Track([whole.crops[0]], whole.points[:1], whole.blendshapes[:1]), driver
+
+
+def main() -> int:
+    """The command; prints what the registry of weights needs to know of the file."""
+    parser = argparse.ArgumentParser(prog="publish", description="A snapshot, ready to be shipped.")
+    for name in ("snapshot", "dataset", "out"):
+        parser.add_argument(name, type=Path)
+    args = parser.parse_args()
+    try:
+        publish(args.snapshot, Dataset(args.dataset), args.out)
+    except LivingPortraitsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    data = args.out.read_bytes()
+    print(f"sha256 {hashlib.sha256(data).hexdigest()}, {len(data)} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
