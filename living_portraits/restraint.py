@@ -36,8 +36,8 @@ def restrain(motion: HeadMotion, source: geo.Pose) -> HeadMotion:
 def restrain_sway(sway: Sway, source: geo.Pose, size: int) -> Sway:
     """Compresses what surrounds the head as far as `restrain` does the head's own travel; `size` is the crop's, px."""
     knee, limit = (cm * source.scale / size for cm in _TRAVEL_LIMIT_CM)
-    held = soft_limit(sway.reshape(-1, 2).astype(np.float64), knee, limit)
-    return np.asarray(held.reshape(sway.shape), dtype=np.float32)
+    held = soft_limit(sway.travel.reshape(-1, 2).astype(np.float64), knee, limit)
+    return replace(sway, travel=held.reshape(sway.travel.shape).astype(np.float32))
 
 
 def _hide_far_side(turns: Float64[np.ndarray, "time 3"], yaw: float) -> Float64[np.ndarray, "time 3"]:

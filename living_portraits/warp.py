@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32, UInt8
 
 from living_portraits import geometry as geo
-from living_portraits import sway
 from living_portraits.engine import Frame
 from living_portraits.motion import AdaptedHead, SourceShape
+from living_portraits.sway import Field
 
 SamplingMap = Float32[np.ndarray, "size size 2"]
 """(x, y) in source pixels for every pixel of the target; pixel centres at integers."""
@@ -78,21 +78,22 @@ class HeadMesh:
         near = _follow(outer, source.shape, _RIGID_IN_SWAY, _FADE_IN_SWAY)
         return cls(size, rest, outer, follow, near, _stretch(outer, source.shape), triangles, source)
 
-    def move(self, head: AdaptedHead, field: sway.Field | None = None) -> Float[np.ndarray, "points 3"]:
+    def move(self, head: AdaptedHead, field: Field | None = None) -> Float[np.ndarray, "points 3"]:
         """All points where the moved head takes them: (x, y) px of the crop, z for hiding (smaller is nearer).
 
-        Outer points travel by `f h + (1 - f) s`: f how far they follow the head, h the head's travel, s what `field`
-        says; without a field s is 0, and f reaches farther.
+        Outer points travel by `f h + t (1 - f) s`: f how far they follow the head, h the head's travel, s what `field`
+        says, t how far it is trusted. The less it is, the farther f reaches.
         """
         rigid = head.pose.to_picture(self.outer)
         still = self.source.pose.to_picture(self.outer)
         oval = list(geo.FACE_OVAL)
         deformed = (head.shape - self.source.shape)[oval].astype(np.float64)
         pulled = head.pose.scale * self.stretch @ (deformed @ head.pose.rotation.T)
-        follow = (self.follow if field is None else self.near)[:, None]
+        trust = 0.0 if field is None else field.trust
+        follow = (trust * self.near + (1 - trust) * self.follow)[:, None]
         travel = follow * (rigid - still) + geo.flip(pulled)
         if field is not None:
-            travel[:, :2] += (1 - follow) * sway.at(field, self.rest[geo.POINT_COUNT :], self.size)
+            travel[:, :2] += trust * (1 - follow) * field.at(self.rest[geo.POINT_COUNT :], self.size)
         travel[:, 2] = rigid[:, 2] - still[:, 2]
         outer = still + travel
         outer[:, :2] += self.rest[geo.POINT_COUNT :] - still[:, :2]

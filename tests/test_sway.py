@@ -24,14 +24,16 @@ def scene(across: float = 0.0, down: float = 0.0) -> np.ndarray:
     return np.ascontiguousarray(whole[20:-20, 20:-20])
 
 
-def field(x: float, y: float) -> np.ndarray:
-    return np.broadcast_to(np.array([x, y], np.float32), (sway.CELLS, sway.CELLS, 2)).copy()
+def field(x: float, y: float, trust: float = 1.0) -> sway.Field:
+    return sway.Field(np.broadcast_to(np.array([x, y], np.float32), (sway.CELLS, sway.CELLS, 2)).copy(), trust)
 
 
 def test_sway_is_how_far_each_region_has_gone_since_the_neutral_frame():
     crops = [scene(8, 4), scene(), scene(-6, 0)]
-    found = sway.measure(crops, 1) * SIZE
+    whole = sway.measure(crops, 1)
+    found = whole.travel * SIZE
     assert found.shape == (3, sway.CELLS, sway.CELLS, 2) and found.dtype == np.float32
+    assert whole.trust[1] == 1 and whole.trust.min() > 0.9
     assert not found[1].any()
     inner = slice(1, -1)
     np.testing.assert_allclose(np.median(found[0, 8:-1, inner], axis=(0, 1)), [8, 4], atol=0.6)
@@ -42,14 +44,24 @@ def test_sway_is_how_far_each_region_has_gone_since_the_neutral_frame():
 def test_sway_does_not_depend_on_the_size_of_the_crops():
     small = [scene(), scene(7, 3)]
     large = [cv2.resize(crop, (2 * SIZE, 2 * SIZE), interpolation=cv2.INTER_CUBIC) for crop in small]
-    np.testing.assert_allclose(sway.measure(small, 0), sway.measure(large, 0), atol=0.5 / SIZE)
+    np.testing.assert_allclose(sway.measure(small, 0).travel, sway.measure(large, 0).travel, atol=0.5 / SIZE)
+
+
+def test_another_scene_is_not_believed(doll):
+    cut = picture(SIZE, SIZE, seed=8)
+    whole = sway.measure([scene(), scene(3, 0), cut], 0)
+    assert whole.trust[1] > 0.9 and whole.trust[2] == 0
+    head = adapt(doll.mesh.source, measure(driver(SIZE), Drive()), 2)
+    np.testing.assert_array_equal(doll.mesh.move(head, whole[2]), doll.mesh.move(head))
+    none, half, full = (doll.mesh.move(head, field(0.05, 0, trust)) for trust in (0.0, 0.5, 1.0))
+    assert 0.2 < np.abs(half - none).mean() / np.abs(full - none).mean() < 0.8
 
 
 def test_a_field_is_read_between_the_middles_of_its_regions():
     ramp = np.zeros((sway.CELLS, sway.CELLS, 2), np.float32)
     ramp[..., 0] = (np.arange(sway.CELLS) + 0.5) / sway.CELLS  # at a share x of the side: x
     places = np.array([[20.0, 7.0], [127.5, 100.0], [200.25, 30.0]], np.float32)
-    told = sway.at(ramp, places, SIZE)
+    told = sway.Field(ramp, 1.0).at(places, SIZE)
     np.testing.assert_allclose(told[:, 0], places[:, 0] + 0.5, atol=0.5)
     assert not told[:, 1].any()
 
@@ -96,8 +108,9 @@ def test_a_field_of_nothing_keeps_a_resting_picture(doll):
 
 def test_sway_is_held_within_what_a_head_may_travel(doll):
     pose = doll.mesh.source.pose
-    small, large = (np.stack([field(cm * pose.scale / SIZE, 0)]) for cm in (1.0, 20.0))
-    np.testing.assert_allclose(restrain_sway(small, pose, SIZE), small, rtol=1e-5)
+    trust = np.ones(1, np.float32)
+    small, large = (sway.Sway(field(cm * pose.scale / SIZE, 0).travel[None], trust) for cm in (1.0, 20.0))
+    np.testing.assert_allclose(restrain_sway(small, pose, SIZE).travel, small.travel, rtol=1e-5)
     held = restrain_sway(large, pose, SIZE)
-    assert held.dtype == np.float32
-    np.testing.assert_allclose(held[..., 0] * SIZE / pose.scale, 4.0, atol=0.01)
+    assert held.travel.dtype == np.float32
+    np.testing.assert_allclose(held.travel[..., 0] * SIZE / pose.scale, 4.0, atol=0.01)
