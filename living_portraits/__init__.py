@@ -1,7 +1,8 @@
-"""Brings a portrait to life with the motion of a driver clip.
+"""Brings a portrait to life with the motion of a driver clip, and makes one person dance as another does.
 
     import living_portraits as lp
     lp.load("puppet").animate(lp.samples.mona_lisa, lp.samples.smile, "mona.mp4")
+    lp.dance("anna.mp4", identity="anna", choreography=lp.samples.wave)
 
 Names and modules are loaded when they are first used, so that importing the package costs nothing.
 """
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from living_portraits import (
         align,
+        body,
+        choreography,
         draw,
         engines,
         face,
@@ -22,11 +25,15 @@ if TYPE_CHECKING:
         notebook,
         provenance,
         samples,
+        skeleton,
         smoothing,
+        stance,
         video,
     )
     from living_portraits.align import Crop
     from living_portraits.animator import Animator, Progress, load
+    from living_portraits.choreography import Choreography
+    from living_portraits.dancing import dance
     from living_portraits.engine import Drive, Engine, Spec, Track
     from living_portraits.errors import LivingPortraitsError
     from living_portraits.film_options import Options
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Animator",
+    "Choreography",
     "Crop",
     "Drive",
     "Engine",
@@ -44,6 +52,9 @@ __all__ = [
     "Spec",
     "Track",
     "align",
+    "body",
+    "choreography",
+    "dance",
     "draw",
     "engines",
     "face",
@@ -55,12 +66,15 @@ __all__ = [
     "notebook",
     "provenance",
     "samples",
+    "skeleton",
     "smoothing",
+    "stance",
     "video",
 ]
 
 _HOMES = {
     "Animator": "animator",
+    "Choreography": "choreography",
     "Crop": "align",
     "Drive": "engine",
     "Engine": "engine",
@@ -70,6 +84,7 @@ _HOMES = {
     "Result": "result",
     "Spec": "engine",
     "Track": "engine",
+    "dance": "dancing",
     "load": "animator",
 }
 

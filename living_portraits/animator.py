@@ -3,7 +3,8 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,6 +43,14 @@ class Progress:
     done: int
     total: int
     frame: Pixels | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A face of a picture, ready to be moved."""
+
+    crop: Crop
+    identity: Any
 
 
 def load(engine: str = engines.DEFAULT, *, size: int | None = None) -> "Animator":
@@ -96,9 +105,11 @@ class Animator:
         portrait, mover = self._open(Path(source), chosen), Driver(Path(driver), chosen)
         height, width = self._shape(portrait, mover, chosen)
         # Opened before the long work, so that a place that cannot be written to costs no time.
-        with self._film(out, portrait, mover, chosen) as film:
+        with self._film(out, portrait, mover, chosen) as film, ThreadPoolExecutor(1) as beside:
+            # While the driver is followed: neither needs the other.
+            cast = beside.submit(self._cast, portrait, chosen)
             track = self._follow(mover, chosen, progress)
-            for frame in self._frames(portrait, mover, track, chosen):
+            for frame in self._frames(cast.result(), portrait, mover, track, chosen):
                 film.write(frame)
                 if progress:
                     progress(Progress("generate", film.frames, len(track), frame))
@@ -152,42 +163,52 @@ class Animator:
             width = sum(draw.fitted_width(shape, height=height) for shape in (source, mover.shape, (height, width)))
         return height, width
 
-    def _frames(self, portrait: Portrait, mover: Driver, track: FaceTrack, options: Options) -> Iterator[Pixels]:
-        """The film's frames as they are written."""
-        moving = self._encode_motion(portrait, mover, track, options)
-        picture = portrait.picture
-        frames: Iterator[Pixels]
+    def _cast(self, portrait: Portrait, options: Options) -> list[tuple[Frame, list[_Part]]]:
+        """The picture that moves, with those in it who do; twice where transparency is kept."""
+        picture, faces = portrait.picture, portrait.faces[:1] if options.crop_only else portrait.faces
+        scenes: tuple[Frame, ...] = (portrait.opaque,)
         if options.alpha and picture.alpha is not None:
             scenes = matting.over_black(picture.rgb, picture.alpha), matting.over_white(picture.rgb, picture.alpha)
-            black, white = (self._animate(scene, portrait.faces, moving, options) for scene in scenes)
-            frames = (matting.cut_out(*pair) for pair in zip(black, white, strict=True))
-        else:
-            frames = self._animate(portrait.opaque, portrait.faces, moving, options)
+        return [(scene, [self._part(scene, face) for face in faces]) for scene in scenes]
+
+    def _part(self, scene: Frame, face: Face) -> _Part:
+        crop = Crop.around(face.points, size=self.engine.spec.size)
+        source = Track([crop.take(scene)], crop.to_crop(face.points)[None], face.blendshapes[None])
+        key = hashlib.sha256(source.crops[0].tobytes() + source.points.tobytes()).digest()
+        return _Part(crop, self._identities.of(key, lambda: self.engine.encode_identity(source)))
+
+    def _frames(
+        self,
+        cast: list[tuple[Frame, list[_Part]]],
+        portrait: Portrait,
+        mover: Driver,
+        track: FaceTrack,
+        options: Options,
+    ) -> Iterator[Pixels]:
+        """The film's frames as they are written."""
+        moving = self._encode_motion(portrait, mover, track, options)
+        films = [self._animate(scene, parts, moving, options) for scene, parts in cast]
+        frames: Iterator[Pixels] = films[0]
+        if len(films) > 1:
+            frames = (matting.cut_out(*pair) for pair in zip(*films, strict=True))
         if options.side_by_side:
             pairs = zip(mover.pictures(track), frames, strict=False)
             frames = (draw.side_by_side(portrait.opaque, *pair) for pair in pairs)
         return (provenance.mark(frame) for frame in frames) if options.mark else frames
 
-    def _animate(self, scene: Frame, faces: Sequence[Face], moving: Any, options: Options) -> Iterator[Frame]:
+    def _animate(self, scene: Frame, parts: list[_Part], moving: Any, options: Options) -> Iterator[Frame]:
         """One picture in motion: all of it, or the square around its face."""
-        crops = [Crop.around(face.points, size=self.engine.spec.size) for face in faces]
-        streams = [self._patches(scene, face, crop, moving) for face, crop in zip(faces, crops, strict=True)]
+        # The engine works on the next frames while these are pasted and encoded.
+        streams = [ahead(self.engine.generate(part.identity, moving)) for part in parts]
         if options.crop_only:
             yield from streams[0]
             return
-        canvases = [Canvas(scene, crop) for crop in crops]
+        canvases = [Canvas(scene, part.crop) for part in parts]
         for patches in zip(*streams, strict=True):
             frame = scene
             for canvas, patch in zip(canvases, patches, strict=True):
                 frame = canvas.paste(patch, onto=frame)
             yield frame
-
-    def _patches(self, scene: Frame, face: Face, crop: Crop, moving: Any) -> Iterator[Frame]:
-        source = Track([crop.take(scene)], crop.to_crop(face.points)[None], face.blendshapes[None])
-        # The engine works on the next frames while this one is pasted and encoded.
-        key = hashlib.sha256(source.crops[0].tobytes() + source.points.tobytes()).digest()
-        identity = self._identities.of(key, lambda: self.engine.encode_identity(source))
-        return ahead(self.engine.generate(identity, moving))
 
     def _encode_motion(self, portrait: Portrait, mover: Driver, track: FaceTrack, options: Options) -> Any:
         """The driver's motion as the engine understands it."""

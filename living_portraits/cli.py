@@ -108,7 +108,7 @@ def _animate_parser(commands: Any) -> None:
     animate.add_argument("--driver", type=_place, metavar="FILE", help="clip of a face, .motion file or sample's name")
     animate.add_argument("--out", metavar="FILE", help="film: .mp4, .webm, .gif, or a folder for PNG frames")
     animate.add_argument("--from", dest="recipe", type=Path, metavar="FILE", help="manifest of a film to make again")
-    animate.add_argument("--engine", metavar="NAME", help=f"one of {', '.join(engines.available())}")
+    animate.add_argument("--engine", metavar="NAME", help="one that `living-portraits engines` lists")
     animate.add_argument("--size", metavar="PIXELS", help="side of the square that the engine works at")
     for option in dataclasses.fields(Options):
         words = option.metadata
@@ -172,7 +172,7 @@ def _demo(given: argparse.Namespace) -> int:
 
 
 def _engines(given: argparse.Namespace) -> int:
-    for name in engines.available():
+    for name in (*engines.available(), *engines.available("body")):
         spec = engines.spec(name)
         default = " (default)" if name == engines.DEFAULT else ""
         print(f"{name:12} {spec.size:5} px  {spec.title}{default}")

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from living_portraits import body, draw, provenance, samples, skeleton, stance, video, weights
+from living_portraits import body, draw, engines, provenance, samples, skeleton, stance, video
 from living_portraits import choreography as dances
 from living_portraits.animator import Progress
 from living_portraits.choreography import Choreography
 from living_portraits.engine import Frame
 from living_portraits.engines.dance import dancer as dancers
-from living_portraits.engines.dance.engine import WEIGHTS, Dance
+from living_portraits.engines.dance.engine import Dance
 from living_portraits.errors import MediaError, OptionError
 from living_portraits.pipeline import ahead
 from living_portraits.result import Result
@@ -30,7 +30,8 @@ class Staging:
         times: how often the choreography is gone through, end to beginning.
         side_by_side: the choreography's skeleton beside the film.
         save_choreography: where to keep what was tracked, some kilobytes that drive any dancer.
-        mark, consent, certificate, key: as for every film, see `film_options`.
+        mark, consent, certificate, key: as for every film, see `film_options`; the consent that was given when the
+            dancer was taught is said again, unless there is another.
     """
 
     start: float = 0.0
@@ -69,7 +70,7 @@ def dance(
     """
     begun = time.perf_counter()
     chosen = _chosen(options)
-    if identity is None and WEIGHTS not in weights.FILES:
+    if identity is None and not comes_along():
         raise OptionError("No dancer comes along: teach one with `living-portraits dance train`, then name them.")
     engine = Dance(file=None if identity is None else dancers.DANCERS.find(str(identity)))
     steps = open_choreography(choreography, chosen)
@@ -84,6 +85,16 @@ def dance(
         dances.save(chosen.save_choreography, steps.found)
     height, width = _shape(engine, chosen)
     return Result(Path(out), film.frames, steps.fps, width, height, time.perf_counter() - begun)
+
+
+def comes_along() -> bool:
+    """Whether this copy has a dancer of its own."""
+    return bool(engines.available("body"))
+
+
+def known_dancers() -> tuple[str, ...]:
+    """The names of the dancers who were taught here."""
+    return dancers.DANCERS.known()
 
 
 def _chosen(options: dict[str, Any]) -> Staging:
@@ -185,7 +196,7 @@ def _claim(engine: Dance, steps: Steps, options: Staging) -> provenance.Claim:
         ),
         settings=settings | {"size": engine.spec.size, "smoothing": options.smoothing, "times": options.times},
         mark_shown=options.mark,
-        consent=options.consent,
+        consent=options.consent or engine.dancer.about.get("consent"),
         source_type="trainedAlgorithmicMedia",
     )
 

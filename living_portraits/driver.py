@@ -13,6 +13,7 @@ from living_portraits.align import Crop
 from living_portraits.engine import Frame
 from living_portraits.errors import MediaError, OptionError
 from living_portraits.film_options import Options
+from living_portraits.pipeline import ahead
 
 MOTION_SUFFIX = motion_file.SUFFIX
 SKETCH = 512  # side of the drawing that stands for a driver without pictures, px
@@ -92,7 +93,7 @@ class DriverCrops(Sequence[Frame]):
         return self._length
 
     def __iter__(self) -> Iterator[Frame]:
-        return (self._crop.take(frame) for frame in islice(self._driver.frames(), self._length))
+        return ahead(self._taken(range(self._length)))
 
     @overload
     def __getitem__(self, index: int) -> Frame: ...
@@ -104,9 +105,14 @@ class DriverCrops(Sequence[Frame]):
         """One frame or several; decodes the clip from its start up to there."""
         wanted = range(self._length)[index]
         if isinstance(wanted, int):
-            return next(islice(iter(self), wanted, None))
-        taken = {number: crop for number, crop in enumerate(iter(self)) if number in wanted}
+            return next(self._taken(range(wanted, wanted + 1)))
+        taken = dict(zip(sorted(wanted), self._taken(wanted), strict=False))  # shorter if the clip breaks off
         return [taken[number] for number in wanted]
+
+    def _taken(self, wanted: range) -> Iterator[Frame]:
+        """The crops of these frames, in the clip's order."""
+        frames = enumerate(islice(self._driver.frames(), max(wanted, default=-1) + 1))
+        return (self._crop.take(frame) for number, frame in frames if number in wanted)
 
 
 def neutral_index(track: face.FaceTrack, options: Options) -> int:

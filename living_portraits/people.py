@@ -32,14 +32,18 @@ class People:
             )
         return folder() / f"{name}{self.suffix}"
 
+    def known(self) -> tuple[str, ...]:
+        """The names of those who are kept."""
+        return tuple(sorted(path.stem for path in folder().glob(f"*{self.suffix}")))
+
     def find(self, name: str) -> Path:
         """The file of the one called `name`, or at that path. Raises OptionError, with those there are."""
         if Path(name).is_file():
             return Path(name)
         path = self.place(name)
         if not path.is_file():
-            known = sorted(other.stem for other in folder().glob(f"*{self.suffix}"))
-            choice = f"choose from {', '.join(known)}." if known else f"{self.command}."
+            known = ", ".join(self.known())
+            choice = f"choose from {known}." if known else f"{self.command}."
             raise OptionError(f"There is no {self.noun} called {name!r}; {choice}")
         return path
 

@@ -1,6 +1,6 @@
 """Stages that work side by side: while one frame is written, the next is being made."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from queue import Full, Queue
 from threading import Event, Thread
 from typing import Generic, TypeVar
@@ -17,7 +17,7 @@ class _End(Generic[Item]):
         self.error = error
 
 
-def ahead(items: Iterable[Item], *, depth: int = 3) -> Iterator[Item]:
+def ahead(items: Iterable[Item], *, depth: int = 3) -> Generator[Item, None, None]:
     """Yields what `items` yields, in order, made by a thread that runs at most `depth` items ahead.
 
     An error in `items` is raised here, after the items before it. Closing this generator stops the thread.

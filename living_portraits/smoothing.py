@@ -55,9 +55,8 @@ def steadied(
     signal: Float[np.ndarray, "time *any axes"], *, fps: float, rest: float, gain: float, patience: float = 1.0
 ) -> Float[np.ndarray, "time *any axes"]:
     """A whole signal through the filter, forwards and backwards; the mean of both runs neither lags nor leads."""
-
-    def run(frames: Float[np.ndarray, "time *any axes"]) -> Float[np.ndarray, "time *any axes"]:
-        euro = OneEuro(fps=fps, rest=rest, gain=gain, patience=patience)
-        return np.stack([euro(frame) for frame in frames])
-
-    return (run(signal) + run(signal[::-1])[::-1]) / 2
+    euro = OneEuro(fps=fps, rest=rest, gain=gain, patience=patience)
+    runs = np.empty((len(signal), 2, *signal.shape[1:]))  # side by side, at half the cost of one after the other
+    for number in range(len(signal)):
+        runs[number] = euro(np.stack([signal[number], signal[-1 - number]]))
+    return (runs[:, 0] + runs[::-1, 1]) / 2

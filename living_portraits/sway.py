@@ -17,6 +17,12 @@ from living_portraits.engine import Frame
 # Of the range from black to white, a mean over the picture: flow that leaves less of a frame unexplained is believed,
 # flow that leaves more is not. 99 of 100 frames of talking people leave less than .025, the other side of a cut .053.
 _BELIEVED, _DOUBTED = 0.035, 0.05
+# Flow is found where there is something to find. On a bare wall, or where the crop lies beyond the footage's edges and
+# repeats its last pixels in streaks, it is made up: regions that show less than the one are filled from around them.
+_TEXTURE = 2.0  # grey levels a px in the direction in which they change least: half as good as any more
+_BARE, _RICH = 0.1, 0.4  # of a region's pixels, by how good they are
+_AROUND = 1.5  # regions
+_STILLNESS = 0.25  # what nothing is known of, as far as that reaches, stays
 
 CELLS = 16
 """Regions along a side of the crop."""
@@ -74,10 +80,11 @@ class Sway:
 def measure(crops: Sequence[Frame], neutral: int) -> Sway:
     """Reads it from a driver's crops `[size, size, 3]`, in order, by optical flow from the neutral one.
 
-    Dense inverse search (Kroeger et al. 2016), averaged over each region.
+    Dense inverse search (Kroeger et al. 2016), averaged over each region, textured pixels counting most.
     """
     search = _search()
     rest, travel, trust = _small(crops[neutral]), [], []
+    good = _texture(rest)
     for number, crop in enumerate(crops):
         flow = np.zeros((SEARCHED, SEARCHED, 2), np.float32)
         doubt = 0.0
@@ -85,7 +92,7 @@ def measure(crops: Sequence[Frame], neutral: int) -> Sway:
             seen = _small(crop)
             flow = search.calc(rest, seen, flow)
             doubt = (_unexplained(rest, seen, flow) - _BELIEVED) / (_DOUBTED - _BELIEVED)
-        travel.append(cv2.resize(flow, (CELLS, CELLS), interpolation=cv2.INTER_AREA) / np.float32(SEARCHED))
+        travel.append(_of_regions(flow, good) / np.float32(SEARCHED))
         trust.append(1 - min(max(doubt, 0.0), 1.0))
     return Sway(np.asarray(travel, np.float32), np.asarray(trust, np.float32))
 
@@ -96,6 +103,29 @@ def _unexplained(rest: Grey, seen: Grey, flow: Float32[np.ndarray, "128 128 2"])
     places = flow + np.stack(np.meshgrid(across, across), axis=-1)
     back = cv2.remap(seen, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return float(cv2.absdiff(back, rest).mean()) / 255
+
+
+def _texture(grey: Grey) -> Float32[np.ndarray, "128 128"]:
+    """How well motion can be seen about each pixel, 0 to 1: by the structure tensor's smaller eigenvalue (Shi and
+    Tomasi 1994), which streaks do not have."""
+    picture = grey.astype(np.float32)
+    x, y = (cv2.Sobel(picture, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
+    xx, yy, xy = (cv2.blur(product, (9, 9)) for product in (x * x, y * y, x * y))
+    least = np.maximum((xx + yy) / 2 - np.sqrt(((xx - yy) / 2) ** 2 + xy**2), 0)
+    return np.asarray(least / (least + _TEXTURE**2), dtype=np.float32)
+
+
+def _of_regions(
+    flow: Float32[np.ndarray, "128 128 2"], good: Float32[np.ndarray, "128 128"]
+) -> Float32[np.ndarray, "16 16 2"]:
+    """The flow's mean over each region, and what surrounds it where it shows too little itself."""
+    told, weight = (
+        cv2.resize(each, (CELLS, CELLS), interpolation=cv2.INTER_AREA) for each in (flow * good[..., None], good)
+    )
+    around, near = (cv2.GaussianBlur(each, (0, 0), _AROUND) for each in (told, weight))
+    known = np.clip((weight - _BARE) / (_RICH - _BARE), 0, 1)[..., None]
+    mean = known * told / (weight + 1e-6)[..., None] + (1 - known) * around / (near + _STILLNESS)[..., None]
+    return np.asarray(mean, dtype=np.float32)
 
 
 def _search() -> cv2.DISOpticalFlow:

@@ -40,6 +40,12 @@ FILES: dict[str, WeightsFile] = {
         size=3_758_596,
         licence="Apache-2.0, Google LLC (MediaPipe)",
     ),
+    "guided": WeightsFile(
+        file="guided/guided.safetensors",
+        sha256="ca67f283ce29c82d35c6395abf2a4395b73dd34ab809c9eb2a94ea26faf982b1",
+        size=1_708_978,
+        licence="Apache-2.0; what it was trained on, and on which terms: weights/guided/README.md",
+    ),
     "pose_landmarker": WeightsFile(
         file="trackers/pose_landmarker_full.task",
         sha256="4eaa5eb7a98365221087693fcc286334cf0858e2eb6e15b506aa4a7ecdcec4ad",

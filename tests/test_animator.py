@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 import warnings
 from fractions import Fraction
 
@@ -325,6 +326,33 @@ def test_frames_stream_from_the_engine_to_the_film(toy, painting, tmp_path):
     assert max(ahead[30:]) <= 5  # as far as the engine's thread may run ahead, however long the film
 
 
+def test_the_identity_is_worked_out_while_the_driver_is_followed(followed, painting, clip, tmp_path):
+    begun, tracked = threading.Event(), threading.Event()
+
+    class Slow(Toy):
+        def encode_identity(self, source):
+            begun.set()
+            assert tracked.wait(20), "the driver waits for the identity"
+            return super().encode_identity(source)
+
+    def hear(step: Progress) -> None:
+        assert begun.wait(20), "the identity waits for the driver"
+        if step.stage == "track" and step.done == step.total:
+            tracked.set()
+
+    assert Animator(Slow()).animate(painting, clip, tmp_path / "film.mp4", progress=hear).frames == 8
+
+
+def test_an_engine_that_cannot_take_the_source_says_so(followed, painting, clip, tmp_path):
+    class Picky(Toy):
+        def encode_identity(self, source):
+            raise FaceError("This face is not for me.")
+
+    with pytest.raises(FaceError, match="not for me"):
+        Animator(Picky()).animate(painting, clip, tmp_path / "film.mp4")
+    assert not (tmp_path / "film.mp4").exists()
+
+
 @pytest.mark.parametrize("stop", [RuntimeError, KeyboardInterrupt])
 @pytest.mark.parametrize("stage", ["track", "generate"])
 @pytest.mark.parametrize("out", ["film.mp4", "film.gif", "film"])
@@ -378,6 +406,24 @@ def test_driver_crops_are_a_sequence(followed, clip):
     np.testing.assert_array_equal(crops[-1], list(crops)[7])
     assert len(crops[2:5]) == 3
     np.testing.assert_array_equal(crops[2:5][0], crops[2])
+    np.testing.assert_array_equal(crops[5:1:-2], [crops[5], crops[3]])
+
+
+def test_only_the_crops_that_are_asked_for_are_cut_out(monkeypatch, followed, clip):
+    taken = []
+    monkeypatch.setattr(lp.Crop, "take", lambda self, frame: taken.append(1) or frame)
+    crops = DriverCrops(Driver(clip, Options()), lp.Crop(np.eye(2, 3), 64), 8)
+    assert numbers([crops[6]]) == [6] and len(taken) == 1
+    assert numbers(crops[2:5]) == [2, 3, 4] and len(taken) == 4
+
+
+def test_crops_are_cut_out_a_few_ahead_and_no_more(monkeypatch, followed, tmp_path):
+    taken = []
+    monkeypatch.setattr(lp.Crop, "take", lambda self, frame: taken.append(1) or frame)
+    clip = write_clip(tmp_path / "long.mp4", frames=30)
+    crops = DriverCrops(Driver(clip, Options()), lp.Crop(np.eye(2, 3), 64), 30)
+    before = [len(taken) - done for done, _ in enumerate(crops)]
+    assert len(before) == 30 and max(before) <= 5
 
 
 def test_absolute_motion_keeps_the_drivers_tilt_in_the_picture(monkeypatch, painting, clip, tmp_path):

@@ -18,6 +18,7 @@ FIGURES = Figures(
     load=0.5,
     first_frame=1.0,
     fps=20.0,
+    cpu=60.0,
     stages=dict.fromkeys(STAGES, 5.0),
     memory=300.0,
     frames=50,
@@ -38,6 +39,7 @@ def test_a_film_is_measured_whole_and_stage_by_stage():
     assert puppet.stages["generate"] > 3 * still.stages["generate"]  # the only stage in which they differ
     whole = puppet.frames / puppet.fps
     assert 0 < puppet.first_frame < whole
+    assert 0 < puppet.cpu < 1000 * (machine.cores + 1) * whole / puppet.frames  # as many cores at once as there are
     assert 0.2 < whole / (sum(puppet.stages.values()) * puppet.frames / 1000) < 20  # seconds, not milliseconds
     assert puppet.memory > 50 and machine.matmul > 1 and machine.copy > 0.1
 
@@ -66,7 +68,7 @@ def test_the_table_has_a_line_for_each_engine():
         MACHINE, [(FIGURES, 1.0), (dataclasses.replace(FIGURES, engine="guided", runtime="int8"), 2.5)]
     ).splitlines()
     assert "300 GFLOP/s" in lines[0] and len(lines) == 6
-    assert "| guided | 512 | int8 |" in lines[-1] and "| 2.50 |" in lines[-1]
+    assert "| guided | 512 | int8 |" in lines[-1] and "| 60.0 | 20.0 | 2.50 |" in lines[-1]
     assert len({line.count("|") for line in lines[2:]}) == 1
     assert json.loads(json.dumps(as_data(MACHINE, [(FIGURES, 1.0)])))["runs"][0]["times_still"] == 1.0
 

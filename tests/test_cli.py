@@ -126,7 +126,7 @@ def test_other_libraries_warnings_are_not_shown(capsys):
 def test_engines(capsys):
     assert cli.main(["engines"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(lp.engines.available())
+    assert [line.split()[0] for line in lines] == [*lp.engines.available(), *lp.engines.available("body")]
     assert sum("(default)" in line for line in lines) == 1
 
 

@@ -18,7 +18,6 @@ from living_portraits import (
     skeleton,
     stance,
     video,
-    weights,
 )
 from living_portraits.choreography import Choreography
 from living_portraits.cli import main
@@ -193,7 +192,7 @@ def test_what_cannot_be_is_one_sentence(anna, clip, tmp_path, monkeypatch, optio
 
 
 def test_with_nothing_but_out_there_is_a_film_or_a_sentence(tmp_path) -> None:
-    if dancing.WEIGHTS not in weights.FILES:
+    if not dancing.comes_along():
         with pytest.raises(OptionError, match="No dancer comes along"):
             dancing.dance(tmp_path / "film.mp4")
         return
@@ -209,6 +208,21 @@ def test_a_film_that_is_stopped_leaves_nothing(anna, clip, tmp_path) -> None:
     with pytest.raises(KeyboardInterrupt):
         dancing.dance(tmp_path / "film.mp4", identity=anna, choreography=clip, progress=stop)
     assert not (tmp_path / "film.mp4").exists()
+
+
+def test_the_package_itself_dances(anna, tmp_path) -> None:
+    import living_portraits as lp
+
+    result = lp.dance(tmp_path / "film.mp4", identity=anna, choreography=lp.samples.wave, end=0.2)
+    assert result.frames == 5 and "dance" in dir(lp)
+
+
+def test_a_film_says_the_consent_that_the_dancers_file_says_unless_there_is_another(tmp_path) -> None:
+    path = tmp_path / "bert.dancer"
+    dancer.write(path, lesson(shape=TINY).dancer({"consent": "Bert agreed."}, face=False))
+    for given, expected in ((None, "Bert agreed."), ("His mother too.", "His mother too.")):
+        dancing.dance(tmp_path / "film.mp4", identity=path, choreography="wave", end=0.1, consent=given)
+        assert provenance.verify(tmp_path / "film.mp4").claim["consent"] == expected
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

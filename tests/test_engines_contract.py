@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from drawn import driver, source
 
-from living_portraits import engines
+from living_portraits import engines, weights
 from living_portraits.engine import Drive, Track
-from living_portraits.errors import OptionError
+from living_portraits.errors import OptionError, WeightsError
 
 SIZE = 128
 
@@ -135,3 +135,47 @@ def test_an_unknown_engine_is_refused_with_the_choices():
 
 def test_the_default_is_there():
     assert engines.DEFAULT in engines.available()
+
+
+# --- engines for bodies -----------------------------------------------------------------------------------------------
+
+
+def bodies() -> list[str]:
+    return [name for name in engines.ENGINES if engines.spec(name).region == "body"]
+
+
+def test_who_asks_for_a_face_is_given_no_body():
+    assert bodies() and not set(bodies()) & set(engines.available())
+    for name in bodies():
+        with pytest.raises(OptionError, match=f"The engine {name} moves a body, not a face; choose from guided"):
+            engines.create(name)
+
+
+def test_an_engine_without_its_weights_is_not_offered_and_says_so(monkeypatch):
+    monkeypatch.setattr(weights, "FILES", {})
+    assert engines.available("body") == ()
+    for name in bodies():
+        with pytest.raises(WeightsError, match=f"The engine {name} needs the model file"):
+            engines.create(name, region="body")
+
+
+def test_a_body_engine_is_made_by_the_registry_where_its_weights_are(monkeypatch, tmp_path):
+    """With a dancer who was taught for no time at all, in the place of the one that comes along."""
+    from bodies import dance, lesson
+
+    from living_portraits.engines.dance import dancer
+
+    path = tmp_path / "dancer.dancer"
+    dancer.write(path, lesson().dancer({}, face=True))
+    about = weights.WeightsFile(path.name, weights._sha256(path), path.stat().st_size, "none")
+    monkeypatch.setattr(weights, "folder", lambda: tmp_path)
+    monkeypatch.setitem(weights.FILES, "dancer", about)
+    monkeypatch.setattr(
+        "living_portraits.engines.dance.Dance.spec", replace(engines.spec("dance"), size=64, sizes=(64,))
+    )
+    assert engines.available("body") == ("dance",)
+    engine = engines.create("dance", region="body")
+    steps = dance()
+    frames = list(engine.generate(engine.encode_identity(), engine.encode_motion(steps)))
+    assert len(frames) == len(steps) and frames[0].shape == (64, 64, 3)
+    assert engine.spec == engines.spec("dance")

@@ -60,6 +60,23 @@ def test_points_and_depth_scale_with_the_picture_and_not_with_its_canvas(astrona
         assert np.ptp(again.points[:, 2]) / scale == pytest.approx(np.ptp(found.points[:, 2]), rel=0.15)
 
 
+@pytest.mark.parametrize("video", [False, True])
+def test_the_landmarker_reads_what_mediapipes_own_methods_tell(astronaut, video: bool) -> None:
+    import mediapipe
+
+    image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(astronaut))
+    with landmarker.Landmarker(video=video) as eye:
+        (found,) = eye.detect(astronaut)
+    with landmarker.Landmarker(video=video) as eye:
+        told = eye._task.detect_for_video(image, landmarker._APART) if video else eye._task.detect(image)
+    height, width = astronaut.shape[:2]
+    unit = np.array([width, height, width], np.float32)
+    points = np.array([(point.x, point.y, point.z) for point in told.face_landmarks[0]], np.float32) * unit
+    np.testing.assert_array_equal(found.points, points)
+    np.testing.assert_array_equal(found.blendshapes, np.array([one.score for one in told.face_blendshapes[0]], "f4"))
+    np.testing.assert_array_equal(found.head, np.float32(told.facial_transformation_matrixes[0]))
+
+
 def test_the_landmarkers_depth_is_in_the_unit_of_x(astronaut) -> None:
     wide = cv2.copyMakeBorder(astronaut, 0, 0, 150, 150, cv2.BORDER_CONSTANT, value=(90, 90, 90))
     with landmarker.Landmarker() as eye:

@@ -3,6 +3,7 @@
 import dataclasses
 import gc
 import itertools
+import threading
 import weakref
 
 import cv2
@@ -64,15 +65,62 @@ def test_frames_are_streamed_and_not_kept(head) -> None:
     alive: list[weakref.ref] = []
 
     def frames():
-        for x in range(100, 118, 3):
+        for x in range(100, 136, 3):
             frame = scene(head, x)
             alive.append(weakref.ref(frame))
             yield frame
             del frame
             gc.collect()
-            assert sum(ref() is not None for ref in alive) <= 2
+            # one is looked at, some wait, and one was just handed over
+            assert sum(ref() is not None for ref in alive) <= tracking.AHEAD + 2
 
-    assert len(face.follow(frames(), fps=FPS)) == 6
+    assert len(face.follow(frames(), fps=FPS)) == 12
+
+
+def test_working_ahead_changes_no_number(head, monkeypatch) -> None:
+    """A window that has moved since a view was made is looked through anew."""
+    frames = [scene(head, x) for x in range(20, 260, 12)]
+    quick = face.follow(frames, fps=FPS, smoothing=0.0)
+    prepared, windows = tracking._Follower.prepared, []
+
+    def without_view(self, frame):
+        windows.append(self.matrix)
+        return dataclasses.replace(prepared(self, frame), view=None)
+
+    monkeypatch.setattr(tracking._Follower, "prepared", without_view)
+    slow = face.follow(frames, fps=FPS, smoothing=0.0)
+    assert len({id(window) for window in windows}) > 2  # none, the first, and others
+    np.testing.assert_array_equal(quick.points, slow.points)
+
+
+def test_what_goes_wrong_in_reading_is_told_after_the_frames_before_it(head) -> None:
+    counted = []
+
+    def frames():
+        yield from [scene(head, 140)] * 3
+        raise RuntimeError("the clip is torn")
+
+    with pytest.raises(RuntimeError, match="the clip is torn"):
+        face.follow(frames(), fps=FPS, on_frame=counted.append)
+    assert counted == [1, 2, 3]
+
+
+def test_who_gives_up_stops_the_reading(head) -> None:
+    read = []
+
+    def frames():
+        for number in itertools.count():
+            read.append(number)
+            yield scene(head, 140)
+
+    def give_up(count: int) -> None:
+        if count == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        face.follow(frames(), fps=FPS, on_frame=give_up)
+    assert len(read) <= 3 + tracking.AHEAD + 1
+    assert not any("produce" in thread.name for thread in threading.enumerate())
 
 
 def test_a_short_absence_is_bridged(head) -> None:

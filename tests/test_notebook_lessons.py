@@ -10,7 +10,7 @@ import torch
 from drawn import face, picture
 
 from living_portraits import notebook as nb
-from living_portraits import video
+from living_portraits import skeleton, stance, video, weights
 from living_portraits.notebook.tiny import SIDE, People
 
 
@@ -105,3 +105,55 @@ def test_what_happens_to_films_happens(tmp_path: Path) -> None:
     before, after = (tmp_path / "film.mp4").read_bytes(), changed.read_bytes()
     assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
     assert len(nb.frames_of(copied)) == 12
+
+
+# --- a whole body -----------------------------------------------------------------------------------------------------
+
+
+def test_the_performer_wears_each_colour_on_the_limb_that_the_drawing_shows() -> None:
+    pose = nb.steps_of("wave", size=256).points[25]  # both arms out
+    frame = nb.dressed(pose, size=256).astype(int)
+    x, y = np.rint(pose[[skeleton.LEFT_ELBOW, skeleton.RIGHT_ELBOW], :2]).astype(int).T
+    (left_red, _, left_blue), (right_red, _, right_blue) = frame[y, x]
+    assert left_red > left_blue + 60 and right_blue > right_red + 40
+    assert x[0] > 128 > x[1]  # the dancer's left is the picture's right
+    far = nb.dressed(pose * np.array([0.5, 0.5, 1], np.float32), size=256).astype(int)
+    changed = [int((np.abs(one - nb.stage_of(256)) > 20).any(axis=2).sum()) for one in (frame, far)]
+    assert changed[0] == pytest.approx(4 * changed[1], rel=0.15)
+
+
+def test_the_published_variant_sinks_by_what_its_formula_says_and_ours_does_not() -> None:
+    child, tall = nb.seen_by_a_camera(body=0.9), nb.seen_by_a_camera("wave", body=1.6)
+    target, own = (stance.measure(one.points, fps=one.fps) for one in (tall, child))
+    near = target.near_height / own.near_height
+    foot = nb.feet_of(child)
+    below = nb.under_the_floor(nb.published(child, target), body=1.6)
+    assert below.max() == pytest.approx((1 - near) * (foot[0] - foot.max()), abs=8)
+    ours = nb.under_the_floor(stance.normalised(child, target, size=512), body=1.6)
+    assert np.abs(ours).max() < 15 < 60 < below.max()
+
+
+def test_an_ankle_in_the_pictures_corner_counts_only_for_who_asks_the_ear() -> None:
+    child = nb.seen_by_a_camera(body=0.9)
+    hidden, misread = nb.without_an_ankle(child.points, frames=slice(20, 50))
+    assert np.ptp(stance.feet(hidden)[:, 0]) < 1 and np.ptp(stance.feet(misread)[:, 0]) > 100
+
+
+def test_a_tiny_dancer_learns_who_they_are_and_what_came_before() -> None:
+    torch.set_num_threads(1)
+    clip = nb.performance("wave")
+    dancer, errors = nb.rehearse(clip, steps=12)
+    assert errors[-1] < 0.8 * errors[0]
+    alone, _ = nb.rehearse(clip, steps=1, temporal=False)
+    pose, wrong = clip.dance.points[20], clip.frames[100]
+    assert nb.memory(dancer, pose, wrong, frames=2)[0] > 0
+    assert not nb.memory(alone, pose, wrong, frames=2).any()
+    frames = nb.danced(dancer, nb.trembling(pose, frames=8))
+    assert nb.flicker(frames) > 0 == nb.flicker([frames[0]] * 8)
+    assert len(nb.held_out(clip)) == len(clip.frames) - clip.taught
+    assert nb.after(dancer, pose, None).shape == (64, 64, 3)
+
+
+def test_without_a_dancer_that_comes_along_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "FILES", {})
+    assert "dance train" in nb.bundled_dancer().data

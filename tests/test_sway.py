@@ -47,6 +47,20 @@ def test_sway_does_not_depend_on_the_size_of_the_crops():
     np.testing.assert_allclose(sway.measure(small, 0).travel, sway.measure(large, 0).travel, atol=0.5 / SIZE)
 
 
+def test_nothing_is_made_up_where_nothing_can_be_seen():
+    """A wall that flickers, and the streaks beyond a picture's edge, beside something that moves."""
+    rng = np.random.default_rng(0)
+    crops = []
+    for across in (0, 7):
+        frame = np.full((SIZE, SIZE, 3), 120, np.uint8)
+        frame[:, SIZE // 2 :] = scene()[:, :1] + np.zeros((1, SIZE // 2, 1), np.uint8)  # streaks
+        frame[:SIZE, SIZE // 4 : SIZE // 2] = np.roll(scene(), across, axis=1)[:, SIZE // 4 : SIZE // 2]
+        crops.append(np.clip(frame + rng.normal(0, 2, frame.shape), 0, 255).astype(np.uint8))
+    travel = np.abs(sway.measure(crops, 0).travel[1, ..., 0]) * SIZE
+    assert np.median(travel[1:-1, 5:7]) > 5
+    assert travel[:, 0].max() < 1.5 and travel[:, 13:].max() < 1.5
+
+
 def test_another_scene_is_not_believed(doll):
     cut = picture(SIZE, SIZE, seed=8)
     whole = sway.measure([scene(), scene(3, 0), cut], 0)

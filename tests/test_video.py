@@ -11,12 +11,14 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 from clips import HEIGHT, WIDTH, number_of, numbered, numbers, write_clip, write_sound
 from PIL import Image
 
 from living_portraits import samples, video
 from living_portraits.errors import LivingPortraitsError, MediaError, OptionError
 from living_portraits.video import TruncatedClip, probe, read_frames
+from living_portraits.video.pixels import _EXACT, Upright
 
 RED, GREEN = (200, 40, 30), (30, 160, 60)
 
@@ -60,6 +62,18 @@ def test_every_frame_comes_once_in_its_colours(tmp_path: Path, name: str, option
     tolerance = 60 if name.endswith("gif") else 4  # this GIF is made with 8 shades a channel, 4 of blue
     assert np.abs(left - RED).max() < tolerance
     assert np.abs(right - GREEN).max() < tolerance
+
+
+@pytest.mark.parametrize("size", [(95, 63), (190, 63)])
+@pytest.mark.parametrize(
+    "pixels", ["yuv420p", "yuvj420p", "yuv422p", "yuv444p", "yuv420p10le", "nv12", "gray", "rgb24"]
+)
+def test_colours_by_planes_are_those_by_pixels(pixels: str, size: tuple[int, int]) -> None:
+    """Reading takes a quicker way for planar formats; swscale's exact one to packed RGB gives the same bytes."""
+    grain = np.random.default_rng(0).integers(0, 256, (63, 95, 3), dtype=np.uint8)
+    frame = VideoFrame.from_ndarray(grain, format="rgb24").reformat(format=pixels)
+    exact = frame.reformat(width=size[0], height=size[1], format="rgb24", interpolation=_EXACT).to_ndarray()
+    np.testing.assert_array_equal(Upright(size[0] / 95)(frame), exact)
 
 
 @pytest.mark.parametrize("mirrored", [False, True])

@@ -34,7 +34,8 @@ def make_all(
         raise OptionError(f"There is no Ray cluster at {address}: {error}.") from error
     cores = int(ray.cluster_resources().get("CPU", 1))
     actor = ray.remote(num_cpus=1, max_restarts=0)(_Actor)
-    yield from _by_turns(ray, lambda: actor.remote(place, maker), min(workers or cores, len(jobs)), jobs)
+    # An actor that finds no free core would wait for ever with a job in its hands: each keeps its core for good.
+    yield from _by_turns(ray, lambda: actor.remote(place, maker), min(workers or cores, cores, len(jobs)), jobs)
 
 
 def _by_turns(ray: Any, hire: Callable[[], Any], workers: int, jobs: Sequence[Job]) -> Iterator[Outcome]:

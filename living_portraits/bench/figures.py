@@ -33,6 +33,8 @@ class Figures:
         load: seconds to import the engine and read its weights.
         first_frame: seconds from the call to the first finished frame, everything warm.
         fps: frames a second, from the call to the finished film.
+        cpu: milliseconds of processor time a frame, on all cores together, from the call to the finished film; over
+            the milliseconds that a frame takes, this is how many cores were busy.
         stages: milliseconds a frame of each of `STAGES`, each by itself.
         memory: peak of the process, MB.
         frames: in the film.
@@ -44,6 +46,7 @@ class Figures:
     load: float
     first_frame: float
     fps: float
+    cpu: float
     stages: Mapping[str, float]
     memory: float
     frames: int
@@ -59,6 +62,7 @@ def middle(runs: Sequence[Figures]) -> Figures:
         load=median(run.load for run in runs),
         first_frame=median(run.first_frame for run in runs),
         fps=median(run.fps for run in runs),
+        cpu=median(run.cpu for run in runs),
         stages={name: median(run.stages[name] for run in runs) for name in STAGES},
         memory=median(run.memory for run in runs),
         frames=one.frames,
@@ -72,14 +76,15 @@ def cost(run: Figures, still: Figures) -> float:
 
 def table(machine: Machine, found: Sequence[tuple[Figures, float]]) -> str:
     """Markdown: a line for each engine, with its `cost`."""
-    titles = ("engine", "size", "runtime", *(f"{name}, ms" for name in STAGES), "frames/s", "x still", "first frame, s")
-    titles += ("load, s", "memory, MB")
+    titles = ("engine", "size", "runtime", *(f"{name}, ms" for name in STAGES), "all cores, ms")
+    titles += ("frames/s", "x still", "first frame, s", "load, s", "memory, MB")
     rows = [
         (
             run.engine,
             str(run.size),
             run.runtime or "-",
             *(f"{run.stages[name]:.1f}" for name in STAGES),
+            f"{run.cpu:.1f}",
             f"{run.fps:.1f}",
             f"{times:.2f}",
             f"{run.first_frame:.2f}",

@@ -36,7 +36,9 @@ def measure(engine: str, size: int, seconds: float) -> dict[str, Any]:
             if step.frame is not None and not first:
                 first.append(time.perf_counter() - begun)
 
+        busy = time.process_time()
         result, film_time = timed(lambda: animator.animate(SOURCE, DRIVER, out, end=seconds, progress=look))
+        busy = time.process_time() - busy
         memory = peak_memory()  # of the film: the stages by themselves hold all frames at once
         stages = measured_stages(animator, seconds, out)
     return {
@@ -46,6 +48,7 @@ def measure(engine: str, size: int, seconds: float) -> dict[str, Any]:
         "load": load_time,
         "first_frame": first[0],
         "fps": result.frames / film_time,
+        "cpu": 1000 * busy / result.frames,
         "stages": stages,
         "memory": memory,
         "frames": result.frames,

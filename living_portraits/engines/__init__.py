@@ -2,28 +2,35 @@
 
 A new engine is one file here and one line below; the contract tests run on it from that line.
 An engine's class takes `size` alone and carries its default `Spec` as the class attribute `spec`.
+Some move faces and some whole bodies, as their `Spec` says: who asks for one kind is never given the other.
 """
 
 from importlib import import_module
 from typing import Any
 
-from living_portraits.engine import Engine, Spec
-from living_portraits.errors import OptionError
+from living_portraits import weights
+from living_portraits.engine import Engine, Region, Spec
+from living_portraits.errors import OptionError, WeightsError
 
-DEFAULT = "puppet"
+DEFAULT = "guided"
 
 ENGINES: dict[str, str] = {
+    "guided": "living_portraits.engines.guided:Guided",
     "puppet": "living_portraits.engines.puppet:Puppet",
     "still": "living_portraits.engines.still:Still",
+    "dance": "living_portraits.engines.dance:Dance",
 }
 """Name -> "module:Class"; an engine is imported when it is asked for."""
 
 SMALLEST, LARGEST, STEP = 64, 2048, 16
 
 
-def available() -> tuple[str, ...]:
-    """The names that `create` takes."""
-    return tuple(ENGINES)
+def available(region: Region = "face") -> tuple[str, ...]:
+    """The names that `create` takes: engines for that part of a person whose weights this copy has.
+
+    Asks each engine, and so imports it, with PyTorch where it has a network.
+    """
+    return tuple(name for name in ENGINES if _is_for(name, region) and not _lacking(name))
 
 
 def spec(name: str) -> Spec:
@@ -33,9 +40,19 @@ def spec(name: str) -> Spec:
     return described
 
 
-def create(name: str, *, size: int | None = None) -> Engine[Any, Any]:
-    """The engine `name`, working at `size` pixels (None: its own); raises OptionError for an unknown name or size."""
+def create(name: str, *, size: int | None = None, region: Region = "face") -> Engine[Any, Any]:
+    """The engine `name`, working at `size` pixels (None: its own).
+
+    Raises:
+        OptionError: an unknown name or size, or an engine for another `region` than is asked for.
+        WeightsError: its weights are not part of this copy.
+    """
     described = spec(name)
+    if described.region != region:
+        choices = ", ".join(available(region)) or "none: this copy has no such engine"
+        raise OptionError(f"The engine {name} moves a {described.region}, not a {region}; choose from {choices}.")
+    if lacking := _lacking(name):
+        raise WeightsError(f"The engine {name} needs the model file {lacking!r}, which this copy does not have.")
     size = described.size if size is None else size
     if not isinstance(size, int):
         raise OptionError(f"The size takes a whole number of pixels, not {size!r}.")
@@ -48,6 +65,18 @@ def create(name: str, *, size: int | None = None) -> Engine[Any, Any]:
         )
     engine: Engine[Any, Any] = _find(name)(size=size)
     return engine
+
+
+def _is_for(name: str, region: Region) -> bool:
+    return spec(name).region == region
+
+
+def _lacking(name: str) -> str | None:
+    """The first of its model files that is not there; whether a file is whole is seen when it is read."""
+    for file in spec(name).weights:
+        if file not in weights.FILES or not (weights.folder() / weights.FILES[file].file).is_file():
+            return file
+    return None
 
 
 def _find(name: str) -> Any:

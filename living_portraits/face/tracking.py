@@ -1,7 +1,9 @@
 """Clips: one face from the first frame to the last, without holes and without trembling."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -13,7 +15,8 @@ from living_portraits.face.ladder import LADDER, plausible, search, upright
 from living_portraits.face.landmarker import Landmarkers
 from living_portraits.face.model import Face, FaceTrack, apart, distance
 from living_portraits.face.steady import bridged, steadied_track
-from living_portraits.face.view import Matrix, moved, shown
+from living_portraits.face.view import Matrix, View, moved, shown
+from living_portraits.pipeline import ahead
 
 WINDOW = 256  # px; a larger one shows the networks no more
 STRAY = 0.1  # of the window: how far a corner of it may be from where it should be before it is laid anew
@@ -21,6 +24,9 @@ REACH = 1.0  # extents, half a face; a face farther from where the last one was 
 ROVING = 2.5  # extents a second by which that reach grows while the face is not to be seen
 CUT = 0.12  # mean change of brightness between two frames, as a share of white, that only a cut makes
 SEARCH = 2.0  # seconds between two thorough searches of a clip that has shown no face yet
+AHEAD = 2  # frames that are decoded and cut out beside the one that is looked at
+
+Thumbnail: TypeAlias = UInt8[np.ndarray, "32 32"]
 
 
 def follow(
@@ -49,11 +55,9 @@ def follow(
     """
     _check(fps, smoothing, which, max_gap)
     seen: list[Face | None] = []
-    with Landmarkers() as landmarkers:
-        follower = _Follower(landmarkers, which, fps)
-        missing = 0
-        for number, frame in enumerate(frames):
-            face = follower.look(frame, number)
+    missing = 0
+    with closing(_looked_for(frames, which, fps)) as faces:
+        for number, face in enumerate(faces):
             first = face is not None and missing == len(seen)
             missing = 0 if face is not None else missing + 1
             seen.append(face)
@@ -74,6 +78,15 @@ def follow(
     return steadied_track(bridged(seen, fps), smoothing)
 
 
+def _looked_for(frames: Iterable[Frame], which: int, fps: float) -> Generator[Face | None, None, None]:
+    """The followed face in each frame. The next frames are decoded and cut out while one is looked at."""
+    with Landmarkers() as landmarkers:
+        follower = _Follower(landmarkers, which, fps)
+        with closing(ahead(map(follower.prepared, frames), depth=AHEAD)) as sights:
+            for number, sight in enumerate(sights):
+                yield follower.look(sight, number)
+
+
 def _check(fps: float, smoothing: float, which: int, max_gap: float) -> None:
     if not 0 <= smoothing <= 1:
         raise OptionError(f"smoothing is {smoothing:g}, but must lie between 0 (off) and 1 (strongest).")
@@ -87,6 +100,20 @@ def timecode(seconds: float) -> str:
     """Minutes, seconds and tenths: "01:02.5"."""
     tenths = round(seconds * 10)
     return f"{tenths // 600:02d}:{tenths % 600 // 10:02d}.{tenths % 10}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Sight:
+    """A frame, and what is made of it before it is known where the face was in the frame before.
+
+    Attributes:
+        thumbnail: a few pixels of it, which tell a cut.
+        view: what the follower's window showed of it; of use if the window has not moved since, as it seldom does.
+    """
+
+    frame: Frame
+    thumbnail: Thumbnail
+    view: View | None
 
 
 @dataclass
@@ -104,12 +131,18 @@ class _Follower:
     missed: int = 0  # frames since `last`
     matrix: Matrix | None = field(default=None, repr=False)  # of the window
     confidence: float = 0.5  # what the window demands: no more than the rung did that found the first face
-    thumbnail: UInt8[np.ndarray, "rows columns"] | None = field(default=None, repr=False)
+    thumbnail: Thumbnail | None = field(default=None, repr=False)
 
-    def look(self, frame: Frame, number: int) -> Face | None:
+    def prepared(self, frame: Frame) -> _Sight:
+        """What `look` needs of a frame; may be called a few frames ahead, from another thread."""
+        matrix = self.matrix
+        return _Sight(frame, _thumbnail(frame), None if matrix is None else shown(frame, matrix, (WINDOW, WINDOW)))
+
+    def look(self, sight: _Sight, number: int) -> Face | None:
         """The followed face in this frame, if it is to be seen."""
-        cut = self._cut(frame)
-        face = self._first(frame, number) if self.last is None else self._next(frame, self.last, cut)
+        before, self.thumbnail = self.thumbnail, sight.thumbnail
+        cut = before is not None and float(cv2.absdiff(before, sight.thumbnail).mean()) > CUT * 255
+        face = self._first(sight.frame, number) if self.last is None else self._next(sight, self.last, cut)
         if face is None:
             self.missed += 1
             return None
@@ -130,23 +163,25 @@ class _Follower:
         self.confidence = next(rung.confidence for rung in LADDER if rung.name == chosen.found_by)
         return chosen
 
-    def _next(self, frame: Frame, last: Face, cut: bool) -> Face | None:
+    def _next(self, sight: _Sight, last: Face, cut: bool) -> Face | None:
         if not cut:
-            face = self._through_window(frame, last)
+            face = self._through_window(sight, last)
             if face is not None:
                 return face
-        faces = search(frame, self.landmarkers, LADDER[:2])
+        faces = search(sight.frame, self.landmarkers, LADDER[:2])
         near = self._nearest(faces, last)
         return faces[0] if near is None and faces and cut else near
 
-    def _through_window(self, frame: Frame, last: Face) -> Face | None:
+    def _through_window(self, sight: _Sight, last: Face) -> Face | None:
         wanted = upright(last, WINDOW)
         if self.matrix is None or _strayed(self.matrix, wanted):
             self.matrix = wanted
-        view = shown(frame, self.matrix, (WINDOW, WINDOW))
+        view = sight.view
+        if view is None or view.matrix is not self.matrix:
+            view = shown(sight.frame, self.matrix, (WINDOW, WINDOW))
         for video in (True, False):  # the quick one may hold on to a neighbour
             landmarker = self.landmarkers.at(self.confidence, video=video)
-            faces = [face for face in view.look(landmarker, found_by="window") if plausible(face, frame)]
+            faces = [face for face in view.look(landmarker, found_by="window") if plausible(face, sight.frame)]
             near = self._nearest(faces, last)
             if near is not None:
                 return near
@@ -158,13 +193,11 @@ class _Follower:
         close = [face for face in faces if apart(last.points, face.points) < reach]
         return min(close, key=lambda face: distance(last.points, face.points), default=None)
 
-    def _cut(self, frame: Frame) -> bool:
-        """Whether this frame shows another scene than the one before."""
-        before = self.thumbnail
-        step = max(min(frame.shape[:2]) // 64, 1)
-        small = cv2.resize(np.ascontiguousarray(frame[::step, ::step]), (32, 32), interpolation=cv2.INTER_AREA)
-        self.thumbnail = grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
-        return before is not None and float(cv2.absdiff(before, grey).mean()) > CUT * 255
+
+def _thumbnail(frame: Frame) -> Thumbnail:
+    step = max(min(frame.shape[:2]) // 64, 1)
+    small = cv2.resize(np.ascontiguousarray(frame[::step, ::step]), (32, 32), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
 
 
 def _strayed(window: Matrix, wanted: Matrix) -> bool:

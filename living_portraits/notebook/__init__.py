@@ -12,11 +12,20 @@ try:
     from living_portraits.notebook.detector import Detector, spectrum
     from living_portraits.notebook.faces import SHAPES, driver_track, expression, first, harder, source_track, turn_of
     from living_portraits.notebook.fields import Head, arrows, field, pose
-    from living_portraits.notebook.films import film, frames_of, place
+    from living_portraits.notebook.films import bundled_dancer, film, frames_of, place
     from living_portraits.notebook.ladder import found_in, rungs
     from living_portraits.notebook.mask import mask
     from living_portraits.notebook.people_map import map_of, spread_of_means
+    from living_portraits.notebook.performer import dressed, performance, stage_of, steps_of
     from living_portraits.notebook.pictures import apart, bars, lines, points_on, row
+    from living_portraits.notebook.rehearse import after, danced, flicker, held_out, memory, rehearse, trembling
+    from living_portraits.notebook.standing import (
+        feet_of,
+        published,
+        seen_by_a_camera,
+        under_the_floor,
+        without_an_ankle,
+    )
     from living_portraits.notebook.tamper import changed, copied, each, recompressed, shrunk
     from living_portraits.notebook.tiny import drawn, drawn_mixed, embeddings, people, stages, teach
 except ModuleNotFoundError as error:
@@ -27,47 +36,64 @@ __all__ = [
     "Detector",
     "Head",
     "adaptive_norm",
+    "after",
     "apart",
     "arrows",
     "bars",
+    "bundled_dancer",
     "card",
     "changed",
     "choice",
     "copied",
+    "danced",
     "drawn",
     "drawn_mixed",
+    "dressed",
     "driver_track",
     "drivers",
     "each",
     "embeddings",
     "expression",
+    "feet_of",
     "field",
     "film",
     "first",
+    "flicker",
     "found_in",
     "frames_of",
     "harder",
+    "held_out",
     "lines",
     "map_of",
     "mask",
+    "memory",
     "people",
+    "performance",
     "place",
     "points_on",
     "portraits",
     "pose",
+    "published",
     "read",
     "recompressed",
+    "rehearse",
     "row",
     "rungs",
     "scrub",
+    "seen_by_a_camera",
     "shrunk",
     "source_track",
     "spectrum",
     "spread_of_means",
+    "stage_of",
     "stages",
+    "steps_of",
     "table",
     "take",
     "teach",
+    "trembling",
     "turn_of",
+    "under_the_floor",
     "unrest",
+    "without_an_ankle",
 ]

@@ -8,7 +8,8 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from living_portraits import align, draw, face, samples, video
+from living_portraits import align, choreography, draw, face, samples, skeleton, video
+from living_portraits.engine import Frame
 from living_portraits.studio import views
 from living_portraits.studio.placing import HANDLES, guessed_places, lines, picture_of, places_of, sight
 from living_portraits.studio.words import say
@@ -69,7 +70,7 @@ def items(shelf: Mapping[str, Path], language: str) -> list[dict[str, str]]:
             "title": say(f"sample.{name}", language).replace('"', "&quot;"),
             "about": samples.TITLES[name].replace('"', "&quot;"),
             "picture": _thumbnail(path),
-            "clip": "" if video.is_still(path) else views.url(path),
+            "clip": "" if path.suffix == choreography.SUFFIX or video.is_still(path) else views.url(path),
         }
         for name, path in shelf.items()
     ]
@@ -77,8 +78,10 @@ def items(shelf: Mapping[str, Path], language: str) -> list[dict[str, str]]:
 
 @cache
 def _thumbnail(path: Path) -> str:
-    """Of a portrait its face and shoulders, of a clip the frame that is least like its first."""
-    if video.is_still(path):
+    """Of a portrait its face and shoulders, of a clip or dance the frame that is least like its first."""
+    if path.suffix == choreography.SUFFIX:
+        frame = _drawn(choreography.load(path))
+    elif video.is_still(path):
         frame = video.read_picture(path).rgb
         if faces := face.find(frame):
             frame = align.Crop.around(faces[0].points, size=2 * views.THUMBNAIL_HEIGHT).take(frame)
@@ -86,6 +89,15 @@ def _thumbnail(path: Path) -> str:
         first, *others = (draw.fit(frame, height=2 * views.THUMBNAIL_HEIGHT) for frame in video.read_frames(path))
         frame = max(others, key=lambda other: float(np.abs(other.astype(np.int16) - first).mean()))
     return views.picture_data(frame, height=2 * views.THUMBNAIL_HEIGHT, quality=78)
+
+
+def _drawn(dance: choreography.Choreography) -> Frame:
+    """A dance's most remarkable pose, whole, on black."""
+    away = np.abs(dance.points[..., :2] - dance.points[:1, :, :2]).mean(axis=(1, 2))
+    points, size = dance.points[int(away.argmax())].copy(), 2 * views.THUMBNAIL_HEIGHT
+    low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    points[:, :2] = (points[:, :2] - (low + high) / 2) * (0.86 * size / (high - low).max()) + (size - 1) / 2
+    return skeleton.draw_skeleton(points, size=size)
 
 
 def points_editor(**more: Any) -> Any:

@@ -38,7 +38,7 @@ class EngineList:
 
     def entries(self) -> tuple[Entry, ...]:
         """Those for faces, the default first."""
-        faces = [name for name in engines.available() if engines.spec(name).region == "face"]
+        faces = [name for name in engines.ENGINES if engines.spec(name).region == "face"]
         names = sorted(faces, key=lambda name: name != engines.DEFAULT)
         return tuple(Entry(name, _why_not(name)) for name in names)
 

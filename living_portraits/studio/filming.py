@@ -94,6 +94,11 @@ def _one(order: Order, shot: Shot, points: Path | None, animator: Callable[[str,
         chosen = animator(shot.engine, order.choices.size)
         return chosen.animate(order.source, shot.driver, shot.out, progress=report, **options).speed
 
+    yield from watched(shot, work)
+
+
+def watched(shot: Shot, work: Callable[[Callable[[Any], None]], float]) -> Iterator[Shot]:
+    """How far `work` is, which makes one film, reports `Progress` and returns frames a second. Closing it stops it."""
     clock: list[tuple[float, int]] = []  # when painting was first heard of, and how many frames there were then
     making = follow(work)
     try:

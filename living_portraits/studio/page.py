@@ -14,6 +14,7 @@ from living_portraits import samples
 from living_portraits.studio.check_tab import check_tab
 from living_portraits.studio.compare_tab import compare_tab
 from living_portraits.studio.components import ASSETS
+from living_portraits.studio.dance_tab import dance_tab
 from living_portraits.studio.engine_list import EngineList
 from living_portraits.studio.portrait_tab import portrait_tab
 from living_portraits.studio.running import Studio
@@ -21,8 +22,12 @@ from living_portraits.studio.shelf import Limits, keep_swept
 from living_portraits.studio.wording import Wording, preferred
 from living_portraits.studio.words import LANGUAGES, say
 
-TABS: tuple[Callable[[Studio, Wording, Any], None], ...] = (portrait_tab, compare_tab, check_tab)
+TABS: tuple[Callable[[Studio, Wording, Any], None], ...] = (portrait_tab, dance_tab, compare_tab, check_tab)
 """In the order of the page. A further tab is a function here; it builds nothing where its engine cannot be used."""
+
+
+REST_SECONDS = 0.05
+"""How often Gradio looks for work. Its own thousand times a second keeps a fifth of a core busy with nothing."""
 
 
 def build(folder: Path | None = None, *, limits: Limits | None = None, engine_list: EngineList | None = None) -> Any:
@@ -46,9 +51,10 @@ def build(folder: Path | None = None, *, limits: Limits | None = None, engine_li
             for tab in TABS:
                 tab(studio, wording, language)
         language.change(wording.updates, language, wording.controls, api_visibility="private", show_progress="hidden")
-        page.load(_greet(wording), None, [language, *wording.controls], api_visibility="private",
-                  show_progress="hidden")  # fmt: skip
+        # Nothing else is touched: a tab that is opened just then would show its controls without their properties.
+        page.load(_greet(wording), None, [language, *wording.live], api_visibility="private", show_progress="hidden")
     page.queue(max_size=studio.limits.waiting, default_concurrency_limit=4)
+    page._queue.sleep_when_free = REST_SECONDS
     page.studio = studio
     return page
 
@@ -58,7 +64,7 @@ def _header(language: str) -> str:
 
 
 def _greet(wording: Wording) -> Callable[[gr.Request], list[Any]]:
-    """The page in the language that the browser prefers, with the speeds known by now."""
+    """The language that the browser prefers, which changes the page if it is not English; and what is known by now."""
 
     def greet(request: gr.Request) -> list[Any]:
         language = preferred(request.headers.get("accept-language"))

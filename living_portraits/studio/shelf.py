@@ -20,12 +20,15 @@ class Limits:
         seconds: length of the part of a clip that is used.
         drivers: clips at a time.
         waiting: runs in the queue, of all users together.
+        target_seconds: length of a clip that a dancer is taught from. minutes: longest lesson.
     """
 
     upload_mb: int = 200
     seconds: float = 60.0
     drivers: int = 4
     waiting: int = 32
+    target_seconds: float = 180.0
+    minutes: float = 20.0
 
 
 def new_folder(root: Path) -> Path:

@@ -37,7 +37,7 @@ def picture_data(frame: Pixels, *, height: int, quality: int = 82) -> str:
 
 def title_of(path: Path, language: str) -> str:
     """A sample's short title, or a file's name."""
-    is_sample = path in (*samples.DRIVERS.values(), *samples.PORTRAITS.values())
+    is_sample = path in (*samples.DRIVERS.values(), *samples.PORTRAITS.values(), *samples.DANCES.values())
     if is_sample and known(f"sample.{path.stem}"):
         return say(f"sample.{path.stem}", language)
     return path.name
@@ -95,9 +95,9 @@ def _video(path: Path, name: str, language: str) -> str:
     )
 
 
-def films(shots: Sequence[Shot], source: Path, language: str, *, by_engine: bool = False) -> str:
-    """Finished films, which play in step; portrait and clips can be shown beside them."""
-    figures = [_beside_portrait(source, language)]
+def films(shots: Sequence[Shot], source: Path | None, language: str, *, by_engine: bool = False) -> str:
+    """Finished films, which play in step; clips, and the portrait if there is one, can be shown beside them."""
+    figures = [] if source is None else [_beside_portrait(source, language)]
     seen: set[Path] = set()
     for shot in shots:
         if shot.stage != "done":
@@ -114,11 +114,10 @@ def films(shots: Sequence[Shot], source: Path, language: str, *, by_engine: bool
             f'<figure data-stage="done">{_video(shot.out, name, language)}'
             f"<figcaption><b>{html.escape(name)}</b>{link}</figcaption></figure>"
         )
-    count = len(figures) - 1 - len(seen)
-    switch = (
-        f'<label class="lp-switch"><input type="checkbox" class="lp-beside">'
-        f"{html.escape(say('film.beside', language))}</label>"
-    )
+    extras = len(seen) + (source is not None)
+    count = len(figures) - extras
+    words = html.escape(say("film.beside" if source is not None else "dance.film.beside", language))
+    switch = f'<label class="lp-switch"><input type="checkbox" class="lp-beside">{words}</label>' if extras else ""
     note = f'<p class="lp-note">{html.escape(say("film.sign", language))}</p>'
     return f'<div class="lp-films" data-count="{count}">{"".join(figures)}</div>{switch}{note}'
 

@@ -39,14 +39,14 @@ class Wording:
         """What each control needs to change to that language."""
         return [gr.update(**_resolved(texts, language)) for _, texts in self._texts]
 
+    @property
+    def live(self) -> list[Any]:
+        """Those that change by themselves, in the order of `greeting`."""
+        return [control for control, _ in self._texts if control in self._live]
+
     def greeting(self, language: str) -> list[Any]:
-        """What each control needs on a new page, which is in English and as old as the server."""
-        if language != "en":
-            return self.updates(language)
-        return [
-            gr.update(**_resolved(texts, language)) if control in self._live else gr.skip()
-            for control, texts in self._texts
-        ]
+        """What those need on a new page, which is as old as the server."""
+        return [gr.update(**_resolved(texts, language)) for control, texts in self._texts if control in self._live]
 
 
 def _resolved(texts: dict[str, Text], language: str) -> dict[str, Any]:

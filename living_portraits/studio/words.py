@@ -10,6 +10,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "language": ("Language", "Lingua"),
     "tab.portrait": ("Living portrait", "Ritratto vivente"),
+    "tab.dance": ("Dance", "Danza"),
     "tab.compare": ("Compare", "Confronta"),
     "tab.check": ("Check a film", "Verifica"),
     # The source
@@ -98,8 +99,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "sample.look_around": ("Look around", "Guardarsi intorno"),
     "sample.laugh": ("Laugh", "Risata"),
     "sample.sorrow": ("Sorrow", "Dolore"),
+    "sample.side_to_side": ("Side to side", "Da lato a lato"),
+    "sample.wave": ("Wave", "Onda"),
+    "sample.sunrise": ("Sunrise", "Alba"),
     # Engines and options
     "engine": ("Engine", "Motore"),
+    "engine.guided": (
+        "moves shoulders and hair as well, and repairs mouths and folds",
+        "muove anche spalle e capelli, e ripara bocche e pieghe",
+    ),
     "engine.puppet": (
         "moves the portrait's own paint: turns, expressions, gaze, mouth",
         "muove la pittura stessa del ritratto: testa, espressioni, sguardo, bocca",
@@ -176,6 +184,85 @@ WORDS: dict[str, tuple[str, str]] = {
         "Likeness needs an identity network, which is not part of the package.",
         "La somiglianza richiede una rete di identità, non inclusa nel pacchetto.",
     ),
+    # Dancing
+    "dance.help": (
+        "A person who was learned from a clip dances what somebody else dances.",
+        "Una persona appresa da un filmato balla ciò che balla un'altra.",
+    ),
+    "dancer": ("1. The dancer", "1. Chi balla"),
+    "dancer.who": ("Who dances", "Chi balla"),
+    "dancer.bundled": ("the dancer that comes along", "la persona inclusa"),
+    "dancer.nobody": (
+        "There is no dancer here yet: teach one below, from a clip of a minute.",
+        "Qui non balla ancora nessuno: insegna a qualcuno qui sotto, da un filmato di un minuto.",
+    ),
+    "dancer.unknown": (
+        "There is no dancer called {name}; there are: {known}.",
+        "Nessuno che balla si chiama {name}; ci sono: {known}.",
+    ),
+    "dance.steps": ("2. The choreography", "2. La coreografia"),
+    "dance.clip": ("Or a clip of anybody dancing", "Oppure un filmato di chiunque balli"),
+    "dance.missing": ("Choose a choreography first.", "Scegli prima una coreografia."),
+    "dance.times": ("How many times", "Quante volte"),
+    "dance.times.wrong": (
+        "A choreography is danced from 1 to {most} times, a whole number.",
+        "Una coreografia si balla da 1 a {most} volte, un numero intero.",
+    ),
+    "dance.beside": ("The skeleton beside it in the film", "Lo scheletro accanto, nel video"),
+    "dance.film.beside": ("Show the clip beside it", "Mostra accanto il filmato"),
+    "dance.files": ("Files", "File"),
+    "dance.run": ("Make them dance", "Fai ballare"),
+    "sound.choreography": ("the clip's", "del filmato"),
+    "teach": ("Teach a new dancer", "Insegna a una nuova persona"),
+    "teach.help": (
+        "One person, whole to the feet, filmed by a camera that stands still; a minute is good. Stop keeps the best so "
+        "far.",
+        "Una persona intera, fino ai piedi, ripresa da una camera ferma; un minuto va bene. Ferma conserva il meglio.",
+    ),
+    "teach.clip": ("The clip", "Il filmato"),
+    "teach.as": ("What to call them", "Come chiamarla"),
+    "teach.lesson": ("Lesson, at most", "Lezione, al massimo"),
+    "teach.short": ("3 minutes", "3 minuti"),
+    "teach.medium": ("10 minutes", "10 minuti"),
+    "teach.long": ("20 minutes", "20 minuti"),
+    "teach.size": ("Size, px", "Dimensione, px"),
+    "teach.consent": (
+        "The person in this clip has agreed to be learned, and to films of them.",
+        "La persona nel filmato acconsente a essere appresa, e ai filmati che la mostrano.",
+    ),
+    "teach.run": ("Teach", "Insegna"),
+    "teach.missing": ("Choose a clip to learn from first.", "Scegli prima il filmato da cui imparare."),
+    "teach.name": (
+        "Give them a name of letters, digits, spaces, - and _.",
+        "Dai un nome fatto di lettere, cifre, spazi, - e _.",
+    ),
+    "teach.known": (
+        "There is a dancer called {name} already: choose another name.",
+        "C'è già qualcuno che si chiama {name}: scegli un altro nome.",
+    ),
+    "teach.consent.missing": (
+        "Please tick the sentence about consent first.",
+        "Prima conferma il consenso qui sotto.",
+    ),
+    "teach.long_clip": (
+        "{name} is {length} s long and a dancer is taught from {limit} s at most: cut it.",
+        "{name} dura {length} s e si impara da {limit} s al massimo: accorcialo.",
+    ),
+    "teach.stage.track": ("reading the clip", "lettura del filmato"),
+    "teach.stage.half": ("the body, roughly", "il corpo, a grandi linee"),
+    "teach.stage.full": ("the body, finely", "il corpo, nei dettagli"),
+    "teach.stage.face": ("the face", "il volto"),
+    "teach.stage.done": ("{name} can dance now.", "Ora {name} sa ballare."),
+    "teach.error": ("Error on what was never shown: {error}", "Errore su ciò che non è stato mostrato: {error}"),
+    "teach.preview": (
+        "Poses, what is painted of them, and the clip itself",
+        "Pose, come vengono dipinte, e il filmato stesso",
+    ),
+    "teach.stopped": (
+        "Stopped. What was learned so far is kept, if there was time for a first look at it.",
+        "Fermato. Ciò che è stato appreso è conservato, se c'è stato il tempo per un primo sguardo.",
+    ),
+    "teach.refused": ("Nobody was taught: {sentence}", "Nessuna lezione: {sentence}"),
     # Checking a film
     "check.help": (
         "Drop any film or picture: what does it say about its making, and was it changed since?",

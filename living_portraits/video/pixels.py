@@ -41,7 +41,8 @@ class Upright:
             frame,
             width=self._size[0],
             height=self._size[1],
-            format="rgb24",
+            # The same bytes, but for the usual 4:2:0 films swscale makes them three times as fast by planes.
+            format="gbrp" if frame.format.is_planar else "rgb24",
             src_colorspace=guess,
             interpolation=_EXACT,
             dst_color_trc=ColorTrc.BT709 if high_range else None,
@@ -83,7 +84,7 @@ class Encoding:
 
     def __call__(self, pixels: UInt8[np.ndarray, "height width channels"], *, index: int, rate: Fraction) -> VideoFrame:
         frame = self._reformatter.reformat(
-            VideoFrame.from_ndarray(pixels, format=self._source),
+            VideoFrame.from_numpy_buffer(pixels, format=self._source),  # not copied: what comes of it is
             format=self._format,
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,20 @@ from open_studio import ROOT, START_SECONDS, Server, answers, chromium, environm
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which one dancer is kept: anna, who was taught for no time at all."""
+    import bodies
+
+    from living_portraits.engines.dance import dancer
+
+    folder = tmp_path_factory.mktemp("people")
+    about = {"name": "anna", "consent": "Anna agreed."}
+    dancer.write(folder / "anna.dancer", bodies.lesson().dancer(about, face=True))
+    return folder
+
+
+@pytest.fixture(scope="module")  # one that waits for the whole run to end would take from what comes after
+def server(tmp_path_factory: pytest.TempPathFactory, people: Path) -> Iterator[Server]:
     pytest.importorskip("gradio", reason="the studio needs the extra 'app'")
 
     place = tmp_path_factory.mktemp("studio")
@@ -24,20 +38,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     command = [sys.executable, str(ROOT / "app.py"), "--no-browser", "--no-warm-up"]
     command += ["--port", str(port), "--folder", str(folder)]
     with log.open("w") as stream:
-        process = subprocess.Popen(command, cwd=place, stdout=stream, stderr=stream, env=environment())
+        process = subprocess.Popen(command, cwd=place, stdout=stream, stderr=stream, env=environment(people))
     try:
         deadline = time.monotonic() + START_SECONDS
         while not answers(url):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
-        yield Server(url, folder, log)
+        yield Server(url, folder, log, process.pid)
     finally:
         process.terminate()
         process.wait(timeout=30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
     place = chromium()

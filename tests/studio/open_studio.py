@@ -6,6 +6,8 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from living_portraits.people import FOLDER_VARIABLE
+
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 300
 
@@ -18,17 +20,22 @@ class Server:
         url: of its page.
         folder: where it keeps users' files.
         log: what it wrote.
+        process: its number.
     """
 
     url: str
     folder: Path
     log: Path
+    process: int
 
 
-def environment() -> dict[str, str]:
-    """Without a proxy that would come between a server and a browser of one machine, and with our package first."""
+def environment(people: Path) -> dict[str, str]:
+    """Without a proxy that would come between a server and a browser of one machine, and with our package first.
+
+    `people` is where those are kept whom an engine has learned.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    return kept | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return kept | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", FOLDER_VARIABLE: str(people)}
 
 
 def answers(url: str) -> bool:

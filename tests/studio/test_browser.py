@@ -244,3 +244,43 @@ def test_a_film_is_checked_in_the_browser(opened: Open, server: Server, tmp_path
         page.locator("#check-file input[type=file]").set_input_files(file)
         page.wait_for_selector(f"#check-found [data-verdict={verdict}]")
         page.locator("#check-file button[aria-label=Clear]").first.click()
+
+
+def test_a_dancer_dances_in_the_browser(opened: Open, server: Server) -> None:
+    page = opened()
+    page.get_by_role("tab", name="Dance").click()
+    page.click("#dance-run")
+    page.wait_for_selector("#dance-choreography-note [role=alert] >> text=Choose a choreography")
+    page.click("#dance-choreographies [data-name=wave]")
+    page.click("#dance-options > button")
+    page.locator("#dance-end input").fill("0.6")
+    page.locator("#dance-end input").press("Tab")
+    page.click("#dance-run")
+    video = page.wait_for_selector("#dance-stage figure[data-stage=done] video")
+    page.wait_for_selector("#dance-files tr:has-text('_wave')")
+    page.wait_for_function("film => film.readyState >= 2", arg=video)
+    assert video.evaluate("film => film.duration") == pytest.approx(0.6, abs=0.1)
+    film = next(server.folder.rglob("*_wave.mp4"))
+    assert provenance.verify(film).intact
+
+    page.click("#teach > button")
+    page.click("#teach-run")
+    page.wait_for_selector("#teach-clip-note [role=alert] >> text=Choose a clip")
+    assert page.inner_text("#teach-stage").startswith("Nobody was taught")
+
+
+def test_a_dance_is_stopped_and_leaves_nothing(opened: Open, server: Server) -> None:
+    page = opened()
+    before = _films(server)
+    page.get_by_role("tab", name="Dance").click()
+    page.click("#dance-choreographies [data-name=sunrise]")
+    page.click("#dance-options > button")
+    page.locator("#dance-times input").fill("10")  # longer than it takes to find the button
+    page.locator("#dance-times input").press("Tab")
+    page.click("#dance-run")
+    page.wait_for_selector("#dance-stage figure[data-stage=generate]")
+    page.click("#dance-stop")
+    page.wait_for_selector("#dance-stage >> text=Stopped")
+    page.wait_for_function("() => !document.querySelector('#dance-run').disabled")
+    page.wait_for_timeout(700)
+    assert _films(server) == before

@@ -92,6 +92,37 @@ def test_landmarks_and_compare_and_check(connect: Connect, motion: Path) -> None
     assert said["made_here"] and said["intact"] and said["claim"]["engine"] == "puppet"
 
 
+def test_a_dancer_dances_for_a_script(connect: Connect, tmp_path: Path) -> None:
+    user = connect()
+    assert "anna" in user.predict(api_name="/dancers")
+    job = user.submit(dancer="anna", choreography=["wave"], end=0.2, times=2, api_name="/dance")
+    (film,), report = job.result(timeout=180)
+    assert Path(film).name == "anna_wave.mp4" and report["stage"] == "done" and report["total"] == 10
+    assert provenance.verify(Path(film)).intact
+    with pytest.raises(client.exceptions.AppError, match="no dancer called bert; there are"):
+        user.predict(dancer="bert", choreography=["wave"], api_name="/dance")
+
+
+def test_who_cannot_be_taught_gets_one_sentence(connect: Connect) -> None:
+    given = {"target": client.handle_file(samples.smile), "name": "bert", "consent": True, "size": 128}
+    for changes, words in ((given | {"name": "anna"}, "called anna already"), (given, "The dancer's|shows nobody")):
+        with pytest.raises(client.exceptions.AppError, match=words) as error:
+            connect().predict(**changes, api_name="/teach")
+        assert "/" not in str(error.value)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux tells how often a process wakes up")
+def test_a_studio_without_work_rests(server: Server) -> None:
+    def woken() -> int:
+        tasks = Path(f"/proc/{server.process}/task").iterdir()
+        lines = [line for task in tasks for line in (task / "status").read_text().splitlines()]
+        return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary"))
+
+    before = woken()
+    time.sleep(2)
+    assert woken() - before < 2 * 500  # Gradio's own pace is a thousand times a second
+
+
 def test_the_tenth_in_the_queue_is_served(connect: Connect, motion: Path) -> None:
     source, clips = client.handle_file(samples.erasmus), [client.handle_file(motion)]
     users = [connect() for _ in range(2)]
@@ -136,10 +167,11 @@ def test_a_script_that_leaves_stops_its_film(connect: Connect, server: Server, m
     assert set(server.folder.rglob("juan_de_pareja_smile*.mp4")) == before
 
 
-def test_the_example_of_the_documentation_runs(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_of_the_documentation_run(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (ROOT / "docs" / "studio.md").read_text(encoding="utf-8")
-    example = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
+    example = "".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
     monkeypatch.chdir(tmp_path)
     shown: list[Any] = []
     exec(example.replace("http://127.0.0.1:7860/", server.url), {"print": lambda *words: shown.extend(words)})
     assert any("mona_lisa_smile.mp4" in str(words) for words in shown)
+    assert any(str(words).endswith("_wave.mp4") for words in shown)

@@ -11,6 +11,7 @@ pytest.importorskip("gradio", reason="the studio needs the extra 'app'")
 from living_portraits import samples
 from living_portraits.studio import words
 from living_portraits.studio.converting import FORMS
+from living_portraits.studio.dance_order import LESSONS
 from living_portraits.studio.order import COLLECTION
 from living_portraits.studio.placing import HANDLES
 from living_portraits.studio.views import CARD_ROWS
@@ -19,11 +20,13 @@ from living_portraits.studio.wording import preferred
 SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in sorted(Path(words.__file__).parent.glob("*.py"))
                    if path.name != "words.py")  # fmt: skip
 MADE_UP = {  # keys that are put together where they are used
-    *(f"sample.{name}" for name in (*COLLECTION, *samples.DRIVERS)),
+    *(f"sample.{name}" for name in (*COLLECTION, *samples.DRIVERS, *samples.DANCES)),
     *(f"point.{name}" for name in HANDLES),
     *(f"card.{row}" for row in CARD_ROWS),
     *(f"make.{form}" for form in FORMS),
     *(f"stage.{stage}" for stage in ("waiting", "track", "generate", "done")),
+    *(f"teach.stage.{stage}" for stage in ("track", "half", "full", "face", "done")),
+    *(f"teach.{lesson}" for lesson in LESSONS),
     "engine.puppet",
     "engine.still",
 }
