@@ -216,7 +216,8 @@ class Animator:
         # For the driver's very pose, both crops take the same tilt out: what is left of the driver's then counts.
         roll = None if options.relative else head_roll(portrait.faces[0].points)
         crop = Crop.around(track.points[neutral], size=spec.driver_size or spec.size, roll=roll)
-        crops = DriverCrops(mover, crop, len(track)) if spec.reads_driver_pixels else ()
+        pictures = spec.reads_driver_pixels and mover.info is not None  # a motion file has none
+        crops = DriverCrops(mover, crop, len(track)) if pictures else ()
         clip = Track(crops, crop.to_crop(track.points), track.blendshapes, track.fps)
         drive = Drive(relative=options.relative, strength=options.strength, neutral=neutral, seed=options.seed)
         return self.engine.encode_motion(clip, drive)

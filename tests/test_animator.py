@@ -1,6 +1,7 @@
 """The whole path with a toy tracker and a toy engine: what comes in must come out, exactly and in its place."""
 
 import base64
+import dataclasses
 import json
 import threading
 import warnings
@@ -222,6 +223,13 @@ def test_side_by_side(toy, painting, clip, tmp_path, saved):
     if not saved:
         assert numbers([middle]) == [3]
     assert middle.std() > 5
+
+
+def test_a_saved_motion_has_no_pictures_for_an_engine_that_looks_at_them(toy, painting, clip, tmp_path):
+    motion = motion_of(toy, painting, clip, tmp_path)
+    toy.engine.spec = dataclasses.replace(toy.engine.spec, reads_driver_pixels=True)
+    assert toy.animate(painting, motion, tmp_path / "again.mp4").frames == 8
+    assert len(toy.engine.tracks[-1].crops) == 0
 
 
 def test_a_saved_motion_is_never_tracked_again(toy, followed, painting, clip, tmp_path):

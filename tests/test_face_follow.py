@@ -106,7 +106,7 @@ def test_what_goes_wrong_in_reading_is_told_after_the_frames_before_it(head) -> 
 
 
 def test_who_gives_up_stops_the_reading(head) -> None:
-    read = []
+    read, before = [], set(threading.enumerate())
 
     def frames():
         for number in itertools.count():
@@ -120,7 +120,7 @@ def test_who_gives_up_stops_the_reading(head) -> None:
     with pytest.raises(KeyboardInterrupt):
         face.follow(frames(), fps=FPS, on_frame=give_up)
     assert len(read) <= 3 + tracking.AHEAD + 1
-    assert not any("produce" in thread.name for thread in threading.enumerate())
+    assert not any("produce" in thread.name for thread in set(threading.enumerate()) - before)
 
 
 def test_a_short_absence_is_bridged(head) -> None:

@@ -60,8 +60,14 @@ def _choose(page: Any, portrait: str, driver: str, *, end: float) -> None:
 
 def _set_end(page: Any, end: float) -> None:
     page.click("#options > button")
-    page.locator("#end input").fill(str(end))
-    page.locator("#end input").press("Tab")
+    entry = page.locator("#end input")
+    for _ in range(5):  # a page that is still being drawn may put the old number back
+        entry.fill(str(end))
+        entry.press("Tab")
+        page.wait_for_timeout(300)
+        if entry.input_value() == str(end):
+            return
+    raise AssertionError("the page does not take the number")
 
 
 def _films(server: Server) -> set[Path]:

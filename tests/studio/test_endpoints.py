@@ -87,9 +87,9 @@ def test_landmarks_and_compare_and_check(connect: Connect, motion: Path) -> None
     files, report = user.predict(
         source=source, clips=[client.handle_file(motion)], end=0.12, api_name="/compare"
     )  # fmt: skip
-    assert [film["engine"] for film in report["films"]][:2] == ["puppet", "still"]
+    assert [film["engine"] for film in report["films"]][:3] == ["guided", "puppet", "still"]
     said = user.predict(file=client.handle_file(files[0]), api_name="/check_film")
-    assert said["made_here"] and said["intact"] and said["claim"]["engine"] == "puppet"
+    assert said["made_here"] and said["intact"] and said["claim"]["engine"] == "guided"
 
 
 def test_a_dancer_dances_for_a_script(connect: Connect, tmp_path: Path) -> None:
@@ -124,10 +124,10 @@ def test_a_studio_without_work_rests(server: Server) -> None:
 
 
 def test_the_tenth_in_the_queue_is_served(connect: Connect, motion: Path) -> None:
-    source, clips = client.handle_file(samples.erasmus), [client.handle_file(motion)]
+    source, clips = client.handle_file(samples.erasmus), [client.handle_file(motion)] * 4
     users = [connect() for _ in range(2)]
     jobs = [
-        users[number % 2].submit(source=source, clips=clips, engine="still", size=256, api_name="/animate")
+        users[number % 2].submit(source=source, clips=clips, engine="puppet", size=512, api_name="/animate")
         for number in range(10)
     ]
     ranks = set()
@@ -136,7 +136,7 @@ def test_the_tenth_in_the_queue_is_served(connect: Connect, motion: Path) -> Non
         time.sleep(0.02)
     folders = {Path(job.result()[0][0]).parent for job in jobs}
     assert len(folders) == 10
-    assert max(rank or 0 for rank in ranks) >= 3  # it did stand in the queue, and was told where
+    assert max(rank or 0 for rank in ranks) >= 2  # it did stand in the queue, and was told where
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ MADE_UP = {  # keys that are put together where they are used
     *(f"stage.{stage}" for stage in ("waiting", "track", "generate", "done")),
     *(f"teach.stage.{stage}" for stage in ("track", "half", "full", "face", "done")),
     *(f"teach.{lesson}" for lesson in LESSONS),
+    "engine.guided",
     "engine.puppet",
     "engine.still",
 }
