@@ -124,7 +124,7 @@ def test_a_studio_without_work_rests(server: Server) -> None:
 
 
 def test_the_tenth_in_the_queue_is_served(connect: Connect, motion: Path) -> None:
-    source, clips = client.handle_file(samples.erasmus), [client.handle_file(motion)] * 4
+    source, clips = client.handle_file(samples.erasmus), [client.handle_file(motion)] * 2
     users = [connect() for _ in range(2)]
     jobs = [
         users[number % 2].submit(source=source, clips=clips, engine="puppet", size=512, api_name="/animate")
@@ -136,7 +136,7 @@ def test_the_tenth_in_the_queue_is_served(connect: Connect, motion: Path) -> Non
         time.sleep(0.02)
     folders = {Path(job.result()[0][0]).parent for job in jobs}
     assert len(folders) == 10
-    assert max(rank or 0 for rank in ranks) >= 2  # it did stand in the queue, and was told where
+    assert max(rank or 0 for rank in ranks) >= 1  # it did stand in the queue, and was told where
 
 
 @pytest.mark.parametrize(
