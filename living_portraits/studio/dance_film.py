@@ -10,7 +10,7 @@ from living_portraits.engine import Frame
 from living_portraits.errors import LivingPortraitsError
 from living_portraits.rehearsal.learning import Heard, learn
 from living_portraits.rehearsal.lesson import DanceConfig
-from living_portraits.studio.dance_order import AGREED, DanceOrder, LessonOrder, explained
+from living_portraits.studio.dance_order import AGREED, DancerOrder, LessonOrder, explained
 from living_portraits.studio.filming import Shot, watched
 from living_portraits.studio.job import Stopped, follow
 from living_portraits.studio.shelf import new_folder
@@ -20,7 +20,7 @@ LOOK_SECONDS = 3.0  # at least, between two
 PATIENCE = 12  # looks without a better one that end a stage
 
 
-def dance(order: DanceOrder, root: Path) -> Iterator[Shot]:
+def dance(order: DancerOrder, root: Path) -> Iterator[Shot]:
     """Makes the film in a folder of its own; yields how far it is. Closing it stops the work. Raises Trouble."""
     out = new_folder(root) / order.film
     options = dict(order.options)

@@ -24,7 +24,7 @@ MOST_TIMES = 10
 
 
 @dataclass(frozen=True)
-class DanceOrder:
+class DancerOrder:
     """A film of a dancer.
 
     Attributes:
@@ -68,7 +68,7 @@ def dancer_choices(language: str) -> list[tuple[str, str]]:
     return [(say("dancer.bundled", language) if name == BUNDLED else name, name) for name in dancer_names()]
 
 
-def take_dance(given: Mapping[str, Any], limits: Limits) -> DanceOrder:
+def take_dance(given: Mapping[str, Any], limits: Limits) -> DancerOrder:
     """From the controls' values, or a script's: dancer, choreography (names), clip (path), start, end, times, sound,
     beside. Raises Trouble."""
     known = dancer_names()
@@ -87,7 +87,7 @@ def take_dance(given: Mapping[str, Any], limits: Limits) -> DanceOrder:
     if sound not in ("choreography", "none"):
         raise Trouble("options", "", detail=f"sound is choreography or none, not {sound!r}.")
     options = {"start": start, "end": end or None, "times": int(times), "sound": sound}
-    return DanceOrder(dancer, steps, options | {"side_by_side": bool(given.get("beside"))})
+    return DancerOrder(dancer, steps, options | {"side_by_side": bool(given.get("beside"))})
 
 
 def _steps(given: Mapping[str, Any]) -> Path:
