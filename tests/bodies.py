@@ -4,8 +4,9 @@ import dataclasses
 
 import cv2
 import numpy as np
+import pytest
 
-from living_portraits import choreographer, skeleton
+from living_portraits import body, choreographer, skeleton
 from living_portraits.choreography import Choreography
 from living_portraits.engines.dance.networks import Shape
 from living_portraits.rehearsal import footage as footages
@@ -58,3 +59,17 @@ def material() -> Footage:
 
 def lesson(*, shape: Shape = TINY, **changes) -> Lesson:
     return Lesson(material(), shape, dataclasses.replace(QUICK, **changes), look=None)
+
+
+def see_somebody_wave(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A toy tracker: whatever a clip's frames show, somebody waves in them."""
+    steps = choreographer.make(choreographer.DANCES["wave"]).points
+
+    def follow(frames, *, fps, smoothing=0.5, on_frame=None):
+        count = 0
+        for count, _ in enumerate(frames, 1):
+            if on_frame:
+                on_frame(count)
+        return Choreography(steps[:count], float(fps))
+
+    monkeypatch.setattr(body, "follow", follow)

@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from bodies import SIZE, TINY, dance, lesson, person
+from bodies import SIZE, TINY, dance, lesson, person, see_somebody_wave
 from clips import write_clip
 
 from living_portraits import (
@@ -36,16 +36,7 @@ def anna(tmp_path_factory):
 @pytest.fixture
 def clip(tmp_path, monkeypatch):
     """A clip with sound whose frames show, as a toy tracker says, somebody who waves."""
-    steps = choreographer.make(choreographer.DANCES["wave"]).points
-
-    def follow(frames, *, fps, smoothing=0.5, on_frame=None):
-        count = 0
-        for count, _ in enumerate(frames, 1):
-            if on_frame:
-                on_frame(count)
-        return Choreography(steps[:count], float(fps))
-
-    monkeypatch.setattr(body, "follow", follow)
+    see_somebody_wave(monkeypatch)
     return write_clip(tmp_path / "dance.mp4", frames=20, sound="aac") or tmp_path / "dance.mp4"
 
 

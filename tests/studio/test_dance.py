@@ -13,8 +13,7 @@ pytest.importorskip("gradio", reason="the studio needs the extra 'app'")
 import bodies
 from clips import write_clip
 
-from living_portraits import body, choreographer, choreography, provenance, samples, video, weights
-from living_portraits.choreography import Choreography
+from living_portraits import choreography, provenance, samples, video, weights
 from living_portraits.people import FOLDER_VARIABLE
 from living_portraits.studio import components
 from living_portraits.studio import dance_film as films
@@ -40,16 +39,7 @@ def kept(people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """3.2 s in which, as a toy tracker says, somebody waves."""
-    steps = choreographer.make(choreographer.DANCES["wave"]).points
-
-    def follow(frames: Any, *, fps: float, smoothing: float = 0.5, on_frame: Any = None) -> Choreography:
-        count = 0
-        for count, _ in enumerate(frames, 1):
-            if on_frame:
-                on_frame(count)
-        return Choreography(steps[:count], float(fps))
-
-    monkeypatch.setattr(body, "follow", follow)
+    bodies.see_somebody_wave(monkeypatch)
     write_clip(tmp_path / "clip.mp4", frames=80)
     return tmp_path / "clip.mp4"
 
