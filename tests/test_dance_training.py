@@ -16,6 +16,7 @@ from living_portraits.engines.dance.engine import perform
 from living_portraits.engines.dance.networks import PAPER, FaceResidual, Generator, Shape
 from living_portraits.errors import BodyError, MediaError, OptionError, WeightsError
 from living_portraits.nn.pixels import to_tensor
+from living_portraits.rehearsal import detector as detectors
 from living_portraits.rehearsal import footage as footages
 from living_portraits.rehearsal import judge as judges
 from living_portraits.rehearsal import teach
@@ -401,3 +402,41 @@ def test_stale_frames_are_shifted_ones() -> None:
     seen = [previous for previous in (taught._previous(scene) for _ in range(20)) if previous.any()]
     assert seen and any(not torch.equal(previous, scene.frames[1]) for previous in seen)
     assert all(torch.allclose(previous.mean(), scene.frames[1].mean(), atol=1e-5) for previous in seen)
+
+
+def test_a_dancer_with_a_face_is_judged_without_it_too() -> None:
+    known = {"anna": lesson().dancer({}, face=True), "bertha": lesson().dancer({}, face=False)}
+    found = judges.stages(known)
+    assert list(found) == ["anna, body alone", "anna", "bertha"]
+    assert found["anna, body alone"].face is None and found["anna"].face is not None
+
+
+# --- detecting --------------------------------------------------------------------------------------------------------
+
+
+def noisy(frames: np.ndarray, seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, 12, frames.shape)
+    return np.clip(frames + noise, 0, 255).astype(np.uint8)
+
+
+def test_a_detector_tells_film_with_grain_from_smooth_frames_that_it_never_saw() -> None:
+    shots, places = material().frames, detectors.middles(material().dance.points)
+    told = detectors.Detector()
+    told.learn(noisy(shots, 1), shots, places, steps=120)
+    found = told.asked(noisy(shots, 2), shots, places)
+    assert found.real > 0.9 and found.fake > 0.9 and "right about" in str(found)
+
+
+def test_a_detector_of_what_is_alike_is_a_coin() -> None:
+    shots, places = material().frames, detectors.middles(material().dance.points)
+    told = detectors.Detector()
+    told.learn(noisy(shots, 1), noisy(shots, 2), places, steps=120)
+    found = told.asked(noisy(shots, 3), noisy(shots, 4), places)
+    assert 0.3 < found.accuracy < 0.7
+
+
+def test_an_untaught_dancer_is_found_out() -> None:
+    taught = lesson()
+    with torch.no_grad():
+        taught.generator.fine.head.conv.bias[12:] = -100  # an empty stage
+    assert judges.detect(taught.footage, taught.dancer({}, face=False), steps=40).accuracy > 0.9

@@ -87,7 +87,8 @@ def add_judge(tasks: Any) -> None:
         "judge",
         help="how well a dancer was learned",
         description="Paint the held-out end of a dancer's clip from its poses and set it beside the film: SSIM, LPIPS "
-        "(VGG16), pose, missed detections and flicker, with what needs no network as rivals.",
+        "(VGG16), pose, missed detections and flicker, with what needs no network as rivals; and say how well a "
+        "detector of fakes tells the two apart.",
         allow_abbrev=False,
     )
     judge.add_argument("--target", type=Path, required=True, metavar="FILE", help="the clip they were learned from")
@@ -166,7 +167,7 @@ def run_judge(args: argparse.Namespace) -> int:
     from living_portraits.engines.dance import dancer as dancers
     from living_portraits.metrics.perceptual import Perceptual
     from living_portraits.rehearsal.footage import open_target
-    from living_portraits.rehearsal.judge import judge, table
+    from living_portraits.rehearsal.judge import detect, judge, stages, table
 
     every = _whole("every", args.every)
     known = {name: dancers.read(dancers.DANCERS.find(name)) for name in args.dancers}
@@ -175,8 +176,10 @@ def run_judge(args: argparse.Namespace) -> int:
         raise OptionError(f"The dancers are of sizes {', '.join(map(str, sorted(sizes)))}: judge those of one size.")
     seen = Perceptual("vgg16")
     footage = open_target(args.target, size=sizes.pop())
-    rows = judge(footage, known, look=lambda a, b: seen.distance(seen.look(a), seen.look(b)), every=every)
+    rows = judge(footage, stages(known), look=lambda a, b: seen.distance(seen.look(a), seen.look(b)), every=every)
     print(table(rows))
+    for name, dancer in known.items():
+        print(f"{name}: {detect(footage, dancer)}")
     return 0
 
 

@@ -6,7 +6,7 @@ taught frames, and the taught frame whose pose is nearest.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -19,6 +19,7 @@ from living_portraits.engine import Frame
 from living_portraits.engines.dance.dancer import Dancer
 from living_portraits.engines.dance.engine import perform
 from living_portraits.metrics import pixels
+from living_portraits.rehearsal.detector import Detector, Told, middles
 from living_portraits.rehearsal.footage import Footage, Shots, hides
 from living_portraits.skeleton import BodyPoints
 
@@ -117,6 +118,29 @@ def table(rows: Sequence[Row]) -> str:
         for row in rows
     ]
     return "\n".join([head, *lines])
+
+
+def stages(dancers: dict[str, Dancer]) -> dict[str, Dancer]:
+    """Each dancer as they are, and before it, where a face was taught, without: what the last stage is worth."""
+    found: dict[str, Dancer] = {}
+    for name, dancer in dancers.items():
+        if dancer.face is not None:
+            found[f"{name}, body alone"] = replace(dancer, face=None)
+        found[name] = dancer
+    return found
+
+
+def detect(footage: Footage, dancer: Dancer, *, frames: int = 200, steps: int = 300) -> Told:
+    """How well the dancer's frames can be told from the film's: learned on at most `frames` of the taught part."""
+    first = max(footage.taught - frames, 0)
+    taught, held = slice(first, footage.taught), slice(footage.taught, len(footage.frames))
+    detector, points = Detector(), footage.dance.points
+
+    def painted(part: slice) -> Shots:
+        return np.stack(list(perform(dancer, Choreography(points[part], footage.dance.fps))))
+
+    detector.learn(footage.frames[taught], painted(taught), middles(points[taught]), steps=steps)
+    return detector.asked(footage.frames[held], painted(held), middles(points[held]))
 
 
 # --- rivals -----------------------------------------------------------------------------------------------------------
