@@ -27,7 +27,7 @@ demo: .venv/.core
 	$(BIN)/living-portraits demo
 
 test: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 	$(BIN)/python -m pytest notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout 300
 
 lint: .venv/.test

@@ -13,6 +13,7 @@ from jaxtyping import Float, Float32
 from living_portraits import geometry as geo
 from living_portraits.engine import Drive, Track
 
+UPPER_LIP, LOWER_LIP = 13, 14  # the middles of the inner lips
 # Eye opening is read at three places of each lid and averaged: one point alone jitters.
 _RIGHT_LIDS = ((159, 145), (160, 144), (158, 153))
 _LEFT_LIDS = ((386, 374), (387, 373), (385, 380))
@@ -28,6 +29,7 @@ _LIP_DEADBAND_CM = 0.04
 _GAZE = slice(11, 19)  # blendshapes eyeLookDown ... eyeLookUp: where somebody looks is hardly an expression
 _MOUTH_AND_LIDS = (9, 10, *range(23, 50))  # blinks, jaw and mouth: what shows most when taken as rest
 _USUAL_TURN = np.radians(15)  # so far from the clip's usual pose counts as much as one shape at full strength
+_PARTED_CM = 1.0  # and so does a gap this wide between the inner lips, in the middle
 
 
 @dataclass(frozen=True)
@@ -90,17 +92,30 @@ def measure(driver: Track, drive: Drive) -> HeadMotion:
 
 
 def neutral_frame(points: Float32[np.ndarray, "time 478 3"], blendshapes: Float32[np.ndarray, "time 52"]) -> int:
-    """Index of the frame of least expression (mouth and lids above all) whose pose is near the clip's usual one.
+    """Index of the frame of least expression (mouth and lids above all) whose pose is near the clip's usual one."""
+    return int(np.argmin(unrest(points, blendshapes)))
 
-    Where blendshapes were not measured and are all zero, the pose decides alone.
+
+def unrest(
+    points: Float32[np.ndarray, "time 478 3"], blendshapes: Float32[np.ndarray, "time 52"]
+) -> Float[np.ndarray, "time"]:
+    """How far each frame is from a face at rest in its usual pose, 0 or more.
+
+    Lips that meet count most. A portrait's closed mouth cannot close further, so where the driver's rest were an open
+    one, all that is said with lips closer than that would be lost. Blendshapes are all zero where they were not
+    measured; pose and lips decide then.
     """
     weights = np.ones(52, dtype=np.float32)
     weights[0] = 0  # MediaPipe's own "neutral"
     weights[_GAZE] = 0.25
     weights[list(_MOUTH_AND_LIDS)] = 2
-    turns = np.stack([geo.rotation_vector(geo.fit_pose(face).rotation) for face in points])
+    poses = [geo.fit_pose(face) for face in points]
+    turns = np.stack([geo.rotation_vector(pose.rotation) for pose in poses])
     off = np.linalg.norm(turns - np.median(turns, axis=0), axis=1) / _USUAL_TURN
-    return int(np.argmin(blendshapes**2 @ weights + off**2))
+    lips = points[:, [UPPER_LIP, LOWER_LIP]].astype(np.float64)
+    gaps = [pose.to_face(pair)[:, 1] @ [1, -1] for pose, pair in zip(poses, lips, strict=True)]
+    parted = np.maximum(gaps, 0) / _PARTED_CM
+    return blendshapes**2 @ weights + off**2 + parted**2
 
 
 def eye_openings(shapes: Float[np.ndarray, "time 478 3"]) -> Float[np.ndarray, "time 2"]:

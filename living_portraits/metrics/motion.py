@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64
 
 from living_portraits import geometry as geo
-from living_portraits.motion import eye_openings, iris_places
+from living_portraits.motion import LOWER_LIP, UPPER_LIP, eye_openings, iris_places
 
 NAN = float("nan")
 
@@ -19,7 +19,6 @@ BROWS = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55, 336, 296, 334, 293, 300, 285,
 EXPRESSIVE = tuple(sorted({*geo.LIPS_INNER, *geo.LIPS_OUTER, *geo.RIGHT_EYE, *geo.LEFT_EYE, *BROWS}))
 """The points that expressions move: lips, lids, brows. Elsewhere a tracker mostly reports its own noise."""
 
-UPPER_LIP, LOWER_LIP = 13, 14  # the middles of the inner lips
 EYEBALL = 1.2  # cm, radius; nearly the same in everybody
 EYE_WIDTH = float(np.linalg.norm(geo.CANONICAL[geo.RIGHT_EYE_UPPER[0]] - geo.CANONICAL[geo.RIGHT_EYE_UPPER[-1]]))
 
