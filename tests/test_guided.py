@@ -18,6 +18,7 @@ from living_portraits.engines.guided.engine import OddFaceWarning, Stitches, men
 from living_portraits.engines.guided.net import REACH, SIDE, Repair, RepairConfig, RepairNet, carried, swayed
 from living_portraits.errors import OptionError
 from living_portraits.motion import measure
+from living_portraits.nn.identity import MobileFaceNet
 from living_portraits.training import guided as recipes
 from living_portraits.training.publish import publish
 from living_portraits.training.recipe import configure
@@ -412,7 +413,33 @@ def test_a_few_steps_bring_the_doll_closer_to_the_film():
     assert len(made.pictures(batch)) == 5
 
 
-@pytest.mark.parametrize(("settings", "sentence"), [({"size": 128}, "size 256"), ({"window": 100}, "multiple of 16")])
+class Faces(MobileFaceNet):
+    """Who somebody is, is how light they are here and there."""
+
+    def embed(self, pictures, points):
+        return torch.nn.functional.normalize(pictures.diff(dim=3).unfold(2, 32, 32).mean(dim=4).flatten(1), dim=1)
+
+
+def test_who_is_shown_teaches_too(monkeypatch):
+    monkeypatch.setattr(recipes.MobileFaceNet, "read", lambda path: Faces())
+    made, batch = lesson(FilmedClip("a"), identity=1.0, identity_net="faces.pt", colour=0.0)
+    off = made.step(batch)["net/identity"]
+    off.backward()
+    assert 0.001 < float(off.detach()) < 2
+    assert any(value.grad is not None and value.grad.abs().max() > 0 for value in made.net.parameters())
+    seen = dataclasses.replace(batch, frames=batch.extra["posed"])  # the film is what the doll shows: nobody else
+    assert float(made.step(seen)["net/identity"].detach()) < 0.5 * float(off.detach())
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"size": 128}, "size 256"),
+        ({"window": 100}, "multiple of 16"),
+        ({"identity": 1.0}, "takes identity_net"),
+        ({"identity": 1.0, "identity_net": "faces.pt", "window": 128}, "a whole face"),
+    ],
+)
 def test_what_the_recipe_cannot_do_is_said(settings, sentence):
     with pytest.raises(OptionError, match=sentence):
         recipes.Guided(configure(recipes.GuidedConfig, settings))

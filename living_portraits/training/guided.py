@@ -2,6 +2,7 @@
 
 import zlib
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from living_portraits.errors import OptionError
 from living_portraits.geometry import LEFT_EYE, LIPS_INNER, RIGHT_EYE
 from living_portraits.motion import measure
 from living_portraits.nn import losses
+from living_portraits.nn.identity import MobileFaceNet, identity_loss
 from living_portraits.nn.perceptual import LPIPS
 from living_portraits.training.augment import Recolouring
 from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
@@ -56,6 +58,8 @@ class GuidedConfig(TrainConfig):
         lead: weight of the nudge's distance from the optical flow between the doll's frame and the film's, px, where
             that flow explains the film: colours alone lead a nudge no farther than a pixel or two.
         shy: weight of the mask's mean: paint only where it serves. calm: of the nudge's unevenness, px.
+        identity: weight of 1 - cosine of who the last frame and the film show. identity_net: MobileFaceNet's file. It
+            takes a whole face, so whole frames.
         size, batch, frames, spacing, kinds, shares, colour, lr, ema: see `TrainConfig`.
     """
 
@@ -70,6 +74,8 @@ class GuidedConfig(TrainConfig):
     lead: float = 0.3
     shy: float = 0.0
     calm: float = 0.02
+    identity: float = 0.0
+    identity_net: str = ""
     size: int = SIDE
     batch: int = 4
     frames: int = 2
@@ -93,9 +99,12 @@ class Guided(Recipe):
             raise OptionError(f"The guided recipe learns at size {SIDE}, not {config.size}.")
         if config.window % _STEP or not 4 * _STEP <= config.window <= SIDE:
             raise OptionError(f"window is a multiple of {_STEP} from {4 * _STEP} to {SIDE}, not {config.window}.")
+        if config.identity and (config.window != SIDE or not config.identity_net):
+            raise OptionError(f"identity takes identity_net, a MobileFaceNet's file, and window={SIDE}: a whole face.")
         a, b, c, d = config.widths
         self.net = RepairNet(RepairConfig(widths=(a, b, c, d), source_widths=config.source_widths))
         self.lpips = LPIPS.load("vgg16") if config.perceptual else None
+        self.face = MobileFaceNet.read(Path(config.identity_net)) if config.identity else None
 
     def networks(self) -> dict[str, nn.Module]:
         return {"net": self.net}
@@ -144,8 +153,12 @@ class Guided(Recipe):
         }
         if config.frames > 1:
             found["net/temporal"] = config.temporal * (change[:, 1:] - change[:, :-1]).abs().mean()
+        last = slice(config.frames - 1, None, config.frames)
+        if self.face is not None:
+            found["net/identity"] = config.identity * identity_loss(
+                self.face, output[last], truth[last], batch.points[:, -1]
+            )
         if self.lpips is not None:
-            last = slice(config.frames - 1, None, config.frames)
             pair = _looked_at(output[last], truth[last], config.perceptual_shrink)
             found["net/lpips"] = config.perceptual * self.lpips(*pair).mean()
         return found
