@@ -11,7 +11,7 @@ from clips import write_clip
 
 from living_portraits import body, choreographer, people, skeleton
 from living_portraits.choreography import Choreography
-from living_portraits.engines.dance import Dance, dancer, face_window
+from living_portraits.engines.dance import Dance, body_window, dancer, face_window
 from living_portraits.engines.dance.engine import perform
 from living_portraits.engines.dance.networks import PAPER, FaceResidual, Generator, Shape
 from living_portraits.errors import BodyError, MediaError, OptionError, WeightsError
@@ -440,3 +440,49 @@ def test_an_untaught_dancer_is_found_out() -> None:
     with torch.no_grad():
         taught.generator.fine.head.conv.bias[12:] = -100  # an empty stage
     assert judges.detect(taught.footage, taught.dancer({}, face=False), steps=40).accuracy > 0.9
+
+
+# --- the window about the body ----------------------------------------------------------------------------------------
+
+
+def test_a_window_holds_every_pose_with_room_and_lies_within_the_picture() -> None:
+    poses = 0.6 * dance(256).points
+    for at in ((0.0, 0.0), (0.5, 0.5), (1.0, 1.0)):
+        window = body_window.about(poses, size=256, at=at)
+        inside = poses[..., :2] - (window.left, window.top)
+        assert (inside >= 0).all() and (inside < (window.width, window.height)).all()
+        assert window.width % body_window.STEP == window.height % body_window.STEP == 0
+        assert 0 <= window.left <= 256 - window.width and 0 <= window.top <= 256 - window.height
+    assert window.width * window.height < 0.8 * 256**2
+    assert body_window.about(2 * dance(256).points, size=256) == body_window.whole(256)
+
+
+def test_what_is_cut_out_is_put_back_where_it_was() -> None:
+    window, picture = body_window.Window(32, 0, 64, 96), torch.rand(2, 3, 128, 128)
+    torch.testing.assert_close(window.put(picture, window.cut(picture)), picture, rtol=0, atol=0)
+    alone = window.put_alone(window.cut(picture), size=128)
+    assert not alone[..., 97:, :].any() and torch.equal(window.cut(alone), window.cut(picture))
+
+
+def test_beside_the_body_the_stage_is_as_it_was() -> None:
+    taught, steps = lesson().dancer({}, face=False), dance()
+    lifted = Choreography(steps.points[:3] * np.array([0.5, 0.5, 1], np.float32), 25.0)
+    for frame, points in zip(perform(taught, lifted), lifted.points, strict=True):
+        window = body_window.about(points, size=SIZE)
+        away = np.ones((SIZE, SIZE), bool)
+        away[window.top : window.top + window.height, window.left : window.left + window.width] = False
+        assert away.any()
+        np.testing.assert_array_equal(frame[away], taught.plate[away])
+
+
+def test_drawings_and_points_of_a_lesson_show_the_same_place() -> None:
+    taught = lesson(zoom=0.0, shift=0.0)
+    small = taught.footage.dance.points * np.array([0.3, 0.3, 1], np.float32)
+    taught.footage = dataclasses.replace(taught.footage, dance=Choreography(small, 25.0))
+    scenes = [taught._scene(2) for _ in range(8)]
+    assert {scene.plate.shape[-1] for scene in scenes} == {SIZE // 2, SIZE}  # sometimes a step larger
+    for scene in scenes:
+        for drawing, points in zip(scene.drawings.flatten(0, 1), scene.points.flatten(0, 1), strict=True):
+            drawn = np.argwhere((drawing > -1).any(dim=0).numpy())[:, ::-1]
+            assert np.abs(drawn.mean(axis=0) - points[11:, :2].numpy().mean(axis=0)).max() < 6
+    assert taught._scene(2, whole=True).plate.shape[-2:] == (SIZE, SIZE)

@@ -10,6 +10,7 @@ person's pixels counting more), the matte's distance to what differs from the em
 several of the network's own instead of always the first two.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -21,8 +22,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from living_portraits import skeleton
-from living_portraits.engines.dance import face_window
+from living_portraits.engines.dance import body_window, face_window
+from living_portraits.engines.dance.body_window import Window
 from living_portraits.engines.dance.dancer import Dancer
+from living_portraits.engines.dance.engine import Frames, paint
 from living_portraits.engines.dance.networks import FaceResidual, Generator, Painted, Shape
 from living_portraits.nn import losses
 from living_portraits.nn.perceptual import LPIPS, VGG19Loss
@@ -90,17 +93,27 @@ class DanceConfig:
 
 
 class Scene(NamedTuple):
-    """Frames in a row, first to last, in a batch; all moved and scaled alike within a row.
+    """Frames in a row, first to last, in a batch; all moved and scaled alike within a row, and seen in one window.
 
     Attributes:
-        drawings, frames: `[count, batch, 3, size, size]` in [-1, 1]; points: `[count, batch, 33, 3]`.
-        plate: `[batch, 3, size, size]`.
+        drawings, frames: `[count, batch, 3, height, width]` in [-1, 1]; points: `[count, batch, 33, 3]`, px of them.
+        plate: `[batch, 3, height, width]`.
     """
 
-    drawings: Float[Tensor, "count batch 3 size size"]
-    frames: Float[Tensor, "count batch 3 size size"]
+    drawings: Float[Tensor, "count batch 3 height width"]
+    frames: Float[Tensor, "count batch 3 height width"]
     points: Float[Tensor, "count batch 33 3"]
-    plate: Float[Tensor, "batch 3 size size"]
+    plate: Float[Tensor, "batch 3 height width"]
+
+    def cut(self, windows: Sequence[Window]) -> "Scene":
+        """What these windows, one a row and of one size, show."""
+
+        def part(pictures: Float[Tensor, "*count batch 3 size size"]) -> Float[Tensor, "*count batch 3 height width"]:
+            each = zip(windows, pictures.unbind(dim=-4), strict=True)
+            return torch.stack([window.cut(picture) for window, picture in each], dim=-4)
+
+        corners = self.points.new_tensor([[window.left, window.top, 0.0] for window in windows])
+        return Scene(part(self.drawings), part(self.frames), self.points - corners[:, None], part(self.plate))
 
 
 class Lesson:
@@ -147,7 +160,7 @@ class Lesson:
         found: dict[str, Tensor] = {}
         for number, target in zip((-2, -1), small, strict=True):
             painted = self.generator.sketch(scene.drawings[number], previous, scene.plate)
-            weight = _halved(self._detail(scene.points[number]))
+            weight = _halved(self._detail(scene, number))
             _add(found, self._content(painted, target, _halved(scene.plate), weight, 1.0))
             if self.generator.shape.temporal:
                 previous = F.interpolate(painted.frame, scale_factor=2.0, mode="bilinear")
@@ -158,10 +171,10 @@ class Lesson:
         scene = self._scene(self.config.batch)
         previous = self._previous(scene)
         outputs, found = [], dict[str, Tensor]()
-        place = self._place(scene.points[-1])
+        place = self._place(scene)
         for number in (-2, -1):
             painted = self.generator(scene.drawings[number], previous, scene.plate)
-            weight = self._detail(scene.points[number])
+            weight = self._detail(scene, number)
             _add(found, self._content(painted, scene.frames[number], scene.plate, weight, place))
             outputs.append(painted.frame)
             if self.generator.shape.temporal:
@@ -176,9 +189,8 @@ class Lesson:
         return found
 
     def _face(self, judged: bool) -> dict[str, Tensor]:
-        scene = self._scene(2 * self.config.batch)
-        with torch.no_grad():
-            painted = self.generator(scene.drawings[-1], self._previous(scene, last=True), scene.plate)
+        scene = self._scene(2 * self.config.batch, whole=True)
+        painted = self._painted(scene)
         at = face_window.corners(scene.points[-1], size=self.footage.size)
         drawing, body, matte, target = (
             face_window.cut(part, at) for part in (scene.drawings[-1], painted.frame, painted.matte, scene.frames[-1])
@@ -192,12 +204,20 @@ class Lesson:
         self._learn("face", found)
         return found
 
+    @torch.no_grad()
+    def _painted(self, scene: Scene) -> Frames:
+        """The body's last frames, row by row as `perform` paints them."""
+        previous = self._previous(scene, last=True)
+        last = zip(scene.drawings[-1], previous, scene.plate, scene.points[-1].cpu().numpy(), strict=True)
+        rows = [paint(self.generator, d[None], b[None], plate[None], points) for d, b, plate, points in last]
+        return Frames(*(torch.cat(part) for part in zip(*rows, strict=True)))
+
     # --- terms --------------------------------------------------------------------------------------------------------
 
     def _content(
-        self, painted: Painted, target: Tensor, plate: Tensor, detail: Tensor, place: "float | tuple[int, int]"
+        self, painted: Painted, target: Tensor, plate: Tensor, detail: Tensor, place: "float | Window"
     ) -> dict[str, Tensor]:
-        """L1, features and matte. `place`: 1.0: features of the whole; less: of it shrunk; or a window's corner."""
+        """L1, features and matte. `place`: 1.0: features of the whole; less: of it shrunk; or a window's."""
         config = self.config
         change = (target - plate).abs().amax(dim=1, keepdim=True)
         surely = (change > _CERTAIN).float()
@@ -259,13 +279,30 @@ class Lesson:
         down, aside = (int(way) for way in self.random.integers(-reach, reach + 1, 2))
         return torch.roll(previous, (down, aside), dims=(2, 3))
 
-    def _scene(self, batch: int) -> Scene:
-        """By chance: rows of four frames (three where there are few), each row moved and scaled as one."""
+    def _scene(self, batch: int, *, whole: bool = False) -> Scene:
+        """By chance: rows of four frames (three where there are few), each row moved and scaled as one.
+
+        Seen in a window about the body where there is a plate to lay it over, unless `whole`.
+        """
         count = min(4, self.footage.taught)
         rows = [self._row(int(self.random.integers(self.footage.taught - count + 1)), count) for _ in range(batch)]
         drawings, frames, points, plates = zip(*rows, strict=True)
         drawn, shown, placed = (torch.stack(part, dim=1).to(self.device) for part in (drawings, frames, points))
-        return Scene(drawn, shown, placed, torch.cat(plates).to(self.device))
+        scene = Scene(drawn, shown, placed, torch.cat(plates).to(self.device))
+        if whole or not self.generator.shape.plate:
+            return scene
+        poses = [np.stack([pose.numpy() for pose in row]) for row in points]
+        return scene.cut(self._windows(poses))
+
+    def _windows(self, rows: Sequence[Float[np.ndarray, "count 33 3"]]) -> list[Window]:
+        """One about each row's poses, all of the size of the largest, sometimes a step larger, anywhere around them."""
+        tight = [body_window.about(row, size=self.footage.size) for row in rows]
+        more = self.random.integers(0, 2, 2) * body_window.STEP
+        width, height = max(w.width for w in tight) + int(more[0]), max(w.height for w in tight) + int(more[1])
+        return [
+            body_window.about(row, size=self.footage.size, least=(width, height), at=(across, down))
+            for row, (across, down) in zip(rows, self.random.uniform(0, 1, (len(rows), 2)).tolist(), strict=True)
+        ]
 
     def _row(self, start: int, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         size, config = self.footage.size, self.config
@@ -286,25 +323,26 @@ class Lesson:
         frames = to_tensor([moved(frame) for frame in self.footage.frames[start : start + count]])
         return drawings, frames, torch.from_numpy(points), to_tensor([moved(self.footage.plate)])
 
-    def _detail(self, points: Float[Tensor, "batch 33 3"]) -> Float[Tensor, "batch 1 size size"]:
-        """What L1 counts more about face, hands and feet: they are small, and where one looks."""
-        size = self.footage.size
-        line = torch.arange(size, device=points.device, dtype=torch.float32)
-        parts = points[:, list(_DETAILS)]
-        across, down = ((line - parts[..., axis, None]).square() for axis in (0, 1))  # [B, points, size]
-        reach = 2 * (_DETAIL_REACH * size) ** 2
+    def _detail(self, scene: Scene, number: int) -> Float[Tensor, "batch 1 height width"]:
+        """What L1 counts more about face, hands and feet of these frames: they are small, and where one looks."""
+        points = scene.points[number]
+        parts, reach = points[:, list(_DETAILS)], 2 * (_DETAIL_REACH * self.footage.size) ** 2
+        across, down = (
+            (torch.arange(side, device=points.device, dtype=torch.float32) - parts[..., axis, None]).square()
+            for axis, side in ((0, scene.plate.shape[-1]), (1, scene.plate.shape[-2]))
+        )  # [B, points, width], [B, points, height]
         near = (torch.exp(-down / reach)[..., :, None] * torch.exp(-across / reach)[..., None, :]).amax(dim=1)
         return self.config.detail * near[:, None]
 
-    def _place(self, points: Float[Tensor, "batch 33 3"]) -> "float | tuple[int, int]":
+    def _place(self, scene: Scene) -> "float | Window":
         """Where the perceptual loss looks: at all of it, shrunk, or sharply at a window about one of the points."""
         if self.random.random() < 0.5:
             return 1.0 / _SHRUNK
-        size = self.footage.size
-        side = size // _WINDOW
-        x, y = points[0, int(self.random.integers(points.shape[1])), :2].tolist()
-        left, top = (int(min(max(place - side / 2, 0), size - side)) for place in (x, y))
-        return left, top
+        height, width = scene.plate.shape[-2:]
+        side = min(self.footage.size // _WINDOW, width, height)
+        x, y = scene.points[-1, 0, int(self.random.integers(skeleton.COUNT)), :2].tolist()
+        left, top = (int(min(max(place - side / 2, 0), room - side)) for place, room in ((x, width), (y, height)))
+        return Window(left, top, side, side)
 
     def dancer(self, about: dict[str, object], *, face: bool) -> Dancer:
         """What was learned so far."""
@@ -324,9 +362,9 @@ class Look(nn.Module):
         self.net, self.weight = net, weight
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        side = output.shape[-1]
-        if side < _LOOK:
-            output, target = (F.interpolate(p, size=(_LOOK, _LOOK), mode="bilinear") for p in (output, target))
+        enlarged = _LOOK / max(output.shape[-2:])
+        if enlarged > 1:
+            output, target = (F.interpolate(p, scale_factor=enlarged, mode="bilinear") for p in (output, target))
         return self.weight * self.net(output, target).mean()
 
 
@@ -340,11 +378,9 @@ def load_look(name: str) -> Look | None:
     return Look(VGG19Loss.load(), 3.0) if name == "vgg19" else None
 
 
-def _seen(pictures: Tensor, place: "float | tuple[int, int]") -> Tensor:
-    if isinstance(place, tuple):
-        side = pictures.shape[-1] // _WINDOW
-        left, top = place
-        return pictures[:, :, top : top + side, left : left + side]
+def _seen(pictures: Tensor, place: "float | Window") -> Tensor:
+    if isinstance(place, Window):
+        return place.cut(pictures)
     return pictures if place == 1.0 else _halved(pictures)
 
 

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from living_portraits.choreography import Choreography
 from living_portraits.engine import Frame
 from living_portraits.engines.dance.dancer import Dancer
-from living_portraits.engines.dance.engine import perform
+from living_portraits.engines.dance.engine import paint, perform
 from living_portraits.errors import OutputError, WeightsError
 from living_portraits.nn.pixels import to_frames, to_tensor
 from living_portraits.rehearsal.lesson import STAGES, Lesson, Stage
@@ -243,8 +242,7 @@ def _made(lesson: Lesson, stage: Stage, poses: np.ndarray, fps: float) -> list[F
     previous, frames = torch.zeros_like(plate), []
     for points in poses:
         drawing = to_tensor([draw_skeleton(points, size=lesson.footage.size)]).to(lesson.device)
-        small = lesson.generator.sketch(drawing, previous, plate).frame
-        frame = F.interpolate(small, scale_factor=2.0, mode="bilinear")
+        frame = paint(lesson.generator, drawing, previous, plate, points, coarse=True).frame
         frames.extend(to_frames(frame))
         if lesson.generator.shape.temporal:
             previous = frame

@@ -4,21 +4,31 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from living_portraits import stance, weights
 from living_portraits.choreography import Choreography, resampled
 from living_portraits.engine import Drive, Frame, Spec
+from living_portraits.engines.dance import body_window, face_window
 from living_portraits.engines.dance import dancer as dancers
-from living_portraits.engines.dance import face_window
 from living_portraits.engines.dance.dancer import Dancer
+from living_portraits.engines.dance.networks import Generator
 from living_portraits.nn.pixels import to_frames, to_tensor
-from living_portraits.skeleton import draw_skeleton
+from living_portraits.skeleton import BodyPoints, draw_skeleton
 
 WEIGHTS = "dancer"
+
+
+class Frames(NamedTuple):
+    """Painted frames and the person's mattes, 0 outside the window about the body."""
+
+    frame: Float[Tensor, "batch 3 size size"]
+    matte: Float[Tensor, "batch 1 size size"]
 
 
 class Dance:
@@ -75,13 +85,33 @@ def perform(dancer: Dancer, dance: Choreography) -> Iterator[Frame]:
     for points in dance.points:
         drawing = to_tensor([draw_skeleton(points, size=dancer.size)])
         with torch.inference_mode():
-            painted = dancer.generator(drawing, previous, plate)
+            painted = paint(dancer.generator, drawing, previous, plate, points)
             if dancer.generator.shape.temporal:
                 previous = painted.frame
             frame = painted.frame
             if dancer.face is not None:
                 frame = refined(dancer, drawing, painted.frame, painted.matte, torch.from_numpy(points)[None])
         yield to_frames(frame)[0]
+
+
+def paint(
+    generator: Generator,
+    drawing: Float[Tensor, "1 3 size size"],
+    previous: Float[Tensor, "1 3 size size"],
+    plate: Float[Tensor, "1 3 size size"],
+    points: BodyPoints,
+    *,
+    coarse: bool = False,
+) -> Frames:
+    """The frame and its matte, painted about the body alone where there is a plate; `coarse`: at half size."""
+    size = drawing.shape[-1]
+    window = body_window.about(points, size=size) if generator.shape.plate else body_window.whole(size)
+    seen = [window.cut(pictures) for pictures in (drawing, previous, plate)]
+    painted = generator.sketch(*seen) if coarse else generator(*seen)
+    parts: list[Tensor] = [painted.frame, painted.matte]
+    if coarse:
+        parts = [F.interpolate(part, scale_factor=2.0, mode="bilinear") for part in parts]
+    return Frames(window.put(plate, parts[0]), window.put_alone(parts[1], size=size))
 
 
 def refined(
