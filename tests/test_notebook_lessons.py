@@ -11,6 +11,8 @@ from drawn import face, picture
 
 from living_portraits import notebook as nb
 from living_portraits import skeleton, stance, video, weights
+from living_portraits.engines.talking_head.networks import FewShot
+from living_portraits.notebook import few_shot, tiny
 from living_portraits.notebook.tiny import SIDE, People
 
 
@@ -94,6 +96,39 @@ def test_a_tiny_talking_head_learns_two_colours_and_switches_them() -> None:
     )
     seen = nb.stages(net, means[0], drawings[0, 0])
     assert [response.shape[0] for response in seen.values()] == [32, 16, 8, 4, 4, 8, 16, 32]
+
+
+def blinking(frames: int = 24) -> few_shot.Somebody:
+    """A grey square with a mouth, dark where its drawing is white at the left, light where it is at the right."""
+    drawings, pictures = -torch.ones(frames, 3, 64, 64), torch.zeros(frames, 3, 64, 64)
+    drawings[::2, :, :, :32] = drawings[1::2, :, :, 32:] = 1
+    pictures[::2, :, 36:52, 22:42], pictures[1::2, :, 36:52, 22:42] = -1, 1
+    points = np.stack([face((32, 32)) * np.float32(0.25) for _ in range(frames)])
+    points[..., :2] += np.array([32, 32], np.float32) - points[..., :2].mean(axis=(0, 1))
+    points[:, 14, 1] += np.linspace(0, 6, frames, dtype=np.float32)  # no two frames alike
+    return few_shot.Somebody(pictures, drawings, points.astype(np.float32), list(range(2, frames, 5)))
+
+
+def test_pictures_to_learn_from_differ_and_are_never_those_that_are_asked() -> None:
+    who = blinking()
+    chosen = who.chosen(4)
+    assert not set(chosen) & set(who.asked) and len(set(chosen)) == 4
+    assert {0, 23} <= set(chosen)  # the ends lie farthest apart
+
+
+def test_fine_tuning_learns_a_stranger_and_one_picture_leaves_them_stiff() -> None:
+    who = blinking()
+    torch.manual_seed(0)
+    net = FewShot(tiny.SMALL).eval()
+    one, many = (few_shot.fine_tune(net, who, count, steps=40, every=20, rate=3e-3) for count in (1, 12))
+    for learned in (one, many):
+        assert learned.steps() == [0, 20, 40]
+        assert learned.rule.checks[-1].likeness < 0.5 * learned.rule.checks[0].likeness
+    assert many.gains[-1] > 1.3 * one.gains[-1]
+    again = many.drawn(net, who.drawings[who.asked[0]], check=0)
+    torch.testing.assert_close(
+        torch.from_numpy(again), torch.from_numpy(few_shot.fed_forward(net, who, 12, who.drawings[who.asked[0]]))
+    )
 
 
 def test_what_happens_to_films_happens(tmp_path: Path) -> None:

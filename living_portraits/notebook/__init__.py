@@ -11,6 +11,7 @@ try:
     from living_portraits.notebook.compare import card, read, table, take, unrest
     from living_portraits.notebook.detector import Detector, spectrum
     from living_portraits.notebook.faces import SHAPES, driver_track, expression, first, harder, source_track, turn_of
+    from living_portraits.notebook.few_shot import fed_forward, fine_tune, paths, somebody
     from living_portraits.notebook.fields import Head, arrows, field, pose
     from living_portraits.notebook.films import bundled_dancer, film, frames_of, place
     from living_portraits.notebook.ladder import found_in, rungs
@@ -54,9 +55,11 @@ __all__ = [
     "each",
     "embeddings",
     "expression",
+    "fed_forward",
     "feet_of",
     "field",
     "film",
+    "fine_tune",
     "first",
     "flicker",
     "found_in",
@@ -67,6 +70,7 @@ __all__ = [
     "map_of",
     "mask",
     "memory",
+    "paths",
     "people",
     "performance",
     "place",
@@ -82,6 +86,7 @@ __all__ = [
     "scrub",
     "seen_by_a_camera",
     "shrunk",
+    "somebody",
     "source_track",
     "spectrum",
     "spread_of_means",

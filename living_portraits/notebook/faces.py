@@ -46,12 +46,14 @@ def cut_out(picture: Frame, found: Face, *, size: int = 256, scale: float = FRAM
     return Track([crop.take(picture)], crop.to_crop(found.points)[None], found.blendshapes[None])
 
 
-def driver_track(path: Path, *, seconds: float = 2.0, size: int = 256, smoothing: float = 0.5) -> Track:
+def driver_track(
+    path: Path, *, seconds: float = 2.0, size: int = 256, smoothing: float = 0.5, scale: float = FRAMING
+) -> Track:
     """The first seconds of a driver clip, cut out by the face of its first frame."""
     info = video.probe(path)
     frames = list(video.read_frames(path, end=seconds))
     track = face.follow(frames, fps=info.fps, smoothing=smoothing)
-    crop = Crop.around(track.points[0], size=size)
+    crop = Crop.around(track.points[0], size=size, scale=scale)
     return Track([crop.take(frame) for frame in frames], crop.to_crop(track.points), track.blendshapes, track.fps)
 
 

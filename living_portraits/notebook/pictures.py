@@ -24,7 +24,7 @@ def row(pictures: Mapping[str, Any], *, height: float = 3.0) -> None:
         place.imshow(picture, cmap="gray", interpolation="nearest" if picture.shape[0] < 100 else None)
         place.set_title(title, fontsize=10)
         place.axis("off")
-    _finish(figure)
+    finish(figure)
 
 
 def lines(
@@ -41,9 +41,9 @@ def lines(
     for number, (title, values) in enumerate(curves.items()):
         x = at if at is not None else np.arange(len(values)) / (fps or 1.0)
         axes.plot(x, values, label=title, color=COLOURS[number % len(COLOURS)], linewidth=1.6)
-    _label(axes, xlabel or ("seconds" if fps else "frame"), ylabel)
+    label(axes, xlabel or ("seconds" if fps else "frame"), ylabel)
     axes.legend(frameon=False, fontsize=9)
-    _finish(figure)
+    finish(figure)
 
 
 def bars(values: Mapping[str, float], *, xlabel: str, limit: float | None = None) -> None:
@@ -51,8 +51,8 @@ def bars(values: Mapping[str, float], *, xlabel: str, limit: float | None = None
     figure, axes = plt.subplots(figsize=(7, 0.4 + 0.26 * len(values)), layout="constrained")
     axes.barh(list(values)[::-1], list(values.values())[::-1], color=COLOURS[0])
     axes.set_xlim(0, limit)
-    _label(axes, xlabel, "")
-    _finish(figure)
+    label(axes, xlabel, "")
+    finish(figure)
 
 
 def points_on(
@@ -65,7 +65,7 @@ def points_on(
     for number, (x, y) in enumerate(places[:, :2] if names else ()):
         axes.annotate(str(number), (x, y), fontsize=6, color="white", xytext=(1.5, 1.5), textcoords="offset points")
     axes.axis("off")
-    _finish(figure)
+    finish(figure)
 
 
 def apart(a: Frame, b: Frame) -> float:
@@ -73,13 +73,14 @@ def apart(a: Frame, b: Frame) -> float:
     return float(np.abs(a.astype(np.float64) - b).mean() / 255)
 
 
-def _label(axes: Axes, xlabel: str, ylabel: str) -> None:
+def label(axes: Axes, xlabel: str, ylabel: str) -> None:
+    """Names the axes; no frame above and at the right."""
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _finish(figure: Any) -> None:
+def finish(figure: Any) -> None:
     """Shows the figure now, also inside a widget, and forgets it."""
     plt.show()
     plt.close(figure)

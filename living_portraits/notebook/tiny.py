@@ -73,11 +73,11 @@ def _posed(path: Path, clip: Track) -> tuple[Tensor, Tensor]:
     motion = measure(clip, Drive())
     frames = puppet.generate(puppet.encode_identity(source), puppet.encode_motion(clip, Drive()))
     small = [np.asarray(cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8) for frame in frames]
-    points = [_shrunk(adapt(face, motion, number).points) for number in range(len(clip))]
+    points = [shrunk_points(adapt(face, motion, number).points) for number in range(len(clip))]
     return to_tensor(small), drawings(points, size=SIDE)
 
 
-def _shrunk(points: Float32[np.ndarray, "478 3"]) -> Float32[np.ndarray, "478 3"]:
+def shrunk_points(points: Float32[np.ndarray, "478 3"]) -> Float32[np.ndarray, "478 3"]:
     corner = np.array([0.5, 0.5, 0.0], np.float32)  # of the first pixel, half a pixel before its centre
     return np.asarray((points + corner) * np.float32(SIDE / POSED) - corner, np.float32)
 
