@@ -11,6 +11,7 @@ from drawn import face, picture
 
 from living_portraits import notebook as nb
 from living_portraits import skeleton, stance, video, weights
+from living_portraits.engine import Track
 from living_portraits.engines.talking_head.networks import FewShot
 from living_portraits.notebook import few_shot, tiny
 from living_portraits.notebook.tiny import SIDE, People
@@ -192,3 +193,30 @@ def test_a_tiny_dancer_learns_who_they_are_and_what_came_before() -> None:
 def test_without_a_dancer_that_comes_along_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "FILES", {})
     assert "dance train" in nb.bundled_dancer().data
+
+
+# --- megapixels -------------------------------------------------------------------------------------------------------
+
+
+def test_an_enlarged_source_has_its_points_where_its_face_is() -> None:
+    small = Track([picture()[:128, :128].copy()], face((64, 64))[None], np.zeros((1, 52), np.float32))
+    large = nb.with_crop(small, nb.enlarged(small.crops[0], 512))
+    assert large.crops[0].shape == (512, 512, 3) and large.points.dtype == np.float32
+    corner = 4 * (small.points[0, 0, :2] + 0.5) - 0.5
+    np.testing.assert_allclose(large.points[0, 0, :2], corner, rtol=1e-5)
+
+
+def test_detail_is_lost_by_shrinking_and_does_not_come_back() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8)
+    lost = nb.enlarged(nb.enlarged(noise, 64), 256)
+    assert nb.detail(lost, size=256) < 0.2 * nb.detail(noise, size=256)
+    assert nb.detail(nb.enlarged(noise, 64), size=256) == nb.detail(lost, size=256)
+    assert nb.middle(noise, 0.5).shape == (128, 128, 3) and (nb.middle(noise, 0.5) == noise[64:192, 64:192]).all()
+
+
+def test_a_timed_film_is_the_engines_film() -> None:
+    driver = Track([picture()] * 4, np.stack([face()] * 4), np.zeros((4, 52), np.float32), 25.0)
+    source = Track([picture()], face()[None], np.zeros((1, 52), np.float32))
+    made = nb.timed("still", source, driver)
+    assert len(made.frames) == 4 and made.each >= 0 and made.ready > 0
+    assert nb.fidelity(made.frames, made.frames[::-1]).min() > 58

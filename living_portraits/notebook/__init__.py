@@ -16,6 +16,7 @@ try:
     from living_portraits.notebook.films import bundled_dancer, film, frames_of, place
     from living_portraits.notebook.ladder import found_in, rungs
     from living_portraits.notebook.mask import mask
+    from living_portraits.notebook.megapixel import crop_zoom, detail, enlarged, fidelity, middle, timed, with_crop
     from living_portraits.notebook.people_map import map_of, spread_of_means
     from living_portraits.notebook.performer import dressed, performance, stage_of, steps_of
     from living_portraits.notebook.pictures import apart, bars, lines, points_on, row
@@ -46,7 +47,9 @@ __all__ = [
     "changed",
     "choice",
     "copied",
+    "crop_zoom",
     "danced",
+    "detail",
     "drawn",
     "drawn_mixed",
     "dressed",
@@ -54,9 +57,11 @@ __all__ = [
     "drivers",
     "each",
     "embeddings",
+    "enlarged",
     "expression",
     "fed_forward",
     "feet_of",
+    "fidelity",
     "field",
     "film",
     "fine_tune",
@@ -70,6 +75,7 @@ __all__ = [
     "map_of",
     "mask",
     "memory",
+    "middle",
     "paths",
     "people",
     "performance",
@@ -96,9 +102,11 @@ __all__ = [
     "table",
     "take",
     "teach",
+    "timed",
     "trembling",
     "turn_of",
     "under_the_floor",
     "unrest",
+    "with_crop",
     "without_an_ankle",
 ]
