@@ -123,8 +123,8 @@ def _side(at: float, way: int) -> Moment:
     free, low = (55.0, 70.0), (35.0, -25.0)
     left, right = (free, low) if way > 0 else (low, free)
     return Moment(
-        at, *left, *right, lean=4.0 * way, tilt=5.0 * way, sway=0.045 * way, dip=0.02,
-        left_step=0.05, right_step=0.05, left_lift=-0.03 * way, right_lift=0.03 * way,
+        at, *left, *right, lean=4.0 * way, tilt=5.0 * way, sway=0.035 * way, dip=0.015,
+        left_step=0.005, right_step=0.005, left_lift=-0.02 * way, right_lift=0.02 * way,
     )  # fmt: skip
 
 
