@@ -34,6 +34,12 @@ class WeightsFile:
 
 
 FILES: dict[str, WeightsFile] = {
+    "dancer": WeightsFile(
+        file="dance/dancer.safetensors",
+        sha256="edcc4aad543064d559728ad002b1ff63133064ddc5fe34d21c90e8dc59ff6ed4",
+        size=2_815_286,
+        licence="GPL-3.0, as the film it was taught from: weights/dance/README.md",
+    ),
     "face_landmarker": WeightsFile(
         file="trackers/face_landmarker.task",
         sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
