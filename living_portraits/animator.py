@@ -53,12 +53,15 @@ class _Part:
     identity: Any
 
 
-def load(engine: str = engines.DEFAULT, *, size: int | None = None) -> "Animator":
+def load(engine: str = engines.DEFAULT, *, size: int | None = None, runtime: str = engines.AUTO) -> "Animator":
     """An animator with the engine of that name, working at `size` pixels (None: the engine's own).
 
-    Raises OptionError for an unknown engine or a size that it does not take.
+    `runtime` is where its network runs: "torch", or "openvino" or "int8", which are faster on an ordinary processor and
+    are used only when they are asked for ("auto" is PyTorch).
+
+    Raises OptionError for an unknown engine, or a size or runtime that it does not take.
     """
-    return Animator(engines.create(engine, size=size))
+    return Animator(engines.create(engine, size=size, runtime=runtime))
 
 
 class Animator:

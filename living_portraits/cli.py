@@ -16,7 +16,8 @@ from typing import Any, NoReturn, TextIO
 from tqdm import tqdm
 
 from living_portraits import engines, samples
-from living_portraits.commands import augment, batch, bench, dance, evaluate, prepare, train
+from living_portraits.commands import augment, batch, bench, dance, distill, evaluate, live, prepare, train
+from living_portraits.commands.runtime import RUNTIME_HELP
 from living_portraits.errors import LivingPortraitsError, OptionError
 from living_portraits.film_options import Options
 
@@ -85,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = _command(commands, "verify", _verify, "whether a film was made here, and whether it was changed since")
     verify.add_argument("file", type=Path, metavar="FILE")
     verify.add_argument("--certificate", type=Path, metavar="FILE", help="PEM file of the signer to expect")
-    for module in (dance, batch, bench, prepare, augment, evaluate, train):
+    for module in (live, dance, batch, bench, prepare, augment, evaluate, train, distill):
         module.add_parser(commands)
     for command in commands.choices.values():
         flags = [action.option_strings[-1] for action in command._actions if action.option_strings]
@@ -110,6 +111,7 @@ def _animate_parser(commands: Any) -> None:
     animate.add_argument("--from", dest="recipe", type=Path, metavar="FILE", help="manifest of a film to make again")
     animate.add_argument("--engine", metavar="NAME", help="one that `living-portraits engines` lists")
     animate.add_argument("--size", metavar="PIXELS", help="side of the square that the engine works at")
+    animate.add_argument("--runtime", metavar="NAME", default=engines.AUTO, help=RUNTIME_HELP)
     for option in dataclasses.fields(Options):
         words = option.metadata
         flag = "--" + (words["flag"] or option.name).replace("_", "-")
@@ -149,7 +151,7 @@ def _animate(given: argparse.Namespace) -> int:
             raise OptionError(
                 f"To animate takes --source, --driver and --out, or --from a manifest: {name} is missing."
             )
-    animator = load(engine or engines.DEFAULT, size=size)
+    animator = load(engine or engines.DEFAULT, size=size, runtime=given.runtime)
     with progress_bar(Path(out).name) as progress:
         result = animator.animate(source, driver, out, progress=progress, **options)
     print(result)

@@ -38,6 +38,8 @@ class Spec:
             the animator decodes the driver a second time only where it is needed.
         driver_size: side of the driver's crops, px; None: as the source's. Small ones are quicker to cut out.
         weights: names of the files in the weights registry that must be there.
+        locked: whether it knows a few portraits alone and refuses every other face with a `FaceError`.
+        runtimes: where its network can run (`nn.runtime`), the usual one first; empty: there is nothing to choose.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Spec:
     reads_driver_pixels: bool = False
     driver_size: int | None = None
     weights: tuple[str, ...] = ()
+    locked: bool = False
+    runtimes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,13 @@ class OneEuro:
         rest: cut-off in Hz for a signal at rest; lower is calmer.
         gain: Hz of cut-off for each unit a second of speed; higher lags less.
         patience: cut-off in Hz of the speed's own estimate.
+
+    Attributes:
+        fps: may be changed between frames that come slower or faster.
     """
 
     def __init__(self, *, fps: float, rest: float, gain: float, patience: float = 1.0) -> None:
-        self._fps = fps
+        self.fps = fps
         self._rest = rest
         self._gain = gain
         self._patience = patience
@@ -36,7 +39,7 @@ class OneEuro:
         if self._value is None or self._velocity is None:
             self._value, self._velocity = value, np.zeros_like(value)
             return value
-        velocity = (value - self._value) * self._fps
+        velocity = (value - self._value) * self.fps
         self._velocity = self._velocity + self._share(np.float64(self._patience)) * (velocity - self._velocity)
         speed = np.linalg.norm(self._velocity, axis=-1, keepdims=True)
         self._value = self._value + self._share(self._rest + self._gain * speed) * (value - self._value)
@@ -48,7 +51,7 @@ class OneEuro:
 
     def _share(self, cutoff: Float[np.ndarray, "*any"] | np.float64) -> Float[np.ndarray, "*any"] | np.float64:
         """How much of a new value a first-order low-pass lets in, in (0, 1)."""
-        return 1 / (1 + self._fps / (2 * math.pi * cutoff))
+        return 1 / (1 + self.fps / (2 * math.pi * cutoff))
 
 
 def steadied(

@@ -48,6 +48,19 @@ def test_a_row_is_a_film_with_its_options(tmp_path):
     assert (two.film, two.row, two.options) == ("b/two.webm", 4, {"crop_only": False})
 
 
+def test_a_row_has_a_runtime_or_the_lists(tmp_path):
+    path = listed(
+        tmp_path,
+        f"{samples.mona_lisa},{samples.smile},guided,torch",
+        f"{samples.mona_lisa},{samples.talk},guided,",
+        columns="source,driver,engine,runtime",
+    )
+    assert [job.runtime for job in read_jobs(path)] == ["torch", "auto"]
+    assert [job.runtime for job in read_jobs(path, runtime="int8")] == ["torch", "int8"]
+    ids = [[job.id for job in read_jobs(path, runtime=runtime)] for runtime in ("auto", "int8")]
+    assert ids[0][0] == ids[1][0] and ids[0][1] != ids[1][1], "what was made otherwise is made again"
+
+
 @pytest.mark.parametrize(
     ("columns", "rows", "sentence"),
     [
@@ -55,6 +68,11 @@ def test_a_row_is_a_film_with_its_options(tmp_path):
         ("source,driver", ["{portrait},"], "row 2: the column driver is empty"),
         ("source,driver", ["{portrait},nothing.mp4"], r"row 2: there is no file .*nothing\.mp4"),
         ("source,driver,engine", ["{portrait},{driver},pupet"], "row 2: There is no engine 'pupet'"),
+        (
+            "source,driver,engine,runtime",
+            ["{portrait},{driver},puppet,int8"],
+            "row 2: The engine puppet has one runtime",
+        ),
         ("source,driver,size", ["{portrait},{driver},big"], "row 2: size takes a whole number"),
         ("source,driver,strength", ["{portrait},{driver},9"], "row 2: The option strength takes"),
         ("source,driver", ["{portrait},{driver}"] * 2, "row 3: the film mona_lisa_smile.mp4 is that of row 2 too"),

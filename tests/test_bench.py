@@ -50,11 +50,24 @@ def test_ratios_are_taken_round_by_round(monkeypatch):
     monkeypatch.setattr(
         rounds,
         "_measured",
-        lambda name, size, seconds: dataclasses.replace(FIGURES, engine=name, fps=next(speeds[name])),
+        lambda name, size, seconds, runtime: dataclasses.replace(FIGURES, engine=name, fps=next(speeds[name])),
     )
     monkeypatch.setattr(rounds, "_machine", lambda: MACHINE)
     _, found = benches.bench(["puppet", "still"], rounds=3)
     assert [(run.engine, run.fps, times) for run, times in found] == [("still", 100.0, 1.0), ("puppet", 50.0, 2.0)]
+
+
+def test_each_engine_is_measured_in_each_runtime_that_it_has(monkeypatch):
+    monkeypatch.setattr(
+        rounds,
+        "_measured",
+        lambda name, size, seconds, runtime: dataclasses.replace(FIGURES, engine=name, runtime=runtime),
+    )
+    monkeypatch.setattr(rounds, "_machine", lambda: MACHINE)
+    monkeypatch.setattr(rounds.engines, "available", lambda: ("guided", "puppet", "still"))
+    _, found = benches.bench(rounds=1, runtimes=["torch", "int8"])
+    told = [(run.engine, run.runtime) for run, _ in found]
+    assert told == [("still", "auto"), ("guided", "torch"), ("guided", "int8"), ("puppet", "auto")]
 
 
 def test_the_median_of_each_figure():
@@ -78,6 +91,8 @@ def test_the_table_has_a_line_for_each_engine():
     [
         ({"names": ["pupet"]}, "no engine 'pupet'"),
         ({"rounds": 0}, "at least one round"),
+        ({"names": ["puppet"], "runtimes": ["int8"]}, "puppet has one runtime alone"),
+        ({"names": ["guided"], "runtimes": ["cuda"]}, "no runtime 'cuda'; choose from auto, torch, openvino, int8"),
         ({"seconds": 0.0}, "at least one round"),
     ],
 )
@@ -88,7 +103,7 @@ def test_what_cannot_be_measured_is_said(asked, sentence):
 
 def test_an_engine_that_fails_is_named_with_its_reason():
     with pytest.raises(LivingPortraitsError, match=r"puppet could not be measured at 100 px: .*multiple of 16"):
-        rounds._measured("puppet", 100, 0.1)
+        rounds._measured("puppet", 100, 0.1, "auto")
 
 
 def test_the_command_writes_its_figures(monkeypatch, tmp_path, capsys):

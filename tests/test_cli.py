@@ -88,6 +88,18 @@ def test_samples_can_be_named(files, monkeypatch):
     assert asked[0][:2] == (samples.mona_lisa, samples.smile)
 
 
+def test_the_runtime_is_the_engines(files, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(lp.Animator, "animate", lambda self, *paths, **rest: asked.append(self.engine.runtime))
+    whole = ["animate", "--source", "mona_lisa", "--driver", "smile", "--out", "film.mp4"]
+    assert cli.main([*whole, "--engine", "guided", "--size", "64", "--runtime", "torch"]) == 0
+    assert asked == ["torch"]
+    assert cli.main([*whole, "--engine", "puppet", "--runtime", "int8"]) == 2
+    assert capsys.readouterr().err.endswith(
+        "puppet has one runtime alone and cannot be run in 'int8'; leave that option out.\n"
+    )
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_being_stopped_says_so_and_leaves_nothing(files, monkeypatch, capsys, number):
     from toys import Toy

@@ -1,5 +1,6 @@
 """What every engine in the registry promises; registering an engine tests it."""
 
+import functools
 import itertools
 from dataclasses import replace
 
@@ -7,9 +8,10 @@ import numpy as np
 import pytest
 from drawn import driver, source
 
-from living_portraits import engines, weights
+from living_portraits import engines, face, samples, video, weights
+from living_portraits.align import Crop
 from living_portraits.engine import Drive, Track
-from living_portraits.errors import OptionError, WeightsError
+from living_portraits.errors import FaceError, OptionError, WeightsError
 
 SIZE = 128
 
@@ -25,10 +27,24 @@ def small(name: str):
     return engines.create(name, size=min((s for s in sizes if s >= SIZE), default=SIZE))
 
 
+@functools.cache
+def bundled(name: str, size: int) -> Track:
+    """A portrait that comes along, cut out as the animator does."""
+    shown = video.read_picture(samples.PORTRAITS[name]).rgb
+    found = face.find(shown)[0]
+    crop = Crop.around(found.points, size=size)
+    return Track([crop.take(shown)], crop.to_crop(found.points)[None], found.blendshapes[None])
+
+
+def sitter(engine) -> Track:
+    """A drawn face; for an engine that knows a few portraits alone one of those."""
+    return bundled("mona_lisa", engine.spec.size) if engine.spec.locked else source(engine.spec.size)
+
+
 def run(engine, drive: Drive | None = None, clip: Track | None = None) -> list[np.ndarray]:
     size = engine.spec.size
     clip = driver(size) if clip is None else clip
-    identity = engine.encode_identity(source(size))
+    identity = engine.encode_identity(sitter(engine))
     return list(engine.generate(identity, engine.encode_motion(clip, drive or Drive())))
 
 
@@ -52,7 +68,7 @@ def test_the_frame_that_drives_nothing_is_the_source(name):
     """At the driver's neutral frame a relative motion is none: close to the source for learned engines, exact here."""
     engine = small(name)
     first = run(engine)[0].astype(int)
-    assert np.abs(first - source(engine.spec.size).crops[0]).mean() < 4
+    assert np.abs(first - sitter(engine).crops[0]).mean() < 4
 
 
 def test_strength_zero_stands_still(name):
@@ -63,7 +79,7 @@ def test_strength_zero_stands_still(name):
 
 def test_the_neutral_frame_is_the_one_that_was_named(name):
     engine = small(name)
-    original = source(engine.spec.size).crops[0].astype(int)
+    original = sitter(engine).crops[0].astype(int)
     middle = run(engine, Drive(neutral=3))[3]
     assert np.abs(middle - original).mean() < 4
 
@@ -84,7 +100,7 @@ def test_frames_stream(name):
     clip = driver(engine.spec.size)
     hour = replace(clip, points=np.tile(clip.points, (50, 1, 1)), blendshapes=np.tile(clip.blendshapes, (50, 1)))
     hour = replace(hour, crops=list(clip.crops) * 50)
-    stream = engine.generate(engine.encode_identity(source(engine.spec.size)), engine.encode_motion(hour, Drive()))
+    stream = engine.generate(engine.encode_identity(sitter(engine)), engine.encode_motion(hour, Drive()))
     assert iter(stream) is stream
     assert len(list(itertools.islice(stream, 2))) == 2
 
@@ -92,7 +108,10 @@ def test_frames_stream(name):
 def test_an_identity_serves_many_motions_and_a_motion_many_identities(name):
     engine = small(name)
     size = engine.spec.size
-    mona, ada = source(size), replace(source(size), crops=[np.ascontiguousarray(source(size).crops[0][:, ::-1])])
+    mona = sitter(engine)
+    ada = replace(mona, crops=[np.ascontiguousarray(mona.crops[0][:, ::-1])])
+    if engine.spec.locked:
+        ada = bundled("ada_lovelace", size)
     motion, identity = engine.encode_motion(driver(size), Drive()), engine.encode_identity(mona)
     before = list(engine.generate(identity, motion))
     other = list(engine.generate(engine.encode_identity(ada), motion))
@@ -104,7 +123,7 @@ def test_an_identity_serves_many_motions_and_a_motion_many_identities(name):
 def test_nothing_that_was_given_is_changed_and_no_frame_is_shared(name):
     engine = small(name)
     size = engine.spec.size
-    given, clip = source(size), driver(size)
+    given, clip = sitter(engine), driver(size)
     crop, points, driving = given.crops[0].copy(), given.points.copy(), clip.points.copy()
     frames = list(engine.generate(engine.encode_identity(given), engine.encode_motion(clip, Drive())))
     untouched = frames[1].copy()
@@ -113,6 +132,14 @@ def test_nothing_that_was_given_is_changed_and_no_frame_is_shared(name):
     np.testing.assert_array_equal(given.crops[0], crop)
     np.testing.assert_array_equal(given.points, points)
     np.testing.assert_array_equal(clip.points, driving)
+
+
+def test_a_locked_engine_refuses_a_stranger(name):
+    engine = small(name)
+    if not engine.spec.locked:
+        pytest.skip(f"{name} moves any face")
+    with pytest.raises(FaceError, match="and no other face"):
+        engine.encode_identity(source(engine.spec.size))
 
 
 def test_points_are_enough_unless_the_spec_says_otherwise(name):
@@ -126,6 +153,18 @@ def test_points_are_enough_unless_the_spec_says_otherwise(name):
 def test_a_size_that_it_does_not_take_is_refused_with_the_choices(name, size):
     with pytest.raises(OptionError, match=rf"{name} does not work at size {size}; choose "):
         engines.create(name, size=size)
+
+
+def test_a_runtime_that_it_does_not_have_is_refused(name):
+    sentence = "choose from auto, " if engines.spec(name).runtimes else "one runtime alone"
+    with pytest.raises(OptionError, match=f"The engine {name} has .*{sentence}"):
+        engines.create(name, runtime="abacus")
+
+
+def test_the_runtime_that_is_asked_for_is_taken():
+    assert engines.create("guided", size=128, runtime="torch").runtime == "torch"
+    with pytest.raises(OptionError, match="puppet has one runtime alone and cannot be run in 'torch'"):
+        engines.create("puppet", runtime="torch")
 
 
 def test_an_unknown_engine_is_refused_with_the_choices():

@@ -43,7 +43,7 @@ LAYER_OF: dict[str, str] = {
     "studio": "studio",
     **dict.fromkeys(("commands", "notebook"), "commands"),  # lessons look into every engine
     **dict.fromkeys(
-        ("__init__", "__main__", "batch", "bench", "cli", "demo", "evaluate", "info", "report"),
+        ("__init__", "__main__", "batch", "bench", "cli", "demo", "evaluate", "info", "live", "report"),
         "top",
     ),
 }

@@ -13,7 +13,7 @@ from living_portraits import engines, video
 from living_portraits.errors import MediaError, OptionError
 from living_portraits.film_options import Options
 
-COLUMNS = ("source", "driver", "out", "engine", "size")
+COLUMNS = ("source", "driver", "out", "engine", "size", "runtime")
 """Beside these, every option of a film may be a column; an empty cell is its default."""
 
 _FILES = ("sound", "points", "certificate", "key")  # options that may name files
@@ -30,6 +30,7 @@ class Job:
         film: name of the film in the folder that the batch goes to.
         engine, size: as `load` takes them.
         options: of the film, only those that were given.
+        runtime: as `load` takes it.
     """
 
     row: int
@@ -39,6 +40,7 @@ class Job:
     engine: str
     size: int | None
     options: Mapping[str, Any]
+    runtime: str = engines.AUTO
 
     @functools.cached_property
     def id(self) -> str:
@@ -54,11 +56,15 @@ class Job:
             "size": self.size,
             "options": {name: str(value) for name, value in sorted(self.options.items())} | files,
         }
+        if self.runtime != engines.AUTO:  # lists that were begun before there was a choice go on
+            told["runtime"] = self.runtime
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def read_jobs(path: Path) -> list[Job]:
+def read_jobs(path: Path, *, runtime: str = engines.AUTO) -> list[Job]:
     """The rows of a list, checked; files are named as seen from the list's folder.
+
+    `runtime` is that of rows which name none.
 
     Raises:
         MediaError: the list, or a file that it names, is not there.
@@ -66,7 +72,7 @@ def read_jobs(path: Path) -> list[Job]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            jobs = list(_jobs(csv.DictReader(file), path))
+            jobs = list(_jobs(csv.DictReader(file), path, runtime))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise MediaError(f"The list {path} cannot be read as CSV: {error}.") from error
     if not jobs:
@@ -82,7 +88,7 @@ def read_jobs(path: Path) -> list[Job]:
     return jobs
 
 
-def _jobs(reader: "csv.DictReader[str]", path: Path) -> Iterator[Job]:
+def _jobs(reader: "csv.DictReader[str]", path: Path, runtime: str) -> Iterator[Job]:
     known = {*COLUMNS, *(name for name in Options().as_data() if name not in _NOT_HERE)}
     for name in reader.fieldnames or ():
         if name not in known:
@@ -92,7 +98,7 @@ def _jobs(reader: "csv.DictReader[str]", path: Path) -> Iterator[Job]:
         if None in row:
             raise OptionError(f"{path.name}, row {reader.line_num}: there are more cells than columns.")
         if cells:
-            yield _job(cells, reader.line_num, path)
+            yield _job({"runtime": runtime, **cells}, reader.line_num, path)
 
 
 def _job(cells: Mapping[str, str], row: int, path: Path) -> Job:
@@ -107,14 +113,14 @@ def _job(cells: Mapping[str, str], row: int, path: Path) -> Job:
         if name in options and options[name] not in ("driver", "none"):
             options[name] = _file(path.parent / str(options[name]), where)
     try:
-        engines.spec(engine)
+        engines.check_runtime(engine, cells["runtime"])
         size = int(cells["size"]) if "size" in cells else None
         Options.of(options)
     except ValueError:
         raise OptionError(f"{where}: size takes a whole number of pixels, not {cells['size']!r}.") from None
     except OptionError as error:
         raise OptionError(f"{where}: {error}") from error
-    return Job(row, source, driver, _film(cells, source, driver, where), engine, size, options)
+    return Job(row, source, driver, _film(cells, source, driver, where), engine, size, options, cells["runtime"])
 
 
 def _film(cells: Mapping[str, str], source: Path, driver: Path, where: str) -> str:

@@ -21,7 +21,7 @@ class Maker:
 
     def __init__(self, place: str) -> None:
         self._shelf = Shelf(place)
-        self._animators: dict[tuple[str, int | None], Animator] = {}
+        self._animators: dict[tuple[str, int | None, str], Animator] = {}
 
     def make(self, job: Job) -> Outcome:
         """The job's film, put on the shelf, or why there is none; never raises for what one film's files cause.
@@ -50,7 +50,8 @@ class Maker:
         return outcome
 
     def _animator(self, job: Job) -> Animator:
-        wanted = job.engine, job.size
+        wanted = job.engine, job.size, job.runtime
         if wanted not in self._animators:
-            self._animators[wanted] = Animator(engines.create(job.engine, size=job.size), remember=REMEMBERED)
+            engine = engines.create(job.engine, size=job.size, runtime=job.runtime)
+            self._animators[wanted] = Animator(engine, remember=REMEMBERED)
         return self._animators[wanted]

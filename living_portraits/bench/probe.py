@@ -23,9 +23,9 @@ _WARM = 0.4  # seconds of the driver that the first film takes, which is not cou
 Found = TypeVar("Found")
 
 
-def measure(engine: str, size: int, seconds: float) -> dict[str, Any]:
+def measure(engine: str, size: int, seconds: float, runtime: str) -> dict[str, Any]:
     """The fields of `Figures`."""
-    animator, load_time = timed(lambda: load(engine, size=size))
+    animator, load_time = timed(lambda: load(engine, size=size, runtime=runtime))
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "film.mp4"
         animator.animate(SOURCE, DRIVER, out, end=min(_WARM, seconds), mark=True)

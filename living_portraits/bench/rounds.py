@@ -25,6 +25,7 @@ def bench(
     names: Sequence[str] = (),
     *,
     sizes: Sequence[int] = (512,),
+    runtimes: Sequence[str] = (engines.AUTO,),
     seconds: float = 2.0,
     rounds: int = 3,
     progress: Callable[[int, int], None] | None = None,
@@ -34,6 +35,7 @@ def bench(
     Args:
         names: of engines; none: all.
         sizes: of the crops, px.
+        runtimes: each engine in each of these; one that has nothing to choose runs as it is, if it was not asked for.
         seconds: of the bundled driver that is used.
         rounds: each figure is the median of as many.
         progress: told after each film: how many of how many.
@@ -43,34 +45,42 @@ def bench(
         the machine down for a while slows both sides of a ratio.
 
     Raises:
-        OptionError: an unknown engine, a size that it does not take, or numbers that make no sense.
+        OptionError: an unknown engine, a size or runtime that it does not take, or numbers that make no sense.
     """
     if not (rounds >= 1 and seconds > 0):
         raise OptionError(
             f"A benchmark takes at least one round and some of the driver, not {rounds} and {seconds:g} s."
         )
     asked = [name for name in names or engines.available() if name != STILL]
-    for name in asked:
-        engines.spec(name)
-    jobs = [(name, size) for size in sizes for name in (STILL, *asked)]
-    runs: dict[tuple[str, int], list[Figures]] = {job: [] for job in jobs}
+    ways = [(STILL, engines.AUTO), *((name, way) for name in asked for way in _runtimes(name, runtimes, bool(names)))]
+    jobs = [(name, size, way) for size in sizes for name, way in ways]
+    runs: dict[tuple[str, int, str], list[Figures]] = {job: [] for job in jobs}
     machines = []
     for number in range(rounds):
         machines.append(_machine())
-        for place, (name, size) in enumerate(jobs):
-            runs[name, size].append(_measured(name, size, seconds))
+        for place, (name, size, way) in enumerate(jobs):
+            runs[name, size, way].append(_measured(name, size, seconds, way))
             if progress:
                 progress(number * len(jobs) + place + 1, rounds * len(jobs))
     found = []
-    for name, size in jobs:
-        ratios = [cost(*pair) for pair in zip(runs[name, size], runs[STILL, size], strict=True)]
-        found.append((middle(runs[name, size]), median(ratios)))
+    for name, size, way in jobs:
+        pairs = zip(runs[name, size, way], runs[STILL, size, engines.AUTO], strict=True)
+        found.append((middle(runs[name, size, way]), median(cost(*pair) for pair in pairs)))
     peak = Machine(machines[0].cores, *(max(getattr(one, what) for one in machines) for what in ("matmul", "copy")))
     return peak, found
 
 
-def _measured(name: str, size: int, seconds: float) -> Figures:
-    job = json.dumps({"engine": name, "size": size, "seconds": seconds})
+def _runtimes(name: str, asked: Sequence[str], by_name: bool) -> list[str]:
+    """Those of an engine; one that was not asked for by its name runs as it is where it has nothing to choose."""
+    if not by_name and not engines.spec(name).runtimes:
+        return [engines.AUTO]
+    for way in asked:
+        engines.check_runtime(name, way)
+    return list(asked)
+
+
+def _measured(name: str, size: int, seconds: float, runtime: str) -> Figures:
+    job = json.dumps({"engine": name, "size": size, "seconds": seconds, "runtime": runtime})
     done = subprocess.run(
         [sys.executable, "-m", "living_portraits.bench.probe", job], capture_output=True, text=True, check=False
     )

@@ -7,6 +7,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from living_portraits.commands.runtime import RUNTIME_HELP
+from living_portraits.engines import AUTO
 from living_portraits.errors import OptionError, OutputError
 
 
@@ -21,6 +23,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--engine", action="append", metavar="NAME", help="may be given several times; default: all")
     parser.add_argument("--size", action="append", metavar="PIXELS", help="may be given several times; default: 512")
+    parser.add_argument(
+        "--runtime", action="append", metavar="NAME", help=f"may be given several times; {RUNTIME_HELP}"
+    )
     parser.add_argument("--seconds", metavar="N", default="2", help="of the driver (default: %(default)s)")
     parser.add_argument("--rounds", metavar="N", default="3", help="the median of as many (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure there")
@@ -45,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
         found = bench(
             args.engine or (),
             sizes=sizes,
+            runtimes=args.runtime or [AUTO],
             seconds=_number(args.seconds, "--seconds"),
             rounds=int(_number(args.rounds, "--rounds", whole=True)),
             progress=show,

@@ -1,7 +1,8 @@
 """The registry of engines: a name, and where its class lives.
 
 A new engine is one file here and one line below; the contract tests run on it from that line.
-An engine's class takes `size` alone and carries its default `Spec` as the class attribute `spec`.
+An engine's class takes `size`, and `runtime` where its `Spec` lists any, and carries its default `Spec` as the class
+attribute `spec`.
 Some move faces and some whole bodies, as their `Spec` says: who asks for one kind is never given the other.
 """
 
@@ -13,6 +14,9 @@ from living_portraits.engine import Engine, Region, Spec
 from living_portraits.errors import OptionError, WeightsError
 
 DEFAULT = "guided"
+
+AUTO = "auto"
+"""The runtime that an engine takes when none is asked for."""
 
 ENGINES: dict[str, str] = {
     "guided": "living_portraits.engines.guided:Guided",
@@ -40,11 +44,11 @@ def spec(name: str) -> Spec:
     return described
 
 
-def create(name: str, *, size: int | None = None, region: Region = "face") -> Engine[Any, Any]:
-    """The engine `name`, working at `size` pixels (None: its own).
+def create(name: str, *, size: int | None = None, region: Region = "face", runtime: str = AUTO) -> Engine[Any, Any]:
+    """The engine `name`, working at `size` pixels (None: its own) in `runtime`.
 
     Raises:
-        OptionError: an unknown name or size, or an engine for another `region` than is asked for.
+        OptionError: an unknown name, size or runtime, or an engine for another `region` than is asked for.
         WeightsError: its weights are not part of this copy.
     """
     described = spec(name)
@@ -53,6 +57,7 @@ def create(name: str, *, size: int | None = None, region: Region = "face") -> En
         raise OptionError(f"The engine {name} moves a {described.region}, not a {region}; choose from {choices}.")
     if lacking := _lacking(name):
         raise WeightsError(f"The engine {name} needs the model file {lacking!r}, which this copy does not have.")
+    check_runtime(name, runtime)
     size = described.size if size is None else size
     if not isinstance(size, int):
         raise OptionError(f"The size takes a whole number of pixels, not {size!r}.")
@@ -63,8 +68,21 @@ def create(name: str, *, size: int | None = None, region: Region = "face") -> En
         raise OptionError(
             f"The engine {name} does not work at size {size}; choose a multiple of {STEP} from {SMALLEST} to {LARGEST}."
         )
-    engine: Engine[Any, Any] = _find(name)(size=size)
+    chosen = {} if runtime == AUTO else {"runtime": runtime}
+    engine: Engine[Any, Any] = _find(name)(size=size, **chosen)
     return engine
+
+
+def check_runtime(name: str, runtime: str) -> None:
+    """Raises OptionError if the engine `name` has no such runtime; whether it is installed is seen when it starts."""
+    choices = spec(name).runtimes
+    if runtime == AUTO or runtime in choices:
+        return
+    if not choices:
+        raise OptionError(
+            f"The engine {name} has one runtime alone and cannot be run in {runtime!r}; leave that option out."
+        )
+    raise OptionError(f"The engine {name} has no runtime {runtime!r}; choose from {', '.join((AUTO, *choices))}.")
 
 
 def _is_for(name: str, region: Region) -> bool:

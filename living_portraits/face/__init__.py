@@ -9,11 +9,11 @@ from living_portraits.errors import OptionError
 from living_portraits.face.model import Face, FaceTrack
 from living_portraits.face.neutral import neutral_frame
 from living_portraits.face.points_file import read_points, write_points
-from living_portraits.face.tracking import follow
+from living_portraits.face.tracking import Watcher, follow
 
 BACKENDS = ("mediapipe", "face-alignment")
 
-__all__ = ["BACKENDS", "Face", "FaceTrack", "find", "follow", "neutral_frame", "read_points", "write_points"]
+__all__ = ["BACKENDS", "Face", "FaceTrack", "Watcher", "find", "follow", "neutral_frame", "read_points", "write_points"]
 
 
 def find(picture: Frame, *, backend: str = "mediapipe") -> list[Face]:

@@ -194,6 +194,29 @@ class _Follower:
         return min(close, key=lambda face: distance(last.points, face.points), default=None)
 
 
+class Watcher:
+    """Follows the face of whoever is before a camera, frame by frame as they come; use it in a `with` block.
+
+    Nothing is smoothed or bridged: what is to come is not known. A face that was lost is found again wherever it is.
+    """
+
+    def __init__(self, fps: float = 25.0) -> None:
+        self._landmarkers = Landmarkers()
+        self._follower = _Follower(self._landmarkers, 0, fps)
+
+    def __enter__(self) -> "Watcher":
+        self._landmarkers.__enter__()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._landmarkers.__exit__(None, None, None)
+
+    def look(self, frame: Frame) -> Face | None:
+        """The face in the newest frame, if there is one."""
+        # Number 1: a camera that sees nobody yet is not searched as thoroughly, and slowly, as a clip's first frame.
+        return self._follower.look(self._follower.prepared(frame), 1)
+
+
 def _thumbnail(frame: Frame) -> Thumbnail:
     step = max(min(frame.shape[:2]) // 64, 1)
     small = cv2.resize(np.ascontiguousarray(frame[::step, ::step]), (32, 32), interpolation=cv2.INTER_AREA)

@@ -17,6 +17,9 @@ astronaut = _HERE / "astronaut.jpg"
 young_woman = _HERE / "young_woman.jpg"
 francesco_d_este = _HERE / "francesco_d_este.jpg"
 carthusian = _HERE / "carthusian.jpg"
+hermann_von_wedigh = _HERE / "hermann_von_wedigh.jpg"
+moltedo = _HERE / "moltedo.jpg"
+van_gogh = _HERE / "van_gogh.jpg"
 
 smile = _HERE / "smile.mp4"
 surprise = _HERE / "surprise.mp4"
@@ -41,6 +44,9 @@ TITLES: dict[str, str] = {
     "young_woman": "Johannes Vermeer, Study of a Young Woman, about 1665-1667",
     "francesco_d_este": "Rogier van der Weyden, Francesco d'Este, about 1460",
     "carthusian": "Petrus Christus, Portrait of a Carthusian, 1446",
+    "hermann_von_wedigh": "Hans Holbein the Younger, Hermann von Wedigh III, 1532",
+    "moltedo": "Jean-Auguste-Dominique Ingres, Joseph-Antoine Moltedo, about 1810",
+    "van_gogh": "Vincent van Gogh, Self-Portrait with a Straw Hat, 1887",
     "smile": "Calm, then a bright smile under raised brows, and calm again",
     "surprise": "Brows go up, then the mouth falls open",
     "talk": "The mouth shapes sound after sound, the head keeps still",
@@ -67,6 +73,9 @@ PORTRAITS: dict[str, Path] = {
         young_woman,
         francesco_d_este,
         carthusian,
+        hermann_von_wedigh,
+        moltedo,
+        van_gogh,
     )
 }
 """Pictures of one face each, by name; the first is the one to begin with."""

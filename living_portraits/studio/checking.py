@@ -37,7 +37,7 @@ def check(path: Path, language: str) -> Finding:
         rows = [
             (say("check.engine", language), str(claim.get("engine"))),
             (say("check.source", language), str(titles.get("source"))),
-            (say("check.driver", language), str(titles.get("driver"))),
+            (say("check.driver", language), str(titles.get("driver") or "–")),
             (say("check.mark", language), say("yes" if claim.get("mark_shown") else "no", language)),
             (say("check.consent", language), str(claim.get("consent") or "–")),
             (say("check.settings", language), ", ".join(f"{name} {_short(value)}" for name, value in settings.items())),

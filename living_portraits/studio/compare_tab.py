@@ -38,10 +38,10 @@ def compare_tab(studio: Studio, wording: Wording, language: Any) -> None:
         )
     chosen.shelf.picked(pick_portrait, chosen.shelf, chosen.source, **PRIVATE)
     outputs = [chosen.shelf, chosen.consent, chosen.notes["source"]]
-    chosen.source.change(_look, [chosen.source, language], outputs, **PRIVATE)
+    chosen.source.change(look_at, [chosen.source, language], outputs, **PRIVATE)
 
 
-def _look(source: str | None, language: str) -> list[Any]:
+def look_at(source: str | None, language: str) -> list[Any]:
     """Updates of shelf, consent and the source's note."""
     found = panels.look(source, 0, language, None)[:3]
     if source and found[2] and say("source.no_face", language) in found[2]:  # here are no points to move

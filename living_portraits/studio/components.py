@@ -49,8 +49,8 @@ def picker(shelf: Mapping[str, Path], *, multiple: bool, legend: str, **more: An
     """A shelf of samples; its value is the list of the names chosen, also where only one can be."""
     control = gr.HTML(
         value=[],
-        html_template=_asset("picker.html"),
-        js_on_load=_asset("picker.js"),
+        html_template=asset("picker.html"),
+        js_on_load=asset("picker.js"),
         items=items(shelf, "en"),
         multiple=multiple,
         legend=legend,
@@ -104,8 +104,8 @@ def points_editor(**more: Any) -> Any:
     """A face with handles, none yet; its value is {"places": {name: [x, y]}, "moved": bool}, in px of the picture."""
     control = gr.HTML(
         value=None,
-        html_template=_asset("points.html"),
-        js_on_load=_asset("points.js"),
+        html_template=asset("points.html"),
+        js_on_load=asset("points.js"),
         picture="",
         box=[0, 0, 1, 1],
         lines=[],
@@ -128,7 +128,7 @@ def stage(**more: Any) -> gr.HTML:
     return gr.HTML(
         value="",
         html_template="${value || empty}",
-        js_on_load=_asset("films.js"),
+        js_on_load=asset("films.js"),
         empty=views.empty("en"),
         apply_default_css=False,
         **more,
@@ -162,5 +162,6 @@ def _around(source: Path, face_box: Sequence[float] | None) -> dict[str, Any]:
     return {"picture": data, "box": [left, top, right - left, bottom - top]}
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of one of the page's own files."""
     return (ASSETS / name).read_text(encoding="utf-8").strip()

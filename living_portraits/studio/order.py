@@ -60,10 +60,7 @@ def take_order(given: Mapping[str, Any], limits: Limits) -> Order:
         consent: whether the sentence about it was ticked.
         sound_file: path.
     """
-    source = _source(given.get("source"), limits)
-    name = artwork(source)
-    if name is None and not given.get("consent"):
-        raise Trouble("consent", "consent.missing")
+    source, name = portrait_of(given.get("source"), bool(given.get("consent")), limits)
     choices = Choices.of(given)
     drivers = _drivers(given, choices, limits)
     points = given.get("points")
@@ -76,6 +73,15 @@ def take_order(given: Mapping[str, Any], limits: Limits) -> Order:
         consent=AGREED if name is None else f"Not needed: the artwork {name} of the project's own collection.",
         sound=None if sound is None else Path(sound),
     )
+
+
+def portrait_of(path: str | None, consent: bool, limits: Limits) -> tuple[Path, str | None]:
+    """A portrait that was chosen, and its name if it is the collection's. Raises Trouble, also where consent lacks."""
+    source = _source(path, limits)
+    name = artwork(source)
+    if name is None and not consent:
+        raise Trouble("consent", "consent.missing")
+    return source, name
 
 
 def _places(points: Any) -> dict[str, Any] | None:

@@ -16,13 +16,20 @@ from living_portraits.studio.compare_tab import compare_tab
 from living_portraits.studio.components import ASSETS
 from living_portraits.studio.dance_tab import dance_tab
 from living_portraits.studio.engine_list import EngineList
+from living_portraits.studio.live_tab import live_tab
 from living_portraits.studio.portrait_tab import portrait_tab
 from living_portraits.studio.running import Studio
 from living_portraits.studio.shelf import Limits, keep_swept
 from living_portraits.studio.wording import Wording, preferred
 from living_portraits.studio.words import LANGUAGES, say
 
-TABS: tuple[Callable[[Studio, Wording, Any], None], ...] = (portrait_tab, dance_tab, compare_tab, check_tab)
+TABS: tuple[Callable[[Studio, Wording, Any], None], ...] = (
+    portrait_tab,
+    live_tab,
+    dance_tab,
+    compare_tab,
+    check_tab,
+)
 """In the order of the page. A further tab is a function here; it builds nothing where its engine cannot be used."""
 
 

@@ -10,6 +10,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "language": ("Language", "Lingua"),
     "tab.portrait": ("Living portrait", "Ritratto vivente"),
+    "tab.live": ("Live", "Dal vivo"),
     "tab.dance": ("Dance", "Danza"),
     "tab.compare": ("Compare", "Confronta"),
     "tab.check": ("Check a film", "Verifica"),
@@ -92,6 +93,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "sample.young_woman": ("Young woman", "Giovane donna"),
     "sample.francesco_d_este": ("Francesco d'Este", "Francesco d'Este"),
     "sample.carthusian": ("A Carthusian", "Un certosino"),
+    "sample.hermann_von_wedigh": ("Hermann von Wedigh", "Hermann von Wedigh"),
+    "sample.moltedo": ("Joseph-Antoine Moltedo", "Joseph-Antoine Moltedo"),
+    "sample.van_gogh": ("Vincent van Gogh", "Vincent van Gogh"),
     "sample.smile": ("Smile", "Sorriso"),
     "sample.surprise": ("Surprise", "Sorpresa"),
     "sample.talk": ("Talk", "Parlare"),
@@ -111,6 +115,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "engine.puppet": (
         "moves the portrait's own paint: turns, expressions, gaze, mouth",
         "muove la pittura stessa del ritratto: testa, espressioni, sguardo, bocca",
+    ),
+    "engine.student": (
+        "the quickest; knows the portraits of the collection and no other face",
+        "il più veloce; conosce i ritratti della collezione e nessun altro volto",
     ),
     "engine.still": ("repeats the picture; for comparison", "ripete l'immagine; per confronto"),
     "engine.speed": ("about {fps} frames a second here", "circa {fps} fotogrammi al secondo qui"),
@@ -183,6 +191,39 @@ WORDS: dict[str, tuple[str, str]] = {
     "card.identity.none": (
         "Likeness needs an identity network, which is not part of the package.",
         "La somiglianza richiede una rete di identità, non inclusa nel pacchetto.",
+    ),
+    # Live
+    "live.help": (
+        "A portrait that moves as you do, now. The camera's pictures stay on this computer, and none is kept.",
+        "Un ritratto che si muove come te, subito. Le immagini della camera restano su questo computer e non vengono "
+        "conservate.",
+    ),
+    "live.run": ("Start the camera", "Avvia la camera"),
+    "live.empty": (
+        "Choose a portrait and start the camera. First look straight ahead for a second, your face at rest.",
+        "Scegli un ritratto e avvia la camera. Prima guarda dritto per un secondo, con il volto a riposo.",
+    ),
+    "live.opening": ("Opening the camera ...", "Apertura della camera ..."),
+    "live.searching": ("Looking for your face ...", "Ricerca del tuo volto ..."),
+    "live.resting": (
+        "Look straight ahead for a second, your face at rest ...",
+        "Guarda dritto per un secondo, con il volto a riposo ...",
+    ),
+    "live.live": ("Live:", "Dal vivo:"),
+    "live.figures": (
+        "%ms ms from camera to view, %fps pictures a second",
+        "%ms ms dalla camera alla vista, %fps immagini al secondo",
+    ),
+    "live.rest": ("This is my neutral face", "Questo è il mio volto a riposo"),
+    "live.picture": ("The portrait, moving as you do; made by AI", "Il ritratto, che si muove come te; fatto con l'IA"),
+    "live.ended": ("The session has ended; start the camera again.", "La sessione è finita; avvia di nuovo la camera."),
+    "live.camera": (
+        "The browser gives no camera: allow it for this page, or plug one in.",
+        "Il browser non fornisce una camera: consentila per questa pagina, o collegane una.",
+    ),
+    "live.full": (
+        "Others are live just now; try again when they have ended.",
+        "Altri sono dal vivo in questo momento; riprova quando hanno finito.",
     ),
     # Dancing
     "dance.help": (

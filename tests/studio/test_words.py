@@ -30,6 +30,7 @@ MADE_UP = {  # keys that are put together where they are used
     "engine.guided",
     "engine.puppet",
     "engine.still",
+    "engine.student",
 }
 
 

@@ -79,6 +79,7 @@ class Guided:
         reads_driver_pixels=True,
         driver_size=sway.SEARCHED,
         weights=(WEIGHTS,),
+        runtimes=runtimes.RUNTIMES,
     )
 
     def __init__(self, *, size: int = spec.size, file: Path | None = None, runtime: str | None = None) -> None:
