@@ -1,6 +1,7 @@
 """The student: locked portraits, distillation through the loop, and the engine that refuses a stranger."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,250 +9,439 @@ import torch
 from drawn import driver, face, picture, source
 from test_megaportraits_training import DrawnPeople
 
-from living_portraits import weights
-from living_portraits.engine import Drive
-from living_portraits.engines.megaportraits.base import Base
-from living_portraits.engines.megaportraits.config import preset
+from living_portraits import samples, weights
+from living_portraits.engine import Drive, Track
+from living_portraits.engines.megaportraits import student_engine
 from living_portraits.engines.megaportraits.student import (
+    Strokes,
     Student,
     StudentConfig,
+    guide,
     letters,
     likeness,
+    moved,
     thumbnail,
     word,
 )
-from living_portraits.engines.megaportraits.student_engine import StudentEngine, read_student
+from living_portraits.engines.megaportraits.student_engine import STUDENTS, StudentEngine, composed, read_student
+from living_portraits.engines.megaportraits.student_motion import MOST, WORDS, Performance
 from living_portraits.errors import FaceError, OptionError, WeightsError
-from living_portraits.training import recipe
+from living_portraits.geometry import fit_pose
+from living_portraits.nn.pixels import to_tensor
+from living_portraits.training import drivers, films
 from living_portraits.training import student as distillation
 from living_portraits.training.loop import Order, train
 from living_portraits.training.place import Place
 from living_portraits.training.profile import count_flops
 from living_portraits.training.source import validation_batch
 
-SIZE = 128  # the smallest that it draws
 CPU = torch.device("cpu")
+SMALL = {"blocks": (8, 8, 8, 8), "code": 8, "kept": 256}
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    """Such small work is slower on two, and the more so where others compute."""
+def one_thread(monkeypatch, tmp_path):
+    """Such small work is slower on two, and the more so where others compute. And no student of whoever runs this."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    monkeypatch.setenv("LIVING_PORTRAITS_PEOPLE", str(tmp_path / "people"))
     yield
     torch.set_num_threads(threads)
 
 
-@pytest.fixture
-def student() -> Student:
-    torch.manual_seed(0)
-    made = Student(StudentConfig.at(SIZE), avatars=3)
+def drawn_crop(seed: int) -> np.ndarray:
+    return picture(256, 256, seed=seed)
+
+
+def taught(avatars: int = 3, *, seed: int = 0, **changes) -> Student:
+    """A student whose every weight matters, though it learned nothing."""
+    torch.manual_seed(seed)
+    made = Student(StudentConfig(**{**SMALL, **changes}), avatars=avatars)
     for name, value in made.named_parameters():
         if name.endswith(".maps"):
             torch.nn.init.normal_(value, std=0.3)
+        elif name in ("paint.weight", "lead.weight"):
+            torch.nn.init.normal_(value, std=0.1)
+    for number in range(avatars):
+        crop = drawn_crop(number)
+        points = torch.from_numpy(face((128, 128), zoom=5.5))
+        made.faces[number], made.names[number] = thumbnail(to_tensor([crop])), letters(f"portrait {number}")
+        made.guides[number] = guide(to_tensor([crop]), points, side=made.config.side)
+        if made.config.picture:
+            made.pictures[number] = torch.from_numpy(crop).movedim(-1, 0)
+    for _ in range(3):  # norms that are not those of the beginning
+        made.train()(*motion(4), torch.arange(4) % avatars)
     return made.eval()
 
 
-def looks(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+def motion(count: int = 1, *, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     torch.manual_seed(seed)
-    return torch.rand(1, 3, 128, 128) * 2 - 1, torch.rand(1, 3, 128, 128) * 2 - 1
+    return torch.randn(count, WORDS), torch.randn(count, 3, 16, 16)
 
 
-@pytest.mark.parametrize("size", [128, 256, 512])
-def test_it_draws_at_its_size_for_at_most_12_gflop(size: int) -> None:
-    """Two cores in eight-bit numbers make 25 of them in 0.6 seconds."""
+def one(number: int) -> torch.Tensor:
+    return torch.tensor([number])
+
+
+# --- the network ------------------------------------------------------------------------------------------------------
+
+
+def test_as_it_ships_a_frame_costs_little_and_a_portrait_little_room() -> None:
     with torch.device("meta"):
-        made, look = Student(StudentConfig.at(size), avatars=12), torch.empty(1, 3, 128, 128)
+        made = Student(StudentConfig(), avatars=13)
+        heard = torch.empty(1, WORDS), torch.empty(1, 3, 16, 16)
         number = torch.zeros(1, dtype=torch.int64)
-        assert made(look, look, number).shape == (1, 3, size, size)
-        assert count_flops(lambda: made(look, look, number)) < 12e9
-    maps = sum(value.numel() for name, value in made.named_parameters() if name.endswith(".maps"))
-    assert maps / 12 < 2.1e6  # four megabytes a portrait in half precision; MP's are eight
+        assert made(*heard, number).shape == (1, 3, 256, 256)
+        assert count_flops(lambda: made.strokes(*heard, number)) < 1.2e9  # 25 of them a second on any processor
+    kept = [value for name, value in made.state_dict().items() if name.endswith(".maps") or value.dtype == torch.uint8]
+    assert sum(value.numel() * (2 if value.is_floating_point() else 1) for value in kept) / 13 < 2.2e6
 
 
-def test_who_is_shown_depends_on_the_number_and_how_on_the_driver(student: Student) -> None:
-    now, rest = looks()
-    other, _ = looks(1)
+def test_before_it_is_taught_it_shows_each_portrait_as_it_is() -> None:
+    made = Student(StudentConfig(**SMALL), avatars=2).eval()
+    made.pictures[1] = torch.from_numpy(drawn_crop(5)).movedim(-1, 0)
     with torch.no_grad():
-        first, second = (student(now, rest, torch.tensor([i])) for i in (0, 1))
-        moved = student(other, rest, torch.tensor([0]))
-        both = student(now.expand(2, -1, -1, -1), rest.expand(2, -1, -1, -1), torch.tensor([1, 0]))
-    assert (first - second).abs().mean() > 0.01 and (first - moved).abs().mean() > 1e-4
+        shown = made(*motion(), one(1))
+    assert (shown - to_tensor([drawn_crop(5)])).abs().mean() < 0.05
+
+
+def test_who_is_shown_depends_on_the_number_and_how_on_the_driver() -> None:
+    student = taught()
+    with torch.no_grad():
+        first, second = (student(*motion(), one(i)) for i in (0, 1))
+        otherwise = student(*motion(seed=1), one(0))
+        both = student(*(value.expand(2, *value.shape[1:]) for value in motion()), torch.tensor([1, 0]))
+    assert (first - second).abs().mean() > 0.01 and (first - otherwise).abs().mean() > 1e-3
     torch.testing.assert_close(both, torch.cat([second, first]), atol=1e-4, rtol=0)
     assert first.abs().max() <= 1
 
 
-def test_one_portrait_can_be_taken_out_and_others_put_in(student: Student) -> None:
-    now, rest = looks()
-    student.names[2] = letters("mona_lisa")
+@pytest.mark.parametrize("heard", [0, 1], ids=["words", "sway"])
+def test_it_listens_to_both(heard: int) -> None:
+    student, told = taught(), list(motion())
     with torch.no_grad():
-        expected = student(now, rest, torch.tensor([2]))
+        before = student(*told, one(0))
+        told[heard] = motion(seed=2)[heard]
+        assert (student(*told, one(0)) - before).abs().mean() > 1e-4
+
+
+def test_alone_a_portrait_looks_the_same() -> None:
+    student = taught()
+    with torch.no_grad():
+        torch.testing.assert_close(student.alone(1)(*motion(), one(0)), student(*motion(), one(1)), atol=1e-4, rtol=0)
+    assert all(not value.requires_grad for value in student.alone(1).parameters())
+    assert all(value.requires_grad for value in student.parameters()), "it was spoilt by being copied"
+
+
+def test_some_portraits_can_be_taken_out_and_others_put_in() -> None:
+    student = taught()
+    with torch.no_grad():
+        expected = student(*motion(), one(2))
         lone, grown = student.only([2]).eval(), student.grown(2).eval()
-        torch.testing.assert_close(lone(now, rest, torch.tensor([0])), expected)
-        torch.testing.assert_close(grown(now, rest, torch.tensor([2])), expected)
-        new = grown(now, rest, torch.tensor([4]))
-    assert len(grown.faces) == 5 and word(lone.names[0]) == "mona_lisa" and word(grown.names[4]) == ""
-    assert (new - expected).abs().mean() > 1e-3
-    torch.testing.assert_close(grown.blocks[0].spade1.maps[3], student.blocks[0].spade1.maps.mean(dim=0))
+        torch.testing.assert_close(lone(*motion(), one(0)), expected)
+        torch.testing.assert_close(grown(*motion(), one(2)), expected)
+    assert [word(raw) for raw in grown.names] == ["portrait 0", "portrait 1", "portrait 2", "", ""]
+    assert word(lone.names[0]) == "portrait 2" and not grown.pictures[3:].any()
+    maps = student.blocks[0].spade1.maps
+    torch.testing.assert_close(grown.blocks[0].spade1.maps[3], maps.mean(dim=0))
 
 
-def test_a_portraits_tensors_hear_of_nobody_else(student: Student) -> None:
-    now, rest = looks()
-    student(now, rest, torch.tensor([1])).sum().backward()
+def test_a_portraits_tensors_hear_of_nobody_else() -> None:
+    student = taught()
+    student(*motion(), one(1)).sum().backward()
     for name, value in student.named_parameters():
         assert value.grad is not None, name
         if name.endswith(".maps"):
             assert value.grad[1].any() and not value.grad[[0, 2]].any(), name
 
 
-def test_a_size_that_does_not_fold() -> None:
-    with pytest.raises(ValueError, match="2 times that is not 300"):
-        Student(StudentConfig(size=300), avatars=1)
+def test_the_papers_way_keeps_no_picture_and_draws_everything() -> None:
+    student = taught(picture=False)
+    assert student.pictures.numel() == 0
+    with torch.no_grad():
+        strokes = student.strokes(*motion(), one(0))
+        torch.testing.assert_close(student(*motion(), one(0)), strokes.colour)
+
+
+def test_a_flow_fetches_pixels_from_where_it_points() -> None:
+    there = to_tensor([drawn_crop(3)])
+    flow = torch.zeros(1, 2, 128, 128)
+    flow[:, 0] = 2 * 8 / 256  # eight pixels to the right
+    found = moved(there, flow)
+    torch.testing.assert_close(found[..., :200], there[..., 8:208], atol=1e-3, rtol=0)
+
+
+def test_bytes_are_composed_as_floats_are() -> None:
+    student = taught()
+    with torch.no_grad():
+        flow = 0.02 * torch.nn.functional.interpolate(torch.randn(1, 2, 8, 8), size=(128, 128), mode="bilinear")
+        mask = torch.rand(1, 1, 256, 256)
+        strokes = Strokes(flow, mask, torch.rand(1, 3, 256, 256) * 2 - 1)
+        expected = ((student.drawn(strokes, one(0)) + 1) * 127.5)[0].movedim(0, -1).numpy()
+    share, added = 255 * (1 - mask), mask * (strokes.colour + 1) * 127.5
+    arrays = (flow[0].movedim(0, -1), share[0, 0], added[0].movedim(0, -1))
+    found = composed(drawn_crop(0), *(value.contiguous().numpy() for value in arrays))
+    assert np.abs(found - expected).mean() < 2.5  # cubic against linear
+
+
+@pytest.mark.parametrize(("paint", "kept"), [(200, 400), (256, 300)])
+def test_sizes_that_do_not_fold(paint: int, kept: int) -> None:
+    with pytest.raises(ValueError, match=f"paint no {paint} of {kept}"):
+        Student(StudentConfig(paint=paint, kept=kept), avatars=1)
 
 
 def test_names_are_bytes_and_thumbnails_know_a_picture_again() -> None:
     assert word(letters("Francesco d'Este")) == "Francesco d'Este" and word(letters("é" * 40)) == "é" * 32
-    a, b = (torch.from_numpy(picture(96, 96, seed=s)).movedim(-1, 0)[None].float() / 127.5 - 1 for s in (1, 2))
+    a, b = (to_tensor([picture(96, 96, seed=s)]) for s in (1, 2))
     faces = torch.stack([thumbnail(a), thumbnail(b)])
     assert likeness(thumbnail(0.8 * b + 0.1), faces).tolist() == pytest.approx([0.0, 1.0], abs=0.2)
+
+
+def test_a_guide_marks_each_point_where_it_is() -> None:
+    crop, points = to_tensor([drawn_crop(0)]), torch.from_numpy(face((128, 128), zoom=5.5))
+    here = guide(crop, points, side=32)
+    nose = here[10]
+    row, column = divmod(int(nose.argmax()), 32)
+    assert abs((column + 0.5) * 8 - 0.5 - points[1, 0]) < 8 and abs((row + 0.5) * 8 - 0.5 - points[1, 1]) < 8
+    shifted = guide(crop, points + torch.tensor([16.0, 0, 0]), side=32)
+    torch.testing.assert_close(shifted[:19, :, 2:], here[:19, :, :-2], atol=1e-4, rtol=0)
+
+
+# --- what it hears ----------------------------------------------------------------------------------------------------
+
+
+def test_a_driver_at_rest_says_nothing_and_one_that_moves_does() -> None:
+    clip, pose = driver(128), fit_pose(source(256).points[0])
+    words, sway = Performance.of(clip, Drive()).on(pose, size=256)
+    assert words.shape == (6, WORDS) and sway.shape == (6, 3, 16, 16)
+    np.testing.assert_allclose(words[0], 0, atol=1e-3)
+    assert np.abs(words[3]).max() > 0.3 and np.abs(words).max() <= MOST
+    assert not np.abs(Performance.of(clip, Drive(strength=0.0)).on(pose, size=256)[0]).max() > 1e-3
+
+
+def test_without_pictures_there_is_no_sway_and_no_trust_in_it() -> None:
+    clip, pose = driver(128), fit_pose(source(256).points[0])
+    told, _ = Performance.of(clip, Drive()).on(pose, size=256)
+    words, sway = Performance.of(replace(clip, crops=()), Drive()).on(pose, size=256)
+    assert not sway.any()
+    np.testing.assert_array_equal(words, told)
+    shaken = replace(clip, crops=[np.roll(crop, 3 * number, axis=1) for number, crop in enumerate(clip.crops)])
+    assert np.abs(Performance.of(shaken, Drive()).on(pose, size=256)[1][1, :2]).max() > 0.1
 
 
 # --- distillation -----------------------------------------------------------------------------------------------------
 
 
-class LargePeople(DrawnPeople):
-    clips = tuple(replace(clip, size=SIZE) for clip in DrawnPeople.clips)
-
-    def track(self, clip):
-        small = super().track(clip)
-        crops = [picture(SIZE, SIZE, seed=t + 7) for t in range(clip.frames)]
-        return replace(small, crops=crops, points=small.points * 2)
-
-
 @pytest.fixture
-def teacher(tmp_path, monkeypatch):
-    """A base that was not taught, and two portraits; returns its file."""
-    torch.manual_seed(0)
-    base = Base(preset("tiny", size=SIZE))
-    path = tmp_path / "teacher.safetensors"
-    state = {f"base.{name}": value for name, value in base.state_dict().items()}
-    weights.write(path, config={"recipe": "megaportraits", "train": {"network": "tiny", "size": SIZE}}, state=state)
-    portraits = [
-        distillation.Portrait(name, picture(SIZE, SIZE, seed=i), face((64, 64), zoom=3.2, roll=0.2 * i))
+def portraits(monkeypatch) -> list[films.Portrait]:
+    """Two drawn portraits in the place of the bundled ones."""
+    made = [
+        films.Portrait(name, drawn_crop(i), face((128, 128), zoom=5.5, roll=0.2 * i), np.zeros(52, np.float32))
         for i, name in enumerate(("mona", "ada"))
     ]
-    monkeypatch.setattr(distillation, "gather", lambda folder, *, size: portraits)
-    monkeypatch.setitem(recipe.RECIPES, "student", "living_portraits.training.student:Distillation")
-    return path
+    monkeypatch.setattr(distillation, "gather", lambda folder, *, size: made)
+    return made
 
 
-def settings(teacher, **changes) -> dict:
+def settings(**changes) -> dict:
     return {
-        "size": SIZE, "batch": 2, "perceptual": 0.0, "adversary_from": 0, "critic": 8, "critic_scales": 2, "warmup": 0,
-        "teacher": str(teacher), **changes,
+        **SMALL, "teacher": "puppet", "batch": 2, "perceptual": 0.0, "warmup": 0, "bundled_frames": 0,
+        "kinds": ("video",), "shares": (), **changes,
     }  # fmt: skip
 
 
-def made(teacher, **changes) -> distillation.Distillation:
+def recipe_of(**changes) -> distillation.Distillation:
     torch.manual_seed(0)
-    return distillation.Distillation(distillation.StudentTrainConfig(**settings(teacher, **changes)))
+    return distillation.Distillation(distillation.StudentTrainConfig(**settings(**changes)))
 
 
 def batch_of(toy):
-    people = LargePeople()
+    people = toy.source(DrawnPeople(), toy.config)
     clips = [clip for clip in people.clips if clip.split == "train"]
-    return validation_batch(people, clips, toy.config, device=CPU)
+    return validation_batch(people, clips, toy.config, device=CPU, extra=toy.extra)
 
 
-def test_the_teacher_is_not_taught_and_every_weight_of_the_student_is(teacher) -> None:
-    toy = made(teacher)
-    batch = batch_of(toy)
-    with torch.random.fork_rng():
-        found = toy.step(batch)
+def test_every_weight_is_taught_and_the_teacher_is_not(portraits) -> None:
+    toy = recipe_of(adversary=1.0, critic=8, critic_scales=2)
+    found = toy.step(batch_of(toy))
     assert {name.split("/")[0] for name in found} == {"student", "critic"}
     sum(value for name, value in found.items() if name.startswith("student/")).backward()
-    silent = [name for name, p in toy.student.named_parameters() if p.grad is None or not p.grad.any()]
+    silent = [name for name, value in toy.student.named_parameters() if value.grad is None]
     assert silent == []
-    assert all(not p.requires_grad and p.grad is None for p in toy.teacher.parameters())
     assert [word(raw) for raw in toy.student.names] == ["mona", "ada"]
+    assert set(toy.networks()) == {"student", "critic"} and toy.snapshot() == ("student",)
+    assert [column.shape[1:] for column in toy.pictures(batch_of(toy))] == [(3, 256, 256)] * 4
 
 
-def test_the_driver_at_rest_is_the_frame_of_less_expression(teacher) -> None:
-    toy = made(teacher)
+def test_it_learns_what_it_is_shown(portraits) -> None:
+    toy = recipe_of(lr=5e-3)
+    batch, optimiser = batch_of(toy), toy.optimiser("student")
+    toy.train()
+    spent = []
+    for _ in range(25):
+        loss = sum(toy.step(batch).values())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        spent.append(float(loss.detach()))
+    assert min(spent[-5:]) < 0.8 * spent[0]
+
+
+def test_with_no_loss_on_pictures_none_are_drawn(portraits, monkeypatch) -> None:
+    toy = recipe_of(l1=0.0)
     batch = batch_of(toy)
-    shapes = batch.blendshapes.clone()
-    shapes[0, 0], shapes[0, 1], shapes[1, 0], shapes[1, 1] = 0.9, 0.1, 0.1, 0.9
-    frames, points = distillation.at_rest_first(replace(batch, blendshapes=shapes))
-    torch.testing.assert_close(frames[0], batch.frames[0].flip(0))
-    torch.testing.assert_close(frames[1], batch.frames[1])
-    torch.testing.assert_close(points[0], batch.points[0].flip(0))
+    monkeypatch.setattr(toy.student, "drawn", None)
+    assert set(toy.step(batch)) == {"student/lead", "student/shy", "student/calm"}
 
 
-def test_a_driver_at_rest_leaves_each_portrait_as_the_teacher_has_it(teacher) -> None:
-    toy = made(teacher)
-    batch = batch_of(toy)
-    still = batch.frames[:, :1].expand(-1, 2, -1, -1, -1), batch.points[:, :1].expand(-1, 2, -1, -1)
-    avatar = torch.tensor([1, 0])
-    identity = toy.teacher.identity(avatar)
-    with torch.no_grad():
-        own = toy.teacher.base.draw(identity, identity.pose, toy.teacher.codes[avatar])
-    expected = torch.lerp(toy.teacher.plates[avatar], own.picture, own.matte)
-    torch.testing.assert_close(toy.teacher.draw(avatar, *still).picture, expected, atol=1e-3, rtol=0)
-    points = toy.teacher.points(avatar, still[1])
-    portraits = distillation.gather("", size=SIZE)
-    for number, chosen in enumerate(avatar.tolist()):
-        np.testing.assert_allclose(points[number, :, :2], portraits[chosen].points[:, :2], atol=0.01)
+def test_the_teachers_film_is_that_of_the_engine(portraits) -> None:
+    cast = films.Films(films.teacher("puppet"), portraits)
+    clip = driver(128)
+    clip = Track(clip.crops[::-1], clip.points[::-1].copy(), clip.blendshapes, clip.fps)  # rest comes last
+    made = cast.of(clip, "a name")
+    assert sorted(np.unique(made["avatar"])) == [0, 1]
+    engine = films.engines.create("puppet", size=256)
+    for number, portrait in enumerate(portraits):
+        mine = np.flatnonzero(made["avatar"].ravel() == number)
+        identity = engine.encode_identity(Track([portrait.crop], portrait.points[None], np.zeros((1, 52), np.float32)))
+        whole = list(engine.generate(identity, engine.encode_motion(clip, Drive(neutral=5))))
+        for frame in mine:
+            np.testing.assert_array_equal(made["target"][frame], whole[frame])
+        words, _ = Performance.of(clip, Drive(neutral=5)).on(fit_pose(portrait.points), size=256)
+        np.testing.assert_allclose(made["words"][mine, 0, 0], words[mine], atol=5e-3)
 
 
-def test_a_run_leaves_an_engine_that_knows_its_portraits_and_no_other(teacher, tmp_path) -> None:
-    order = Order("student", "drawn", tmp_path / "run", 60.0, settings(teacher, steps=2, flip=False))
-    train(order, LargePeople(), place=Place(CPU))
-    engine = StudentEngine(size=SIZE, file=tmp_path / "run" / "snapshot.safetensors")
+def test_films_are_made_once_and_kept(portraits, tmp_path, monkeypatch) -> None:
+    clip = driver(128)
+    first = films.Films(films.teacher("puppet"), portraits, folder=tmp_path / "films").of(clip, "x")
+    again = films.Films(films.teacher("puppet"), portraits, folder=tmp_path / "films")
+    monkeypatch.setattr(again, "drawn", None)
+    second = again.of(clip, "x")
+    assert first.keys() == second.keys()
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name])
+
+
+def test_drivers_are_a_few_frames_of_each_clip_and_last_that_at_rest(tmp_path) -> None:
+    people = DrawnPeople()
+    thin = drivers.Drivers(people, frames=3, bundled=0, folder=tmp_path)
+    assert [clip.frames for clip in thin.clips] == [min(clip.frames, 3) for clip in people.clips]
+    clip, whole = thin.clips[0], people.track(people.clips[0])
+    track = thin.track(clip)
+    rest = drivers.at_rest(whole, clip)
+    assert len(track) == 3 and track.crops[0].shape == (128, 128, 3)
+    scale = 128 / whole.crops[0].shape[0]
+    np.testing.assert_allclose(track.points[-1, :, 0], whole.points[rest, :, 0] * scale + (scale - 1) / 2, atol=1e-3)
+    people.track = None
+    np.testing.assert_array_equal(thin.track(clip).points, track.points)  # kept
+
+
+def test_the_bundled_drivers_are_added() -> None:
+    thin = drivers.Drivers(bundled=5)
+    assert [(clip.id, clip.kind, clip.frames) for clip in thin.clips] == [
+        (name, "bundled", 5) for name in samples.DRIVERS
+    ]
+    assert thin.valid(thin.clips[0]).shape == (5, 64, 64)
+
+
+def test_a_run_leaves_an_engine_that_knows_its_portraits_and_no_other(portraits, tmp_path) -> None:
+    order = Order("student", "drawn", tmp_path / "run", 60.0, settings(steps=2, memory_gb=1.0, size=64))
+    train(order, DrawnPeople(), place=Place(CPU))
+    snapshot = tmp_path / "run" / "snapshot.safetensors"
+    engine = StudentEngine(size=256, file=snapshot)
     assert engine.names == ("mona", "ada")
-    clip = driver(SIZE, frames=3)
-    clip = replace(clip, crops=[picture(SIZE, SIZE, seed=20 + t) for t in range(3)])
-    ada = replace(source(SIZE), crops=[picture(SIZE, SIZE, seed=1)])
+    clip = replace(driver(128), crops=[picture(128, 128, seed=20 + t) for t in range(6)])
+    ada = replace(source(256), crops=[drawn_crop(1)])
     identity = engine.encode_identity(ada)
     frames = list(engine.generate(identity, engine.encode_motion(clip, Drive())))
-    assert identity == 1 and [(f.shape, f.dtype) for f in frames] == [((SIZE, SIZE, 3), np.uint8)] * 3
-    assert (frames[0] != frames[2]).any()
-    still = list(engine.generate(identity, engine.encode_motion(clip, Drive(strength=0.0))))
-    np.testing.assert_array_equal(still[2], still[0])
-    np.testing.assert_array_equal(still[0], frames[0])
-    with pytest.raises(FaceError, match="animates mona, ada and no other face"):
-        engine.encode_identity(replace(source(SIZE), crops=[picture(SIZE, SIZE, seed=5)]))
-    for wish in (Drive(relative=False), Drive(strength=0.5)):
-        with pytest.raises(OptionError, match="moves as the driver does"):
-            engine.encode_motion(clip, wish)
-    with pytest.raises(OptionError, match="reads motion from pixels"):
-        engine.encode_motion(replace(clip, crops=[]), Drive())
-    with pytest.raises(OptionError, match="draws 128 px, not 256"):
-        StudentEngine(size=256, file=tmp_path / "run" / "snapshot.safetensors")
+    assert identity.number == 1 and [(f.shape, f.dtype) for f in frames] == [((256, 256, 3), np.uint8)] * 6
+    assert np.abs(frames[0].astype(int) - drawn_crop(1)).mean() < 8
+    with pytest.raises(FaceError, match=r"animates mona, ada and no other face.*living-portraits distill"):
+        engine.encode_identity(replace(source(256), crops=[drawn_crop(5)]))
+    with pytest.raises(OptionError, match="draws 256 px, not 512"):
+        StudentEngine(size=512, file=snapshot)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [({"teacher": ""}, "needs its teacher"), ({"size": 256}, "The teacher draws 128 px")],
-)
-def test_a_teacher_that_does_not_fit(teacher, changes, message) -> None:
+def test_more_portraits_are_learned_and_those_before_stay_as_they_were(portraits, tmp_path) -> None:
+    path = written(tmp_path / "first.safetensors", taught(2))
+    toy = recipe_of(begin=str(path), lr=0.01)
+    before, batch = toy.student.only([0, 1]).eval(), batch_of(toy)
+    optimiser = toy.optimiser("student")
+    for _ in range(2):
+        optimiser.zero_grad()
+        sum(toy.train().step(batch).values()).backward()
+        optimiser.step()
+    after = toy.student.eval()
+    with torch.no_grad():
+        for number in (0, 1):
+            torch.testing.assert_close(after(*motion(), one(number)), before(*motion(), one(number)))
+    assert [word(raw) for raw in after.names] == ["portrait 0", "portrait 1", "mona", "ada"]
+    maps = after.blocks[0].spade1.maps
+    assert (maps[2] - maps[3]).abs().max() > 0
+
+
+def written(path: Path, student: Student) -> Path:
+    config = {"recipe": "student", "train": {**settings(), "size": 128, "picture": student.config.picture}}
+    weights.write(path, config=config, state={f"student.{name}": v for name, v in student.state_dict().items()})
+    return path
+
+
+# --- the engine -------------------------------------------------------------------------------------------------------
+
+
+def test_sizes_come_from_the_pictures_that_it_keeps(tmp_path) -> None:
+    path = written(tmp_path / "a.safetensors", taught(2))
+    engine = StudentEngine(size=256, file=path)
+    assert engine.spec.sizes == (256,)
+    paper = StudentEngine(size=256, file=written(tmp_path / "b.safetensors", taught(2, picture=False)))
+    [first] = list(
+        paper.generate(
+            paper.encode_identity(replace(source(256), crops=[drawn_crop(0)])),
+            paper.encode_motion(replace(driver(128, frames=1), crops=()), Drive()),
+        )
+    )
+    assert first.shape == (256, 256, 3)
+
+
+def test_students_whom_the_user_taught_are_asked_too(tmp_path, monkeypatch) -> None:
+    ours, theirs = written(tmp_path / "ours.safetensors", taught(1)), taught(3, seed=1)
+    monkeypatch.setattr(student_engine.weights, "path", lambda name: ours)
+    stranger = replace(source(256), crops=[drawn_crop(2)])
+    with pytest.raises(FaceError):
+        StudentEngine(size=256).encode_identity(stranger)
+    STUDENTS.place("mine").parent.mkdir(parents=True)
+    written(STUDENTS.place("mine"), theirs.only([2]))
+    engine = StudentEngine(size=256)
+    found = list(engine.generate(engine.encode_identity(stranger), engine.encode_motion(driver(128), Drive())))
+    alone = StudentEngine(size=256, file=STUDENTS.place("mine"))
+    expected = list(alone.generate(alone.encode_identity(stranger), alone.encode_motion(driver(128), Drive())))
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(("name", "message"), [("nobody", "There is no teacher 'nobody'"), ("", "no teacher ''")])
+def test_a_teacher_that_is_not_there(name, message) -> None:
     with pytest.raises(OptionError, match=message):
-        distillation.Distillation(distillation.StudentTrainConfig(**{**settings(teacher), **changes}))
+        films.teacher(name)
+
+
+@pytest.mark.parametrize("settings_", [{"flip": True}, {"colour": 0.1}])
+def test_films_cannot_be_mirrored_or_recoloured(settings_) -> None:
+    with pytest.raises(OptionError, match="flip and colour stay off"):
+        distillation.Distillation(distillation.StudentTrainConfig(**settings(**settings_)))
 
 
 def test_a_folder_without_pictures(tmp_path) -> None:
     with pytest.raises(OptionError, match="There are no pictures in"):
-        distillation.gather(str(tmp_path), size=SIZE)
+        films.gather(str(tmp_path), size=256)
+    with pytest.raises(OptionError, match="There is no folder"):
+        films.gather(str(tmp_path / "nowhere"), size=256)
 
 
 @pytest.mark.parametrize(
     ("config", "state", "message"),
     [
         ({"recipe": "smoke"}, {}, "no snapshot of the recipe student"),
-        (
-            {"recipe": "student", "train": {"size": 128}},
-            {"student.faces": torch.zeros(1, 24, 24, 3)},
-            "another version",
-        ),
+        ({"recipe": "student", "train": {}}, {"student.faces": torch.zeros(1, 24, 24, 3)}, "another version"),
     ],
 )
 def test_other_files(tmp_path, config, state, message) -> None:

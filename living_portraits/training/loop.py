@@ -56,6 +56,7 @@ class Plan:
 
     order: Order
     recipe: Recipe
+    dataset: Source
     clips: tuple[Any, ...]
     held_out: tuple[Any, ...]
     place: Place
@@ -102,6 +103,7 @@ def plan(order: Order, dataset: Source, *, place: Place | None = None) -> Plan:
         settings = {**kept["config"], **settings}
     config = configure(kind.Config, settings)
     place = place or find_place()
+    dataset = kind.source(dataset, config)
     clips = sources.choose(dataset, split="train", config=config)
     try:
         held_out = sources.choose(dataset, split="val", config=dataclasses.replace(config, kinds=config.kinds[:1]))
@@ -111,7 +113,7 @@ def plan(order: Order, dataset: Source, *, place: Place | None = None) -> Plan:
     recipe = kind(config, identities=len({clip.identity for clip in clips}))
     given = config.memory_gb
     budget = int(place.free_bytes() * _SHARE if given is None else given * 1e9)
-    return Plan(order, recipe, tuple(clips), tuple(held_out), place, budget)
+    return Plan(order, recipe, dataset, tuple(clips), tuple(held_out), place, budget)
 
 
 def train(order: Order, dataset: Source, *, place: Place | None = None, began: float | None = None) -> str:
@@ -130,7 +132,7 @@ def train(order: Order, dataset: Source, *, place: Place | None = None, began: f
             _open(run, ready)
         ready.place.wait()
         run.say(ready.text())
-        return _Training(ready, dataset, run, stop=stop, deadline=began + 60 * order.minutes).go()
+        return _Training(ready, run, stop=stop, deadline=began + 60 * order.minutes).go()
 
 
 def _open(run: RunFolder, ready: Plan) -> None:
@@ -151,15 +153,14 @@ def _open(run: RunFolder, ready: Plan) -> None:
 class _Training:
     """The loop proper."""
 
-    def __init__(self, ready: Plan, dataset: Source, run: RunFolder, *, stop: list[str], deadline: float) -> None:
+    def __init__(self, ready: Plan, run: RunFolder, *, stop: list[str], deadline: float) -> None:
         self.ready, self.run, self.place, self.stop, self.deadline = ready, run, ready.place, stop, deadline
         self.config: TrainConfig = ready.recipe.config
         sampler = Sampler(
-            dataset, ready.clips, self.config, device=self.place.device, budget=ready.budget,
+            ready.dataset, ready.clips, self.config, device=self.place.device, budget=ready.budget,
             extra=ready.recipe.extra, extra_bytes=ready.recipe.extra_bytes(), rank=self.place.rank,
         )  # fmt: skip
         self.trainer = Trainer(ready.recipe, sampler, self.place)
-        self.dataset = dataset
         self.seconds = 0.0  # trained before this call
         self.saving = self.sampling = 0.0  # seconds that it takes to keep the state, to validate
         self.peak = self.flops = 0.0
@@ -215,7 +216,7 @@ class _Training:
     def _validation(self) -> tuple[Batch, str]:
         held_out, name = (self.ready.held_out, "val") if self.ready.held_out else (self.ready.clips, "train")
         batch = sources.validation_batch(
-            self.dataset, held_out, self.config, device=self.place.device, extra=self.ready.recipe.extra
+            self.ready.dataset, held_out, self.config, device=self.place.device, extra=self.ready.recipe.extra
         )
         return batch, name
 

@@ -145,6 +145,11 @@ class Recipe(nn.Module, ABC):
         self.config: Any = config
         self.identities = identities
 
+    @classmethod
+    def source(cls, dataset: Source, config: Any) -> Source:
+        """What is learned from where the user gives `dataset`: it, unless a recipe adds to it or leaves out of it."""
+        return dataset
+
     @abstractmethod
     def networks(self) -> dict[str, nn.Module]:
         """What is trained, by name."""

@@ -171,7 +171,7 @@ def _decoded(
     """Tracks and extras in the clips' order, made by as many threads as there are processors, a few clips ahead."""
 
     def decode(clip: Any) -> tuple[Track, dict[str, np.ndarray]]:
-        track = _resized(source.track(clip), size)
+        track = resized(source.track(clip), size)
         return track, extra(source, clip, track) if extra else {}
 
     threads = os.cpu_count() or 1
@@ -186,7 +186,8 @@ def _floats(pictures: Tensor) -> Tensor:
     return values / 127.5 - 1.0 if pictures.dtype == torch.uint8 else values
 
 
-def _resized(track: Track, size: int) -> Track:
+def resized(track: Track, size: int) -> Track:
+    """The track with crops of another size."""
     was = track.crops[0].shape[0]
     if was == size:
         return track

@@ -1,207 +1,244 @@
 """Distils MegaPortraits' student: recipe `student`.
 
-The teacher, a trained base, moves the portraits with motion from all film there is; the student learns to draw what
-it drew. Cross-driving only, as in the paper: no portrait ever drives itself (MP, section 3.4).
+The teacher, any engine, moves the portraits with motion from all film there is; the student learns to draw what it
+drew. Cross-driving only, as in the paper: no portrait ever drives itself (MP, section 3.4).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from living_portraits import face, samples, video
-from living_portraits.align import Crop
-from living_portraits.engine import Frame, Points
-from living_portraits.engines.megaportraits import pose as poses
-from living_portraits.engines.megaportraits.base import Base, Drawn, Identity, joined
+from living_portraits.engine import Track
 from living_portraits.engines.megaportraits.critic import Critic
-from living_portraits.engines.megaportraits.engine import plate, read_base
-from living_portraits.engines.megaportraits.networks import shrunk
-from living_portraits.engines.megaportraits.performance import followed
-from living_portraits.engines.megaportraits.pose import Pose
-from living_portraits.engines.megaportraits.student import Student, StudentConfig, letters, thumbnail
-from living_portraits.errors import FaceError, OptionError
+from living_portraits.engines.megaportraits.student import Student, StudentConfig, guide, letters, thumbnail
+from living_portraits.engines.megaportraits.student_engine import read_student
+from living_portraits.engines.megaportraits.student_motion import WORDS
+from living_portraits.errors import OptionError
+from living_portraits.geometry import LIPS_OUTER
 from living_portraits.nn import losses
-from living_portraits.nn.perceptual import VGG19Loss
+from living_portraits.nn.perceptual import LPIPS
 from living_portraits.nn.pixels import to_tensor
-from living_portraits.training.megaportraits import pyramid
-from living_portraits.training.recipe import Batch, Recipe, TrainConfig
+from living_portraits.sway import CELLS
+from living_portraits.training.drivers import BUNDLED, Drivers
+from living_portraits.training.films import SIDE, Films, Portrait, gather, teacher
+from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
+from living_portraits.training.sweep import fit
 
 Pictures = Float[Tensor, "batch 3 size size"]
 Numbers = Int64[Tensor, "batch"]
 
+_UNEXPLAINED = 0.08  # of pictures in [-1, 1]: a flow that leaves as much is trusted by a third
+_STEP = 8  # windows begin at multiples of it
+_JAW = 0.35  # of a mouth's width: how far below a shut mouth an open one's middle lies
+_SWAYLESS = 0.1  # of the samples: a driver may be a motion file, which has no pictures
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudentTrainConfig(TrainConfig):
-    """MP's settings for the student, but for the portraits' number.
+    """Settings for a few portraits and one processor; `size` is the side at which a driver's sway is read.
 
     Attributes:
-        teacher: snapshot of the recipe `megaportraits`, of the same size.
+        teacher: an engine, or the snapshot of a megaportraits run.
         avatars: folder of portraits, each a picture; empty: those that come with the package.
-        l1, mouth, eyes: of pixels, and as much again or apart on the portraits' own mouths and eyes.
-        perceptual, pyramid, adversary, matching, adversary_from, critic: as in `megaportraits`.
-        critic_scales: sizes of the picture that the adversary sees (MP 4).
+        begin: file of a student that these portraits are added to; they alone are learned then.
+        films: folder where the teacher's films are kept for another run; empty: nowhere.
+        clip_frames, bundled_frames: of each clip of the dataset and of each bundled driver, at most.
+        blocks, ups, code, picture, paint, kept: see `StudentConfig`.
+        l1, mouth, eyes: of pixels, and how much more one of the portrait's mouth and eyes counts. With `l1` and
+            `perceptual` 0 nothing is drawn: quick, to begin with.
+        lead: of the flow's distance from the optical flow between portrait and target, px, where that explains the
+            target: colours alone lead a flow no farther than a pixel or two.
+        perceptual: of LPIPS (AlexNet), on windows of `window` px.
+        shy: of the mask's mean: paint only where it serves. calm: of the flow's unevenness, px.
+        adversary, matching, critic, critic_scales: as in `megaportraits` (MP 1, 40, 64, 4); 0: no adversary.
     """
 
-    teacher: str = ""
+    teacher: str = "guided"
     avatars: str = ""
+    begin: str = ""
+    films: str = ""
+    clip_frames: int = 12
+    bundled_frames: int = 64
+    blocks: tuple[int, ...] = StudentConfig.blocks
+    ups: tuple[bool, ...] = StudentConfig.ups
+    code: int = StudentConfig.code
+    picture: bool = True
+    paint: int = SIDE
+    kept: int = StudentConfig.kept
     l1: float = 10.0
-    mouth: float = 3.0
-    eyes: float = 5.0
-    perceptual: float = 10.0
-    pyramid: int = 3
-    adversary: float = 1.0
+    mouth: float = 10.0
+    eyes: float = 10.0
+    lead: float = 0.5
+    perceptual: float = 2.0
+    window: int = 128
+    shy: float = 0.002
+    calm: float = 0.02
+    adversary: float = 0.0
     matching: float = 40.0
-    adversary_from: int = 3000
     critic: int = 64
     critic_scales: int = 4
+    size: int = 128
     batch: int = 8
-    spacing: Literal["far", "random", "next"] = "far"
-    lr: float = 2e-4
-
-
-@dataclass(frozen=True)
-class Portrait:
-    """A portrait to be learned: its name, its crop and the face's points there, px."""
-
-    name: str
-    crop: Frame
-    points: Points
-
-
-def gather(folder: str, *, size: int) -> list[Portrait]:
-    """The portraits in a folder, or the bundled ones, cut out as the animator does.
-
-    Raises:
-        OptionError: there are no pictures. FaceError: one of them has no face. MediaError: it cannot be read.
-    """
-    paths = sorted(Path(folder).iterdir()) if folder else list(samples.PORTRAITS.values())
-    paths = [path for path in paths if path.is_file() and video.is_still(path)]
-    if not paths:
-        raise OptionError(f"There are no pictures in {folder}: put a portrait there for each avatar.")
-    found = []
-    for path in paths:
-        picture = video.read_picture(path).rgb
-        faces = face.find(picture)
-        if not faces:
-            raise FaceError(f"There is no face to be found in {path}: take it out of the folder.")
-        crop = Crop.around(faces[0].points, size=size)
-        found.append(Portrait(path.stem, crop.take(picture), crop.to_crop(faces[0].points)))
-    return found
-
-
-class Teacher(nn.Module):
-    """The base with every portrait encoded: draws any of them as any driver moves. Nothing here learns."""
-
-    plates: Tensor
-    codes: Tensor
-    places: Tensor
-
-    def __init__(self, base: Base, portraits: list[Portrait]) -> None:
-        super().__init__()
-        self.base = base
-        size, plates, codes, identities = base.config.size, [], [], []
-        with torch.no_grad():
-            for portrait in portraits:
-                points, picture = torch.from_numpy(portrait.points)[None], to_tensor([portrait.crop])
-                pose = poses.of_points(points, size=size)
-                codes.append(base.code(picture, pose))
-                identities.append(base.identity(picture, base.appearance(picture), pose, codes[-1]))
-                matte = base.draw(identities[-1], pose, codes[-1]).matte[0, 0].numpy()
-                plates.append(torch.from_numpy(plate(portrait.crop, matte)).movedim(-1, 0))
-            every = torch.from_numpy(np.stack([portrait.points for portrait in portraits]))
-            self._keep("plates", torch.stack(plates))
-            self._keep("codes", torch.cat(codes))
-            self._keep("places", poses.places_of(every, size=size))
-        flat = joined(*identities)
-        for name, value in (*flat._asdict().items(), *flat.pose._asdict().items()):
-            if isinstance(value, Tensor):
-                self._keep(f"its_{name}", value)
-
-    def _keep(self, name: str, value: Tensor) -> None:
-        self.register_buffer(name, value, persistent=False)
-
-    def identity(self, avatar: Numbers) -> Identity:
-        """These portraits."""
-        kept = {name.removeprefix("its_"): value[avatar] for name, value in self.named_buffers(recurse=False)}
-        pose = Pose(*(kept[name] for name in Pose._fields))
-        return Identity(kept["volume"], kept["descriptor"], kept["picture"], pose, kept["field"])
-
-    @torch.no_grad()
-    def draw(self, avatar: Numbers, frames: Float[Tensor, "batch 2 3 size size"], points: Tensor) -> Drawn:
-        """Portraits as frame 1 moves since frame 0; the picture is the whole one, plate and all."""
-        base, size = self.base, self.base.config.size
-        rest, now = (poses.of_points(points[:, i], size=size) for i in range(2))
-        identity = self.identity(avatar)
-        change = base.code(frames[:, 1], now) - base.code(frames[:, 0], rest)
-        drawn = base.draw(identity, followed(identity.pose, now, rest), self.codes[avatar] + change)
-        return drawn._replace(picture=torch.lerp(self.plates[avatar], drawn.picture, drawn.matte))
-
-    def points(self, avatar: Numbers, points: Tensor) -> Float[Tensor, "batch 478 3"]:
-        """About where the portraits' points are then, px: turned along, their expression as it was."""
-        size = self.base.config.size
-        rest, now = (poses.of_points(points[:, i], size=size) for i in range(2))
-        own = self.identity(avatar).pose
-        moved = followed(own, now, rest).to_picture(own.to_canonical(self.places[avatar]))
-        return torch.cat([((moved[..., :2] + 1) * size - 1) / 2, moved[..., 2:] * (size / 2)], dim=2)
+    frames: int = 1
+    spacing: Literal["far", "random", "next"] = "random"
+    kinds: tuple[str, ...] = ("video", BUNDLED, "edits", "pseudo", "pair")
+    shares: tuple[float, ...] = (0.55, 0.15, 0.1, 0.15, 0.05)
+    flip: bool = False
+    colour: float = 0.0
+    lr: float = 1e-3
+    ema: float = 0.998
 
 
 class Distillation(Recipe):
-    """Of each sample the frame of less expression is the driver at rest, the other the driver now."""
+    """Each sample is a driver's motion, and what the teacher makes of it."""
 
-    title = "MegaPortraits' student: a small network that learns a few portraits from the base"
+    title = "a small network that learns a few portraits from another engine"
     Config = StudentTrainConfig
+    weight: Tensor
+    still: Tensor
+    small: Tensor
 
     def __init__(self, config: StudentTrainConfig, *, identities: int = 1) -> None:
         super().__init__(config, identities=identities)
-        if not config.teacher:
-            raise OptionError("The recipe student needs its teacher: --set teacher=FILE, a snapshot of megaportraits.")
-        base = read_base(Path(config.teacher))
-        if base.config.size != config.size:
-            raise OptionError(f"The teacher draws {base.config.size} px: --set size={base.config.size}.")
-        portraits = gather(config.avatars, size=config.size)
-        self.teacher = Teacher(base, portraits)
-        self.student = Student(StudentConfig.at(config.size), avatars=len(portraits))
-        for number, portrait in enumerate(portraits):
-            self.student.faces[number] = thumbnail(to_tensor([portrait.crop]))
-            self.student.names[number] = letters(portrait.name)
-        self.critic = Critic(width=config.critic, scales=config.critic_scales)
-        self.vgg = VGG19Loss.load() if config.perceptual else None
+        if config.flip or config.colour:
+            raise OptionError("The recipe student learns from films that were made before: flip and colour stay off.")
+        portraits = gather(config.avatars, size=config.kept)
+        folder = Path(config.films) if config.films else None
+        self.cast = Films(teacher(config.teacher), portraits, folder=folder)
+        if config.begin:
+            known = read_student(Path(config.begin))
+            self.known, self.student = len(known.faces), known.grown(len(portraits)).requires_grad_(False)
+            for name, value in self.student.named_parameters():
+                value.requires_grad_(name.endswith("spade1.maps") or name.endswith("spade2.maps"))
+        else:
+            self.known, self.student = 0, Student(StudentConfig.of(vars(config)), avatars=len(portraits))
+        self.student.sweep.requires_grad_(False)  # found at one blow, see `sweep.fit`
+        self._seen: list[dict[str, np.ndarray]] = []
+        self._seat(portraits)
+        self.critic = Critic(width=config.critic, scales=config.critic_scales) if config.adversary else None
+        self.lpips = LPIPS.load("alexnet") if config.perceptual else None
+        self.register_buffer("weight", self._weight(self.cast.portraits), persistent=False)
+        still = to_tensor([portrait.sized(config.paint).crop for portrait in portraits])
+        self.register_buffer("still", still, persistent=False)
+        self.register_buffer("small", _sized(still, SIDE // 4), persistent=False)
+
+    @classmethod
+    def source(cls, dataset: Source, config: StudentTrainConfig) -> Source:
+        """With the bundled drivers, and of each clip a few frames that differ."""
+        folder = Path(config.films) if config.films else None
+        return Drivers(
+            dataset, frames=config.clip_frames, bundled=config.bundled_frames, side=config.size, folder=folder
+        )
+
+    def _seat(self, portraits: list[Portrait]) -> None:
+        """Gives the student the portraits' looks and names."""
+        student = self.student
+        for number, portrait in enumerate(portraits, self.known):
+            picture = to_tensor([portrait.crop])
+            student.faces[number], student.names[number] = thumbnail(picture), letters(portrait.name)
+            points = torch.from_numpy(portrait.points)
+            student.guides[number] = guide(picture, points, side=student.config.side)
+            if student.config.picture:
+                student.pictures[number] = torch.from_numpy(portrait.crop).movedim(-1, 0)
+
+    def _weight(self, portraits: list[Portrait]) -> Float[Tensor, "avatars 1 side side"]:
+        """What each pixel counts: mouths, as far as they open, and eyes most."""
+        points = torch.from_numpy(np.stack([portrait.points for portrait in portraits]))
+        lips = points[:, list(LIPS_OUTER), 0]
+        opened = points.clone()
+        opened[..., 1] += _JAW * (lips.amax(dim=1) - lips.amin(dim=1))[:, None]
+        mouth = torch.maximum(*(losses.mouth_weight(each, size=SIDE) for each in (points, opened)))
+        return 1 + self.config.mouth * mouth + self.config.eyes * losses.eye_weight(points, size=SIDE)
 
     def networks(self) -> dict[str, nn.Module]:
-        return {"student": self.student, "critic": self.critic}
+        return {"student": self.student} | ({"critic": self.critic} if self.critic is not None else {})
 
     def snapshot(self) -> tuple[str, ...]:
         return ("student",)
 
+    def optimiser(self, name: str) -> torch.optim.Optimizer:
+        """Without an adversary, momentum may be long."""
+        momentum = 0.5 if self.critic is not None else 0.9
+        return torch.optim.Adam(
+            self.networks()[name].parameters(), lr=self.config.lr, betas=(momentum, 0.999), fused=True
+        )
+
+    def extra(self, source: Source, clip: Clip, track: Track) -> dict[str, np.ndarray]:
+        """The teacher's film, see `Films.of`."""
+        made = self.cast.of(track, clip.id)
+        if clip.split == "train" and self.student.config.picture and (self.known or not self.student.sweep.fitted):
+            self._seen.append({name: made[name] for name in ("avatar", "words", "sway", "places")})
+        return made
+
+    def extra_bytes(self) -> int:
+        return 3 * SIDE**2 + 4 * (SIDE // 4) ** 2 + 2 * (WORDS + 1 + 3 * CELLS**2)
+
     def step(self, batch: Batch) -> dict[str, Tensor]:
+        if self._seen and self.student.training:
+            fit(self.student, self._seen, first=self.known)
+            self._seen.clear()
+        config, seen = self.config, {name: values[:, 0] for name, values in batch.extra.items()}
+        number = seen["avatar"].flatten().long()
+        if self.known:
+            _hold_norms(self.student)
+        sway = seen["sway"]
         if self.student.training:
-            self.critic.taken += 1
-        frames, points = at_rest_first(batch)
-        avatar = torch.randint(len(self.student.faces), (len(frames),), device=frames.device)
-        target = self.teacher.draw(avatar, frames, points).picture.float()
-        output = self._drawn(avatar, frames)
-        config, there = self.config, self.teacher.points(avatar, points)
-        found: dict[str, Tensor] = {
-            "student/l1": config.l1 * losses.mouth_l1(output, target, there, boost=config.mouth),
-            "student/eyes": config.eyes * losses.eye_l1(output, target, there),
-        }
-        if self.vgg is not None:
-            found["student/perceptual"] = config.perceptual * pyramid(self.vgg, output, target, levels=config.pyramid)
-        if config.adversary and int(self.critic.taken) >= config.adversary_from:
-            found |= self._contest(output, target)
+            sway = sway * (torch.rand(len(sway), 1, 1, 1, device=sway.device) >= _SWAYLESS)
+        strokes = self.student.strokes(seen["words"].flatten(1), sway, number + self.known)
+        target, found = seen["target"], dict[str, Tensor]()
+        if self.student.config.picture:
+            flow, trust = self._led(seen, number)
+            found["student/lead"] = config.lead * (_far(strokes.flow, flow) * trust).mean()
+            found["student/shy"] = config.shy * strokes.mask.mean()
+            found["student/calm"] = config.calm * _unevenness(strokes.flow)
+        if config.l1 or self.lpips is not None or self.critic is not None:
+            found |= self._compared(
+                self.student.drawn(strokes, number + self.known, self.still[number]), target, number
+            )
         return found
 
-    def _drawn(self, avatar: Numbers, frames: Float[Tensor, "batch 2 3 size size"]) -> Pictures:
-        side = self.student.config.look
-        return self.student(shrunk(frames[:, 1], side), shrunk(frames[:, 0], side), avatar)
+    def _compared(self, output: Pictures, target: Pictures, number: Numbers) -> dict[str, Tensor]:
+        """Losses on pictures."""
+        config, target = self.config, _sized(target, self.config.paint)
+        weight = _sized(self.weight[number], config.paint)
+        found = {"student/l1": config.l1 * losses.l1(output, target, weight)}
+        if self.lpips is not None:
+            corners = self._corners(number)
+            pair = (_cut(picture, corners, config.window) for picture in (output, target))
+            found["student/lpips"] = config.perceptual * self.lpips(*pair).mean()
+        return found | (self._contest(output, target) if self.critic is not None else {})
+
+    def _led(self, seen: dict[str, Tensor], number: Numbers) -> tuple[Tensor, Tensor]:
+        """The flow that was found between a portrait and its target, in half sides, and how far to trust it."""
+        places, target = seen["places"], seen["target"]
+        side = places.shape[-1]
+        still = self.small[number]
+        led = F.grid_sample(still, places.movedim(1, -1), padding_mode="border", align_corners=False)
+        missed = (led - F.interpolate(target, size=(side, side), mode="area")).abs().mean(dim=1, keepdim=True)
+        middles = (2 * torch.arange(side, device=places.device) + 1) / side - 1
+        y, x = torch.meshgrid(middles, middles, indexing="ij")
+        return places - torch.stack([x, y]), torch.exp(-missed / _UNEXPLAINED)
+
+    def _corners(self, number: Numbers) -> Int64[Tensor, "batch 2"]:
+        """Upper left corners (x, y) of windows: about what counts most, or anywhere."""
+        room = self.config.paint - self.config.window
+        weight = _sized(self.weight[number], self.config.paint)[:, 0].flatten(1) - 1
+        middle = torch.multinomial(weight + 0.3, 1)[:, 0]
+        centre = torch.stack([middle % self.config.paint, middle // self.config.paint], dim=1)
+        return ((centre - self.config.window // 2) // _STEP * _STEP).clamp(0, room)
 
     def _contest(self, output: Pictures, target: Pictures) -> dict[str, Tensor]:
-        """Base and adversary as in `megaportraits`; the teacher's pictures are the real ones."""
+        """Student and adversary as in `megaportraits`; the teacher's pictures are the real ones."""
+        assert self.critic is not None
+        if self.student.training:
+            self.critic.taken += 1
         real, said = self.critic.both(target, output)
         judged = ([scale[-1] for scale in half] for half in self.critic.both(target, output.detach()))
         layers = sum(len(scale) - 1 for scale in said)
@@ -213,16 +250,47 @@ class Distillation(Recipe):
         }
 
     def pictures(self, batch: Batch) -> list[Float[Tensor, "batch 3 height width"]]:
-        """Driver at rest and now, what the teacher and what the student makes of it."""
-        frames, points = at_rest_first(batch)
-        avatar = torch.arange(len(frames), device=frames.device) % len(self.student.faces)
-        target = self.teacher.draw(avatar, frames, points).picture
-        return [frames[:, 0], frames[:, 1], target, self._drawn(avatar, frames)]
+        """The driver, what the teacher and what the student makes of it, and where that is painted."""
+        seen = {name: values[:, 0] for name, values in batch.extra.items()}
+        number = seen["avatar"].flatten().long() + self.known
+        strokes = self.student.strokes(seen["words"].flatten(1), seen["sway"], number)
+        columns = [batch.frames[:, 0], seen["target"], self.student.drawn(strokes, number)]
+        columns.append(2 * strokes.mask.expand(-1, 3, -1, -1) - 1)
+        return [F.interpolate(column, size=(SIDE, SIDE), mode="bilinear") for column in columns]
 
 
-def at_rest_first(batch: Batch) -> tuple[Float[Tensor, "batch 2 3 size size"], Float[Tensor, "batch 2 478 3"]]:
-    """Frames and points, that of less expression first."""
-    energy = batch.blendshapes[:, :2].square().sum(dim=2)
-    order = energy.argsort(dim=1)
-    rows = torch.arange(len(order), device=order.device)[:, None]
-    return batch.frames[rows, order], batch.points[rows, order]
+def bare(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a snapshot's config what an engine needs: no paths of whoever trained it."""
+    train = config["train"]
+    kept = (*(each.name for each in fields(StudentConfig)), "teacher", "size")
+    told = {name: train[name] for name in kept if name in train}
+    told["teacher"] = Path(str(told.get("teacher", ""))).name
+    return {"recipe": config["recipe"], "step": config.get("step", 0), "train": told}
+
+
+def _hold_norms(student: Student) -> None:
+    """Norms as they were learned: a few more portraits are no reason to change the others."""
+    for layer in student.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.eval()
+
+
+def _sized(pictures: Tensor, side: int) -> Tensor:
+    return pictures if pictures.shape[-1] == side else F.interpolate(pictures, size=(side, side), mode="area")
+
+
+def _cut(pictures: Tensor, corners: Int64[Tensor, "batch 2"], side: int) -> Tensor:
+    """A square of each picture, its upper left corner (x, y) given."""
+    windows = [one[:, y : y + side, x : x + side] for one, (x, y) in zip(pictures, corners.tolist(), strict=True)]
+    return torch.stack(windows)
+
+
+def _far(flow: Tensor, found: Tensor) -> Tensor:
+    """Distances in px of `SIDE`, those under one px counting less (Charbonnier's function)."""
+    off = (_sized(flow, found.shape[-1]) - found) * (SIDE / 2)
+    return (off.square().sum(dim=1, keepdim=True) + 1).sqrt() - 1
+
+
+def _unevenness(flow: Tensor) -> Float[Tensor, ""]:
+    """Mean absolute difference of neighbours, px of `SIDE`."""
+    return (flow.diff(dim=-1).abs().mean() + flow.diff(dim=-2).abs().mean()) * (SIDE / 2)

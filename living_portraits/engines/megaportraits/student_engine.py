@@ -1,117 +1,252 @@
-"""The engine `student`: MegaPortraits in real time, for the portraits that it was taught and for no other."""
+"""The engine `student`: a portrait in real time, for the portraits that it was taught and for no other."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float, UInt8
-from torch import Tensor
+from jaxtyping import Float32
+from torch import Tensor, nn
 
 from living_portraits import weights
-from living_portraits.engine import Drive, Frame, Spec, Track
-from living_portraits.engines.megaportraits.engine import to_frame
+from living_portraits.engine import Drive, Frame, Points, Spec, Track
 from living_portraits.engines.megaportraits.student import Student, StudentConfig, likeness, thumbnail, word
+from living_portraits.engines.megaportraits.student_motion import SPOKEN, WORDS, Performance
 from living_portraits.errors import FaceError, OptionError, WeightsError
+from living_portraits.eyes import Eye, both_eyes
+from living_portraits.motion import AdaptedHead, SourceShape, adapt
+from living_portraits.mouth import Mouth
+from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_tensor
+from living_portraits.people import People
+from living_portraits.restraint import restrain
+from living_portraits.sway import CELLS, SEARCHED
+from living_portraits.warp import pixel_grid
+
+WEIGHTS = "student"
+
+STUDENTS = People("student", ".student", "make one with `living-portraits distill`")
+"""Students whom users taught portraits of their own."""
 
 ALIKE = 0.9
-"""Correlation of two thumbnails from which they show one picture: bundled portraits reach .62 with each other, one cut
+"""Correlation of two thumbnails from which they show one picture: bundled portraits reach .7 with each other, one cut
 out a little otherwise .95 with itself."""
+
+_FINE, _NEAR, _FAR = 128, 2.5, 0.15
+"""Cells along a side of a flow that is led, how far round a point it is, cells, and what weighs against all points."""
+
+_RUNTIMES = ("torch", "openvino")
 
 
 @dataclass(frozen=True, eq=False)
-class Performance:
-    """A clip as the student sees it.
+class Sitter:
+    """One of the portraits that the student knows.
 
     Attributes:
-        looks: `[T, 3, look, look]` frames, uint8.
-        neutral: number of the frame at rest.
-        still: whether nothing is to move.
+        number: its place among them.
+        source: its face.
+        run: from a driver's words and sway to what is to be done; see `Drawing`.
+        still: itself as the student keeps it; None where it keeps none.
     """
 
-    looks: UInt8[Tensor, "time 3 look look"]
-    neutral: int
-    still: bool
+    number: int
+    source: SourceShape
+    run: runtimes.Function
+    still: "Still | None"
+
+
+@dataclass(frozen=True, eq=False)
+class Still:
+    """A portrait's picture `[size, size, 3]`, its points, its eyes and what is behind its lips.
+
+    A smooth flow closes no eye and opens no mouth sharply, and an hour's painting is soft: lips and lids are led to
+    where the tracker has them, and what they uncover is drawn last, as the puppet does.
+    """
+
+    picture: Frame
+    points: Points
+    eyes: tuple[Eye, Eye]
+    mouth: Mouth
+
+    def led(self, flow: Float32[np.ndarray, "drawn drawn 2"], head: AdaptedHead) -> Float32[np.ndarray, "fine fine 2"]:
+        """A flow that brings every point that is spoken of to its place, and is as it was away from them.
+
+        What it misses at the points is spread by Gaussians about them (Nadaraya 1964, Watson 1964).
+        """
+        size = self.picture.shape[0]
+        fine = np.ascontiguousarray(cv2.resize(flow, (_FINE, _FINE), interpolation=cv2.INTER_LINEAR))
+        now, rest = (points[list(SPOKEN), :2] for points in (head.points, self.points))
+        cells = ((now + 0.5) * (_FINE / size) - 0.5).astype(np.float32)
+        said = cv2.remap(fine, cells[None], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+        missed = (rest - now) * (2 / size) - said
+        low = np.clip(np.floor(cells.min(axis=0)) - 4 * _NEAR, 0, _FINE - 1).astype(int)
+        high = np.clip(np.ceil(cells.max(axis=0)) + 4 * _NEAR, 1, _FINE).astype(int)
+        across, down = (np.arange(low[axis], high[axis], dtype=np.float32) for axis in range(2))
+        x, y = (
+            np.exp(-(((line[:, None] - cells[:, axis]) / _NEAR) ** 2) / 2) for axis, line in ((0, across), (1, down))
+        )
+        weight = np.einsum("yn,xn->yx", y, x) + _FAR
+        for axis in range(2):
+            told = (y * missed[:, axis]) @ x.T
+            fine[low[1] : high[1], low[0] : high[0], axis] += told / weight
+        return fine
+
+    def finish(self, frame: Frame, head: AdaptedHead) -> Frame:
+        """Draws them into a frame, in place; returns it."""
+        for eye in self.eyes:
+            eye.draw(frame, head)
+        self.mouth.draw(frame, head)
+        return frame
 
 
 class StudentEngine:
-    """Engine: a small network that is locked to the portraits it knows. Motion is relative."""
+    """Engine: a small network that is locked to the portraits it knows.
+
+    Args:
+        size: side of the frames, px.
+        file: weights that the recipe `student` or the command `distill` wrote; None: the registry's.
+        runtime: one of `_RUNTIMES`; None: PyTorch.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or another network's.
+        OptionError: these weights do not draw that size, or the runtime cannot be had.
+    """
 
     spec = Spec(
         name="student",
         title="real time, for the bundled portraits alone: refuses every other face",
-        size=256,
-        sizes=(256,),
-        reads_driver_pixels=True,
-        weights=("student",),
+        size=512,
+        sizes=(256, 512),
+        reads_driver_pixels=True,  # for what surrounds the face; a motion file will do, too
+        driver_size=SEARCHED,
+        weights=(WEIGHTS,),
+        locked=True,
+        runtimes=_RUNTIMES,
     )
 
-    def __init__(self, *, size: int = spec.size, file: Path | None = None) -> None:
-        """`file`: weights that the recipe `student` wrote; None: the registry's.
-
-        Raises:
-            WeightsError: the file is missing, damaged, or another network's.
-            OptionError: the weights are for another size.
-        """
-        self.student = read_student(file or weights.path(StudentEngine.spec.weights[0]))
-        trained = self.student.config.size
-        if size != trained:
-            raise OptionError(f"This student draws {trained} px, not {size}.")
-        self.spec = replace(StudentEngine.spec, size=size, sizes=(size,))
+    def __init__(self, *, size: int = spec.size, file: Path | None = None, runtime: str | None = None) -> None:
+        self.student = read_student(file or weights.path(WEIGHTS))
+        config = self.student.config
+        sizes = tuple(sorted({config.paint, config.kept})) if config.picture else (config.paint,)
+        if size not in sizes:
+            raise OptionError(f"This student draws {' or '.join(map(str, sizes))} px, not {size}.")
+        self.spec = replace(StudentEngine.spec, size=size, sizes=sizes)
+        self.runtime, self._alone = runtimes.choose(runtime), file is not None
+        self._seats: dict[tuple[Path | None, int], tuple[runtimes.Function, Frame | None]] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
         """The portraits that it knows."""
         return tuple(word(raw) for raw in self.student.names)
 
-    def encode_identity(self, source: Track) -> int:
-        """The portrait's number.
+    def encode_identity(self, source: Track) -> Sitter:
+        """The portrait that this is; only its first picture is looked at.
+
+        A portrait that the student does not know is looked for among the students whom the user taught.
 
         Raises:
-            FaceError: it is none of those that the student knows.
+            FaceError: nobody knows it.
         """
-        alike = likeness(thumbnail(to_tensor([source.crops[0]])), self.student.faces)
-        best = int(alike.argmax())
-        if float(alike[best]) < ALIKE:
-            raise FaceError(
-                f"The student animates {', '.join(self.names)} and no other face: take one of these pictures, "
-                "or the engine megaportraits."
-            )
-        return best
+        face = thumbnail(to_tensor([source.crops[0]]))
+        for path, student in self._students():
+            alike = likeness(face, student.faces)
+            best = int(alike.argmax())
+            if float(alike[best]) >= ALIKE:
+                if (path, best) not in self._seats:
+                    self._seats[path, best] = self._seated(student, best)
+                run, picture = self._seats[path, best]
+                points, shape = source.points[0], SourceShape.of(source.points[0])
+                if picture is None:
+                    return Sitter(best, shape, run, None)
+                still = Still(picture, points, both_eyes(picture, points), Mouth.of(picture, points, shape))
+                return Sitter(best, shape, run, still)
+        raise FaceError(
+            f"The student animates {', '.join(self.names)} and no other face: take one of these pictures, another "
+            "engine, or teach it yours with `living-portraits distill`."
+        )
 
-    @torch.inference_mode()
+    def _students(self) -> Iterator[tuple[Path | None, Student]]:
+        """This one, and those of the user that draw as large as it does."""
+        yield None, self.student
+        for name in () if self._alone else STUDENTS.known():
+            other = read_student(STUDENTS.place(name))
+            if other.config.kept == self.student.config.kept and other.config.picture == self.student.config.picture:
+                yield STUDENTS.place(name), other
+
+    def _seated(self, student: Student, number: int) -> tuple[runtimes.Function, Frame | None]:
+        """The network that draws a portrait alone, and its picture."""
+        example = torch.zeros(1, WORDS), torch.zeros(1, 3, CELLS, CELLS)
+        run = runtimes.compiled(Drawing(student.alone(number)), example, runtime=self.runtime)
+        if not student.config.picture:
+            return run, None
+        kept = np.ascontiguousarray(student.pictures[number].movedim(0, -1).numpy())
+        return run, _sized(kept, self.spec.size)
+
     def encode_motion(self, driver: Track, drive: Drive) -> Performance:
-        """The driver's crops, shrunk.
+        """What the driver's points say of its head, and its pictures of the rest."""
+        return Performance.of(driver, drive)
 
-        Raises:
-            OptionError: there are no pictures, or the motion is to be absolute or of another strength.
-        """
-        if not len(driver.crops):
-            raise OptionError("The engine student reads motion from pixels: a motion file has none.")
-        if not drive.relative or drive.strength not in (0.0, 1.0):
-            raise OptionError("The engine student moves as the driver does: relative, with strength 1 (or 0).")
-        looks = torch.cat([self._look(crop) for crop in driver.crops])
-        return Performance(looks, drive.neutral, drive.strength == 0)
-
-    def _look(self, crop: Frame) -> UInt8[Tensor, "1 3 look look"]:
-        side = self.student.config.look
-        picture = torch.from_numpy(np.ascontiguousarray(crop)).permute(2, 0, 1)[None].float()
-        return F.interpolate(picture, size=(side, side), mode="area").round().to(torch.uint8)
-
-    def generate(self, identity: int, motion: Performance) -> Iterator[Frame]:
-        """One frame per driver frame."""
-        avatar, rest = torch.tensor([identity]), _floats(motion.looks[motion.neutral])
-        for look in motion.looks:
-            with torch.inference_mode():
-                drawn = self.student(rest if motion.still else _floats(look), rest, avatar)
-            yield to_frame(drawn[0].movedim(0, -1).numpy())
+    def generate(self, identity: Sitter, motion: Performance) -> Iterator[Frame]:
+        """One frame per driver frame, the motion held within what one picture can bear."""
+        pose = identity.source.pose
+        bearable = restrain(motion.head, pose)
+        for number, told in enumerate(zip(*motion.on(pose, size=self.spec.size), strict=True)):
+            flow, share, added = (
+                part[0].numpy() for part in identity.run(*(torch.from_numpy(part)[None] for part in told))
+            )
+            if identity.still is None:
+                yield np.ascontiguousarray(np.rint(added.transpose(1, 2, 0)).astype(np.uint8))
+                continue
+            still, head = identity.still, adapt(identity.source, bearable, number)
+            led = still.led(np.ascontiguousarray(flow.transpose(1, 2, 0)), head)
+            yield still.finish(composed(still.picture, led, share[0], added.transpose(1, 2, 0)), head)
 
 
-def _floats(look: UInt8[Tensor, "3 look look"]) -> Float[Tensor, "1 3 look look"]:
-    return look[None].float() / 127.5 - 1
+class Drawing(nn.Module):
+    """A student of one portrait, from tensors to tensors alone, as runtimes want it.
+
+    They are `Strokes.flow`; how much of the moved picture is kept, 0 to 255; and what is added to it, 0 to 255: of a
+    student that keeps no pictures, the whole frame.
+    """
+
+    def __init__(self, student: Student) -> None:
+        super().__init__()
+        self.student = student
+        self.register_buffer("avatar", torch.zeros(1, dtype=torch.int64))
+
+    def forward(self, words: Tensor, sway: Tensor) -> tuple[Tensor, ...]:
+        strokes = self.student.strokes(words, sway, self.avatar)  # type: ignore[arg-type]
+        colour, mask = (strokes.colour + 1) * 127.5, strokes.mask
+        if not self.student.config.picture:
+            return strokes.flow, mask, colour
+        return strokes.flow, (1 - mask) * 255, colour * mask
+
+
+def composed(
+    picture: Frame,
+    flow: Float32[np.ndarray, "fine fine 2"],
+    share: Float32[np.ndarray, "paint paint"],
+    added: Float32[np.ndarray, "paint paint 3"],
+) -> Frame:
+    """`Student.drawn` on bytes, at the picture's own size, with sharper sampling than in training.
+
+    In whole numbers, right to a level or two.
+    """
+    size = picture.shape[0]
+    places = cv2.add(_sized(np.ascontiguousarray(flow) * np.float32(size / 2), size), pixel_grid(size))
+    moved = cv2.remap(picture, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    kept = cv2.cvtColor(_sized(np.rint(share).astype(np.uint8), size), cv2.COLOR_GRAY2RGB)
+    paint = _sized(np.rint(added).astype(np.uint8), size)
+    return np.asarray(cv2.add(cv2.multiply(moved, kept, scale=1 / 255), paint))
+
+
+def _sized(field: np.ndarray, size: int) -> np.ndarray:
+    if field.shape[0] == size:
+        return field
+    smooth = cv2.INTER_AREA if size < field.shape[0] else cv2.INTER_LINEAR
+    return cv2.resize(field, (size, size), interpolation=smooth)
 
 
 def read_student(file: Path) -> Student:
@@ -120,9 +255,9 @@ def read_student(file: Path) -> Student:
     if config.get("recipe") != "student" or "student.faces" not in state:
         raise WeightsError(f"The model file {file.name} is no snapshot of the recipe student.")
     try:
-        student = Student(StudentConfig.at(int(config["train"]["size"])), avatars=len(state["student.faces"]))
+        student = Student(StudentConfig.of(config["train"]), avatars=len(state["student.faces"]))
         own = {name.removeprefix("student."): value for name, value in state.items()}
         student.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in own.items()})
-    except (RuntimeError, ValueError, KeyError) as error:
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"The model file {file.name} was written by another version: distil it anew.") from error
     return student.eval().requires_grad_(False)

@@ -1,0 +1,109 @@
+"""A snapshot of the recipe `student`, made ready to be shipped, and how near it comes to its teacher.
+
+python -m living_portraits.training.publish_student SNAPSHOT DATASET OUT
+"""
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from living_portraits import weights
+from living_portraits.data.dataset import Dataset
+from living_portraits.engine import Drive, Engine, Frame, Track
+from living_portraits.engines.megaportraits.student_engine import StudentEngine
+from living_portraits.errors import LivingPortraitsError, OptionError
+from living_portraits.metrics.pixels import psnr
+from living_portraits.nn.perceptual import LPIPS
+from living_portraits.nn.pixels import to_tensor
+from living_portraits.training.drivers import Drivers
+from living_portraits.training.films import SIDE, Portrait, gather, teacher
+from living_portraits.training.student import bare
+
+CLIPS, FRAMES = 2, 5
+"""Films of each held-out person, and frames of each."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of frames, against the teacher's: means."""
+
+    psnr: float
+    lpips_alex: float
+    lpips_vgg: float
+
+    def __str__(self) -> str:
+        return f"PSNR {self.psnr:.2f} dB, LPIPS {self.lpips_alex:.4f} (Alex), {self.lpips_vgg:.4f} (VGG)"
+
+
+def judged(
+    student: Engine[Any, Any], master: Engine[Any, Any], portraits: Sequence[Portrait], drivers: Iterable[Track]
+) -> tuple[Figures, Figures]:
+    """How near a student comes to its teacher, and how near a picture that stands still does.
+
+    Each driver, whose last frame is at rest, moves one portrait, taken in turn.
+    """
+    shown, still = [], []
+    nets: list[Callable[[Tensor, Tensor], Tensor]] = [LPIPS.load("alexnet"), LPIPS.load("vgg16")]
+    for number, driver in enumerate(drivers):
+        portrait = portraits[number % len(portraits)]
+        truths, given = (_film(engine, portrait, driver) for engine in (master, student))
+        for truth, frame in zip(truths, given, strict=True):
+            shown.append(_compared(frame, truth, nets))
+            still.append(_compared(portrait.crop, truth, nets))
+    if not shown:
+        raise OptionError("There are no drivers to judge the student on.")
+    return Figures(*np.mean(shown, axis=0).tolist()), Figures(*np.mean(still, axis=0).tolist())
+
+
+def _film(engine: Engine[Any, Any], portrait: Portrait, driver: Track) -> list[Frame]:
+    """All frames but that at rest."""
+    identity = engine.encode_identity(Track([portrait.crop], portrait.points[None], portrait.blendshapes[None]))
+    drive = Drive(neutral=len(driver) - 1)
+    return list(engine.generate(identity, engine.encode_motion(driver, drive)))[:-1]
+
+
+def _compared(frame: Frame, truth: Frame, nets: Sequence[Callable[[Tensor, Tensor], Tensor]]) -> list[float]:
+    pair = to_tensor([frame]), to_tensor([truth])
+    return [float(psnr(frame, truth)), *(float(net(*pair)) for net in nets)]
+
+
+def held_out(dataset: Drivers) -> Iterator[Track]:
+    """A few films of each person whom no training saw."""
+    clips = [clip for clip in dataset.clips if clip.split == "val" and clip.kind == "video" and clip.size == SIDE]
+    for person in sorted({clip.identity for clip in clips}):
+        theirs = [clip for clip in clips if clip.identity == person]
+        for clip in theirs[:: max(1, len(theirs) // CLIPS)][:CLIPS]:
+            yield dataset.track(clip)
+
+
+def main() -> int:
+    """The command; prints what the registry of weights and the model card need to know of the file."""
+    parser = argparse.ArgumentParser(prog="publish_student", description="A student, ready to be shipped.")
+    for name in ("snapshot", "dataset", "out"):
+        parser.add_argument(name, type=Path)
+    args = parser.parse_args()
+    try:
+        config, state = weights.read(args.snapshot)
+        engine, train = StudentEngine(size=SIDE, file=args.snapshot), config["train"]
+        portraits = gather(train["avatars"], size=SIDE)
+        drivers = held_out(Drivers(Dataset(args.dataset), frames=FRAMES, bundled=0))
+        shown, still = judged(engine, teacher(train["teacher"]), portraits, drivers)
+        weights.write(args.out, config=bare(config), state=state)
+    except LivingPortraitsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"to the teacher on drivers that no training saw: {shown}\na picture that stands still: {still}")
+    data = args.out.read_bytes()
+    print(f"sha256 {hashlib.sha256(data).hexdigest()}, {len(data)} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
