@@ -58,6 +58,12 @@ FILES: dict[str, WeightsFile] = {
         size=9_398_198,
         licence="Apache-2.0, Google LLC (MediaPipe)",
     ),
+    "student": WeightsFile(
+        file="student/student.safetensors",
+        sha256="3094fde0c954ee6845ffaf8d4c5feec7523d05fd7884ce5f42053c2b127c0354",
+        size=41_313_997,
+        licence="Apache-2.0; what it was trained on, and on which terms: weights/student/README.md",
+    ),
 }
 """Every file of the weights folder, by the name that `Spec.weights` and `path` use."""
 
