@@ -44,7 +44,7 @@ def test_the_wheel_holds_the_weights_and_their_licences(wheel: Path) -> None:
 def test_the_wheel_holds_no_tests_and_stays_small(wheel: Path) -> None:
     top = {name.split("/")[0] for name in _entries(wheel)}
     assert {name for name in top if not name.endswith(".dist-info")} == {"living_portraits"}
-    assert wheel.stat().st_size < 40_000_000
+    assert wheel.stat().st_size < 100_000_000  # what PyPI takes
 
 
 def test_the_wheel_says_what_starts_it_and_on_what_terms(wheel: Path) -> None:

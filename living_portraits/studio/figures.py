@@ -61,6 +61,9 @@ def judge(shot: Shot, order: Order) -> Figures:
 
     measured = shot.driver if _is_motion(shot.driver) else shot.out.with_suffix(MOTION_SUFFIX)
     points, blendshapes, fps = motion_file.load_motion(measured)
+    if _is_motion(shot.driver):  # whole, while a clip's motion was kept as it was cut
+        cut = _cut(order, len(points), fps)
+        points, blendshapes = points[cut], blendshapes[cut]
     first = _liveliest(blendshapes)
     part = slice(first, first + FRAMES)
     with Tracker() as find:
@@ -71,6 +74,8 @@ def judge(shot: Shot, order: Order) -> Figures:
         else:
             frames = video.read_frames(shot.driver, start=order.choices.start, end=order.choices.end or None, fps=fps)
             driver = _reading(_crops(islice(frames, part.start, part.stop), find), find)
+    both = slice(min(len(result), len(driver)))  # a face may be found late in one of them, or a rate be rounded
+    result, driver = result[both], driver[both]
     return Figures(
         fps=shot.fps,
         motion=motion.motion_gain(result, driver),
@@ -79,6 +84,13 @@ def judge(shot: Shot, order: Order) -> Figures:
         missing=motion.missing(result) if len(result) else math.nan,
         identity=_likeness(film, result, order),
     )
+
+
+def _cut(order: Order, frames: int, fps: float) -> slice:
+    """Which frames of a motion file the film shows."""
+    start = round(order.choices.start * fps)
+    end = round(order.choices.end * fps) if order.choices.end else frames
+    return slice(start, max(min(end, frames), start + 1))
 
 
 def _is_motion(driver: Path) -> bool:

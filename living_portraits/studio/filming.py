@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import UInt8
 
-from living_portraits import face
+from living_portraits import engines, face
 from living_portraits.animator import Animator, Progress
 from living_portraits.driver import MOTION_SUFFIX
-from living_portraits.errors import LivingPortraitsError
+from living_portraits.errors import FaceError, LivingPortraitsError
 from living_portraits.studio.job import follow
 from living_portraits.studio.order import Order
 from living_portraits.studio.placing import placed_face
@@ -46,12 +46,12 @@ class Shot:
     fps: float = 0.0
 
 
-def plan(order: Order, folder: Path, *, engines: tuple[str, ...] = ()) -> tuple[Shot, ...]:
-    """One film for each driver, or for each of `engines` with the first driver."""
+def plan(order: Order, folder: Path, *, by: tuple[str, ...] = ()) -> tuple[Shot, ...]:
+    """One film for each driver, or for each of the engines `by` with the first driver."""
     suffix = order.choices.suffix
-    if engines:
+    if by:
         driver = order.drivers[0]
-        return tuple(Shot(name, driver, folder / f"{order.source.stem}_{name}{suffix}") for name in engines)
+        return tuple(Shot(name, driver, folder / f"{order.source.stem}_{name}{suffix}") for name in by)
     shots = []
     for number, driver in enumerate(order.drivers):
         twin = any(other.stem == driver.stem for other in order.drivers[:number])
@@ -65,22 +65,28 @@ def shoot(
 ) -> Iterator[tuple[Shot, ...]]:
     """Makes the films; yields how far they all are several times a second. Closing it stops the work.
 
-    `animator` gives the one of an engine and a size.
+    `animator` gives the one of an engine and a size. Where several engines make a film each, one that is locked to other
+    portraits is left out.
 
     Raises:
         Trouble: something the user can mend; films that were done by then stay.
     """
     yield shots
     points = _points_file(order, shots[0].out.parent)
+    done: tuple[Shot, ...] = ()
     for number, shot in enumerate(shots):
+        after = shots[number + 1 :]
         try:
             for state in _one(order, shot, points, animator):
                 shot = state
-                yield (*shots[:number], shot, *shots[number + 1 :])
+                yield (*done, shot, *after)
         except LivingPortraitsError as error:
+            if isinstance(error, FaceError) and engines.spec(shot.engine).locked and len(shots) > 1:
+                continue
             begun = shot.stage != "waiting"
             raise explain(error, source=order.source, driver=shot.driver, begun=begun) from error
-        shots = (*shots[:number], shot, *shots[number + 1 :])
+        done = (*done, shot)
+        yield (*done, *after)
 
 
 def _one(order: Order, shot: Shot, points: Path | None, animator: Callable[[str, int], Animator]) -> Iterator[Shot]:

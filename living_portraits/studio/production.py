@@ -53,7 +53,7 @@ def produce(
         Trouble: something the user can mend.
     """
     folder = new_folder(root)
-    shots = plan(order, folder, engines=engines)
+    shots = plan(order, folder, by=engines)
     for shots in shoot(order, shots, engine_list.animator):  # noqa: B020 (the newest state of the same films)
         yield Production(order, shots)
     for shot in shots:

@@ -261,6 +261,7 @@ def test_a_dancer_dances_in_the_browser(opened: Open, server: Server) -> None:
     page.click("#dance-options > button")
     page.locator("#dance-end input").fill("0.6")
     page.locator("#dance-end input").press("Tab")
+    page.wait_for_timeout(1000)  # a busy page takes a number in a while after it was typed
     page.click("#dance-run")
     video = page.wait_for_selector("#dance-stage figure[data-stage=done] video")
     page.wait_for_selector("#dance-files tr:has-text('_wave')")

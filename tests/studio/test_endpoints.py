@@ -13,6 +13,7 @@ pytest.importorskip("gradio", reason="the studio needs the extra 'app'")
 import gradio_client as client
 import httpx
 from open_studio import ROOT, Server
+from PIL import Image
 
 from living_portraits import motion_file, provenance, samples
 
@@ -87,9 +88,20 @@ def test_landmarks_and_compare_and_check(connect: Connect, motion: Path) -> None
     files, report = user.predict(
         source=source, clips=[client.handle_file(motion)], end=0.12, api_name="/compare"
     )  # fmt: skip
-    assert [film["engine"] for film in report["films"]][:3] == ["guided", "puppet", "still"]
+    assert [film["engine"] for film in report["films"]] == ["guided", "student", "puppet", "still"]
     said = user.predict(file=client.handle_file(files[0]), api_name="/check_film")
     assert said["made_here"] and said["intact"] and said["claim"]["engine"] == "guided"
+
+
+def test_comparing_leaves_out_an_engine_that_does_not_know_the_portrait(
+    connect: Connect, motion: Path, tmp_path: Path
+) -> None:
+    mirrored = tmp_path / "mirrored.png"
+    Image.open(samples.astronaut).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(mirrored)
+    order = {"source": client.handle_file(mirrored), "clips": [client.handle_file(motion)], "consent": True}
+    _, report = connect().predict(**order, end=0.08, api_name="/compare")
+    assert [film["engine"] for film in report["films"]] == ["guided", "puppet", "still"]
+    assert all(film["stage"] == "done" for film in report["films"])
 
 
 def test_a_dancer_dances_for_a_script(connect: Connect, tmp_path: Path) -> None:

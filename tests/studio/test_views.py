@@ -66,7 +66,7 @@ def test_films_of_clips_with_one_name_get_names_of_their_own(tmp_path: Path) -> 
     order = Order(samples.erasmus, (Path("a/me.mp4"), Path("b/me.mp4"), Path("c/you.mp4")), Choices(), None, "")
     names = [shot.out.name for shot in plan(order, tmp_path)]
     assert names == ["erasmus_me.mp4", "erasmus_me_2.mp4", "erasmus_you.mp4"]
-    by_engine = plan(order, tmp_path, engines=("puppet", "still"))
+    by_engine = plan(order, tmp_path, by=("puppet", "still"))
     assert [shot.out.name for shot in by_engine] == ["erasmus_puppet.mp4", "erasmus_still.mp4"]
 
 
