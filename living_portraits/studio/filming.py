@@ -65,7 +65,7 @@ def shoot(
 ) -> Iterator[tuple[Shot, ...]]:
     """Makes the films; yields how far they all are several times a second. Closing it stops the work.
 
-    `animator` gives the one of an engine and a size. Where several engines make a film each, one that is locked to other
+    `animator` gives the one of an engine and a size. Where several engines make a film each, one locked to other
     portraits is left out.
 
     Raises:
