@@ -117,8 +117,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "muove la pittura stessa del ritratto: testa, espressioni, sguardo, bocca",
     ),
     "engine.student": (
-        "the quickest; knows the portraits of the collection and no other face",
-        "il più veloce; conosce i ritratti della collezione e nessun altro volto",
+        "cheaper than its teacher; knows the portraits of the collection and no other face",
+        "costa meno del suo maestro; conosce solo i ritratti della collezione",
     ),
     "engine.still": ("repeats the picture; for comparison", "ripete l'immagine; per confronto"),
     "engine.speed": ("about {fps} frames a second here", "circa {fps} fotogrammi al secondo qui"),

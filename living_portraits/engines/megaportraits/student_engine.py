@@ -1,4 +1,4 @@
-"""The engine `student`: a portrait in real time, for the portraits that it was taught and for no other."""
+"""The engine `student`: a small network for the portraits that it was taught, and for no other."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -116,7 +116,7 @@ class StudentEngine:
 
     spec = Spec(
         name="student",
-        title="real time, for the bundled portraits alone: refuses every other face",
+        title="for the bundled portraits alone, at less cost: refuses every other face",
         size=512,
         sizes=(256, 512),
         reads_driver_pixels=True,  # for what surrounds the face; a motion file will do, too
