@@ -37,7 +37,7 @@ class Driver:
         self._options = options
         self._saved: face.FaceTrack | None = None
         if path.suffix.lower() == MOTION_SUFFIX:
-            self._saved = _resampled(_load(path), path, options)
+            self._saved = motion_part(path, options)
             self.fps = self._saved.fps
             return
         if video.is_still(path):
@@ -125,6 +125,11 @@ def neutral_index(track: face.FaceTrack, options: Options) -> int:
             f"The driver has no frame {index} to be the neutral one; choose from 0 to {len(track) - 1}, or auto."
         )
     return index
+
+
+def motion_part(path: Path, options: Options) -> face.FaceTrack:
+    """The part of a motion file that a film shows. Raises MediaError where it is over before the start."""
+    return _resampled(_load(path), path, options)
 
 
 def _load(path: Path) -> face.FaceTrack:

@@ -1,4 +1,4 @@
-"""living-portraits distill: portraits in, a student out that moves them in real time."""
+"""living-portraits distill: portraits in, a student out that moves them and no others."""
 
 import argparse
 import tempfile
@@ -16,7 +16,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """The command's options."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "distill",
-        help="teach the real-time engine your own portraits",
+        help="teach the engine student your own portraits",
         description="Teach the engine student portraits of your own: it learns to draw them as another engine does, "
         "driven by the bundled clips. What it knew before it knows afterwards. `animate --engine student` finds the "
         "file where it is written unless told otherwise. Ctrl-C ends it with what was learned so far.",

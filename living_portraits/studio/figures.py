@@ -12,8 +12,9 @@ from jaxtyping import Float32, UInt8
 
 from living_portraits import draw, motion_file, video
 from living_portraits.align import Crop
-from living_portraits.driver import MOTION_SUFFIX
+from living_portraits.driver import MOTION_SUFFIX, motion_part
 from living_portraits.engine import Frame
+from living_portraits.film_options import Options
 from living_portraits.metrics import motion
 from living_portraits.metrics.identity import csim, mobilefacenet
 from living_portraits.studio.filming import Shot
@@ -59,11 +60,11 @@ def judge(shot: Shot, order: Order) -> Figures:
     """Reads film and clip where the clip is liveliest, frame by frame and unsmoothed. Raises MediaError."""
     from living_portraits.evaluate.watch import Tracker
 
-    measured = shot.driver if _is_motion(shot.driver) else shot.out.with_suffix(MOTION_SUFFIX)
-    points, blendshapes, fps = motion_file.load_motion(measured)
-    if _is_motion(shot.driver):  # whole, while a clip's motion was kept as it was cut
-        cut = _cut(order, len(points), fps)
-        points, blendshapes = points[cut], blendshapes[cut]
+    if _is_motion(shot.driver):
+        shown = motion_part(shot.driver, Options(start=order.choices.start, end=order.choices.end or None))
+        points, blendshapes, fps = shown.points, shown.blendshapes, shown.fps
+    else:  # what the film kept of the clip
+        points, blendshapes, fps = motion_file.load_motion(shot.out.with_suffix(MOTION_SUFFIX))
     first = _liveliest(blendshapes)
     part = slice(first, first + FRAMES)
     with Tracker() as find:
@@ -84,13 +85,6 @@ def judge(shot: Shot, order: Order) -> Figures:
         missing=motion.missing(result) if len(result) else math.nan,
         identity=_likeness(film, result, order),
     )
-
-
-def _cut(order: Order, frames: int, fps: float) -> slice:
-    """Which frames of a motion file the film shows."""
-    start = round(order.choices.start * fps)
-    end = round(order.choices.end * fps) if order.choices.end else frames
-    return slice(start, max(min(end, frames), start + 1))
 
 
 def _is_motion(driver: Path) -> bool:
