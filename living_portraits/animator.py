@@ -53,15 +53,24 @@ class _Part:
     identity: Any
 
 
-def load(engine: str = engines.DEFAULT, *, size: int | None = None, runtime: str = engines.AUTO) -> "Animator":
+def load(
+    engine: str = engines.DEFAULT,
+    *,
+    size: int | None = None,
+    runtime: str = engines.AUTO,
+    identity: str | None = None,
+) -> "Animator":
     """An animator with the engine of that name, working at `size` pixels (None: the engine's own).
+
+    `identity` is somebody whom the engine was taught in person (`finetune`): their name, or their file.
 
     `runtime` is where its network runs: "torch", or "openvino" or "int8", which are faster on an ordinary processor and
     are used only when they are asked for ("auto" is PyTorch).
 
-    Raises OptionError for an unknown engine, or a size or runtime that it does not take.
+    Raises OptionError for an unknown engine, or a size, runtime or identity that it does not take.
     """
-    return Animator(engines.create(engine, size=size, runtime=runtime))
+    made = engines.create(engine, size=size, runtime=runtime, identity=identity)
+    return Animator(made, runtime=runtime, identity=identity)
 
 
 class Animator:
@@ -70,10 +79,18 @@ class Animator:
     Args:
         engine: what moves them.
         remember: how many sources, and how many drivers, to keep in memory for films to come.
+        runtime, identity: what the engine was made with, for the record.
     """
 
-    def __init__(self, engine: Engine[Any, Any], *, remember: int = 0) -> None:
-        self.engine = engine
+    def __init__(
+        self,
+        engine: Engine[Any, Any],
+        *,
+        remember: int = 0,
+        runtime: str = engines.AUTO,
+        identity: str | None = None,
+    ) -> None:
+        self.engine, self.runtime, self.identity = engine, runtime, identity
         self._portraits: Recent[Portrait] = Recent(remember)
         self._identities: Recent[Any] = Recent(remember)
         self._tracks: Recent[FaceTrack] = Recent(remember)
@@ -120,7 +137,9 @@ class Animator:
             motion_file.save_motion(chosen.save_motion, track.points, track.blendshapes, track.fps)
         if chosen.manifest:
             spec = self.engine.spec
-            recipe = Manifest(spec.name, spec.size, Path(source), Path(driver), Path(out), options)
+            recipe = Manifest(
+                spec.name, spec.size, Path(source), Path(driver), Path(out), options, self.runtime, self.identity
+            )
             write_manifest(chosen.manifest, recipe)
         return Result(Path(out), film.frames, mover.fps, width, height, time.perf_counter() - begun)
 

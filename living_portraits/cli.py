@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
 from tqdm import tqdm
 
-from living_portraits import engines, samples
-from living_portraits.commands import augment, batch, bench, dance, distill, evaluate, live, prepare, train
+from living_portraits import engines, people, samples
+from living_portraits.commands import augment, batch, bench, dance, distill, evaluate, finetune, live, prepare, train
 from living_portraits.commands.runtime import RUNTIME_HELP
 from living_portraits.errors import LivingPortraitsError, OptionError
 from living_portraits.film_options import Options
@@ -86,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = _command(commands, "verify", _verify, "whether a film was made here, and whether it was changed since")
     verify.add_argument("file", type=Path, metavar="FILE")
     verify.add_argument("--certificate", type=Path, metavar="FILE", help="PEM file of the signer to expect")
-    for module in (live, dance, batch, bench, prepare, augment, evaluate, train, distill):
+    for module in (live, finetune, dance, batch, bench, prepare, augment, evaluate, train, distill):
         module.add_parser(commands)
     for command in commands.choices.values():
         flags = [action.option_strings[-1] for action in command._actions if action.option_strings]
@@ -111,7 +112,10 @@ def _animate_parser(commands: Any) -> None:
     animate.add_argument("--from", dest="recipe", type=Path, metavar="FILE", help="manifest of a film to make again")
     animate.add_argument("--engine", metavar="NAME", help="one that `living-portraits engines` lists")
     animate.add_argument("--size", metavar="PIXELS", help="side of the square that the engine works at")
-    animate.add_argument("--runtime", metavar="NAME", default=engines.AUTO, help=RUNTIME_HELP)
+    animate.add_argument("--runtime", metavar="NAME", help=RUNTIME_HELP)
+    animate.add_argument(
+        "--identity", metavar="NAME", help="somebody whom `finetune` taught the engine talking-head; needs no --source"
+    )
     for option in dataclasses.fields(Options):
         words = option.metadata
         flag = "--" + (words["flag"] or option.name).replace("_", "-")
@@ -139,23 +143,46 @@ def _animate(given: argparse.Namespace) -> int:
     from living_portraits.manifest import read_manifest
 
     options = {field.name: getattr(given, field.name) for field in dataclasses.fields(Options) if field.name in given}
-    engine, size = given.engine, _size(given.size)
+    engine, size, runtime, identity = given.engine, _size(given.size), given.runtime, given.identity
     source, driver, out = given.source, given.driver, given.out
     if given.recipe is not None:
         film = read_manifest(given.recipe)
         options = {**film.options, **options}
         engine, size = engine or film.engine, size or film.size
+        runtime, identity = runtime or film.runtime, identity or film.identity
         source, driver, out = source or film.source, driver or film.driver, out or film.out
-    for name, value in (("--source", source), ("--driver", driver), ("--out", out)):
-        if value is None:
-            raise OptionError(
-                f"To animate takes --source, --driver and --out, or --from a manifest: {name} is missing."
-            )
-    animator = load(engine or engines.DEFAULT, size=size, runtime=given.runtime)
-    with progress_bar(Path(out).name) as progress:
-        result = animator.animate(source, driver, out, progress=progress, **options)
+    engine = engine or (engines.teachable()[0] if identity else engines.DEFAULT)
+    animator = load(engine, size=size, runtime=runtime or engines.AUTO, identity=identity)
+    with TemporaryDirectory() as folder:
+        if source is None and identity is not None:
+            source = _own_picture(engines.person(engine, identity), Path(folder), options)
+        for name, value in (("--source", source), ("--driver", driver), ("--out", out)):
+            if value is None:
+                raise OptionError(
+                    f"To animate takes --source, --driver and --out, or --from a manifest: {name} is missing."
+                )
+        with progress_bar(Path(out).name) as progress:
+            result = animator.animate(source, driver, out, progress=progress, **options)
     print(result)
     return 0
+
+
+def _own_picture(person: Path, folder: Path, options: dict[str, Any]) -> Path:
+    """The picture that somebody was learned from: a sample's whole one, else a copy of what their file holds of it."""
+    from PIL import Image
+
+    from living_portraits.weights import read
+
+    if options.get("manifest"):
+        raise OptionError("A manifest names the film's source: give --source, too.")
+    if person.stem in samples.PORTRAITS and not person.is_relative_to(people.folder()):
+        return samples.PORTRAITS[person.stem]
+    picture = read(person)[1].get("picture")
+    if picture is None:
+        raise OptionError(f"{person} holds no picture: give --source, too.")
+    path = folder / f"{person.stem}.png"
+    Image.fromarray(picture.numpy()).save(path)
+    return path
 
 
 def _size(text: str | None) -> int | None:

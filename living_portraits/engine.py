@@ -39,6 +39,8 @@ class Spec:
         driver_size: side of the driver's crops, px; None: as the source's. Small ones are quicker to cut out.
         weights: names of the files in the weights registry that must be there.
         locked: whether it knows a few portraits alone and refuses every other face with a `FaceError`.
+        teachable: whether it can be taught somebody in person; its class then takes `person`, their file, and has
+            `people`, a `people.People`, that finds it by name.
         runtimes: where its network can run (`nn.runtime`), the usual one first; empty: there is nothing to choose.
     """
 
@@ -51,6 +53,7 @@ class Spec:
     driver_size: int | None = None
     weights: tuple[str, ...] = ()
     locked: bool = False
+    teachable: bool = False
     runtimes: tuple[str, ...] = ()
 
 

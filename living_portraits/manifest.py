@@ -22,7 +22,7 @@ class Manifest:
     """Who made what from what.
 
     Attributes:
-        engine, size: what `load` takes.
+        engine, size, runtime, identity: what `load` takes.
         source, driver, out: what `Animator.animate` takes.
         options: its keywords.
     """
@@ -33,6 +33,8 @@ class Manifest:
     driver: Path
     out: Path
     options: Mapping[str, Any]
+    runtime: str = "auto"
+    identity: str | None = None
 
 
 def write_manifest(path: Path, film: Manifest) -> None:
@@ -48,6 +50,8 @@ def write_manifest(path: Path, film: Manifest) -> None:
         "made_with": GENERATOR,
         "engine": film.engine,
         "size": film.size,
+        "runtime": film.runtime,
+        "identity": film.identity,
         "source": _relative(film.source, folder),
         "driver": _relative(film.driver, folder),
         "out": _relative(film.out, folder),
@@ -75,6 +79,8 @@ def read_manifest(path: Path) -> Manifest:
             driver=folder / data["driver"],
             out=folder / data["out"],
             options=options,
+            runtime=str(data.get("runtime", "auto")),
+            identity=data.get("identity"),
         )
         digests = dict(data["sha256"])
     except OSError as error:

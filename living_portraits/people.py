@@ -1,10 +1,11 @@
-"""People whom an engine has learned, kept by name: a file each, in one folder."""
+"""People whom an engine has learned, kept by name: a file each, in one folder; a few come along."""
 
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from living_portraits import weights
 from living_portraits.errors import OptionError
 
 FOLDER_VARIABLE = "LIVING_PORTRAITS_PEOPLE"
@@ -18,11 +19,13 @@ class People:
         noun: what one is called.
         suffix: of their files.
         command: the words that say how one is made.
+        shelf: those that come along are the model files whose names begin with it.
     """
 
     noun: str
     suffix: str
     command: str
+    shelf: str | None = None
 
     def place(self, name: str) -> Path:
         """Where the one called `name` is kept. Raises OptionError for a name that cannot be a file's."""
@@ -33,14 +36,22 @@ class People:
         return folder() / f"{name}{self.suffix}"
 
     def known(self) -> tuple[str, ...]:
-        """The names of those who are kept."""
-        return tuple(sorted(path.stem for path in folder().glob(f"*{self.suffix}")))
+        """The names of those who are kept, and of those who come along."""
+        return tuple(sorted({*(path.stem for path in folder().glob(f"*{self.suffix}")), *self._bundled()}))
+
+    def _bundled(self) -> dict[str, str]:
+        """Model files by the name of whom they hold."""
+        if self.shelf is None:
+            return {}
+        return {name.removeprefix(self.shelf): name for name in weights.FILES if name.startswith(self.shelf)}
 
     def find(self, name: str) -> Path:
         """The file of the one called `name`, or at that path. Raises OptionError, with those there are."""
         if Path(name).is_file():
             return Path(name)
         path = self.place(name)
+        if not path.is_file() and name in self._bundled():
+            return weights.path(self._bundled()[name])
         if not path.is_file():
             known = ", ".join(self.known())
             choice = f"choose from {known}." if known else f"{self.command}."

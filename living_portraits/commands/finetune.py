@@ -4,17 +4,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from living_portraits.errors import OptionError, OutputError
+from living_portraits.errors import OptionError
 
 if TYPE_CHECKING:
-    from living_portraits.finetune.tune import Report, Tuned
+    from living_portraits.finetune.learning import Heard
+    from living_portraits.finetune.tune import Tuned
 
 STOPPED = 130
 """Exit code after Ctrl-C; what was learned is saved then, too."""
-
-VIEWS, PROBES = 48, 6
-HELD_OUT = "laugh"
-"""The bundled driver that is only looked at, never taught."""
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -41,6 +38,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--weights", type=Path, metavar="FILE", help="of a talking head, instead of those that come along"
     )
+    parser.add_argument("--agreed", metavar="TEXT", help="who agreed to be learned; kept in the person's file")
     parser.set_defaults(run=run)
     return parser
 
@@ -53,74 +51,44 @@ def _place(text: str) -> Path:
 
 def run(args: argparse.Namespace) -> int:
     """Learns the person, prints how it goes, writes the file and beside it a picture of the last look."""
-    from living_portraits import weights
     from living_portraits.engines.talking_head import person as persons
-    from living_portraits.engines.talking_head.engine import WEIGHTS, TalkingHead, read_networks
-    from living_portraits.finetune import sources
-    from living_portraits.finetune.tune import Lesson
+    from living_portraits.finetune.learning import learn
 
     out = args.out or persons.PERSONS.place(args.name)
-    given = options(args)
-    base = args.weights or weights.path(WEIGHTS)
-    head, discriminator = read_networks(base)
-    _make(out.parent)
-    pictures = sources.open_sources(args.sources, size=TalkingHead.spec.size, count=_whole("frames", args.frames))
-    config = configured(given, pictures=len(pictures))
-    views, asked = taught(pictures)
-    lesson = Lesson(head, discriminator, pictures, views, config)
-    known = lesson.content.face
-    sources.warn_of_strangers(pictures, known.embed if known else None, [path.name for path in args.sources])
-    tuned = _learned(lesson, asked, out)
-    about = {**tuned.person.about, "name": args.name, "sources": [path.name for path in args.sources]}
-    length = persons.write(out, persons.Person(tuned.person.style, tuned.person.changes, about), base=base)
+    tuned = learn(
+        args.sources,
+        name=args.name,
+        config=configured(options(args), pictures=len(args.sources)),
+        count=_whole("frames", args.frames),
+        consent=args.agreed,
+        out=out,
+        base=args.weights,
+        hear=lambda heard: _show(heard, out),
+    )
     print(sentence(tuned))
-    print(f"{out} ({length / 1e6:.1f} MB)")
+    print(f"{out} ({out.stat().st_size / 1e6:.1f} MB)")
     return STOPPED if tuned.reason == "it was stopped" else 0
 
 
-def taught(pictures: Any) -> tuple[Any, Any]:
-    """Views of the pictures, posed by the bundled drivers, and positions that are held back."""
-    from living_portraits import samples
-    from living_portraits.finetune import sources
-    from living_portraits.finetune.views import posed, probes
-
-    shown = sources.motions([path for name, path in samples.DRIVERS.items() if name != HELD_OUT])
-    [hidden] = sources.motions([samples.DRIVERS[HELD_OUT]])
-    some = range(0, len(pictures), max(len(pictures) // 4, 1))  # more dolls teach no more
-    views = [
-        view
-        for i in some
-        for view in posed(pictures.crops[i], pictures.points[i], shown, count=max(VIEWS // len(some), 1))
-    ]
-    return views, probes(pictures.points[0], hidden, count=PROBES)
-
-
-def _learned(lesson: Any, asked: Any, out: Path) -> "Tuned":
+def _show(heard: "Heard", out: Path) -> None:
     from PIL import Image
 
-    from living_portraits.face.landmarker import Landmarker
-    from living_portraits.finetune.tune import tune
-
-    with Landmarker() as landmarker:
-
-        def track(frame: Any) -> Any:
-            faces = landmarker.detect(frame)
-            return faces[0].points if faces else None
-
-        def show(report: "Report") -> None:
-            print(line(report), flush=True)
-            Image.fromarray(report.preview).save(out.with_suffix(".png"))
-
-        return tune(lesson, asked, track, on_check=show)
+    if heard.check is None:
+        print(f"{heard.share:4.0%} of pictures and drivers read", flush=True)
+    else:
+        print(line(heard), flush=True)
+    if heard.preview is not None:
+        Image.fromarray(heard.preview).save(out.with_suffix(".png"))
 
 
-def line(report: "Report") -> str:
+def line(heard: "Heard") -> str:
     """One line about a look: the losses, likeness and mimics, and a star where it is the best so far."""
-    found = "".join(f", {name} {value:.3g}" for name, value in report.losses.items())
-    check = report.check
-    star = " *" if report.best else ""
+    check = heard.check
+    assert check is not None
+    found = "".join(f", {name} {value:.3g}" for name, value in heard.losses.items())
+    star = " *" if heard.best else ""
     return (
-        f"step {check.step} of {report.steps}: likeness off by {check.likeness:.3g}, mimics by {check.mimics:.2f} px"
+        f"{heard.share:4.0%} step {check.step}: likeness off by {check.likeness:.3g}, mimics by {check.mimics:.2f} px"
         f"{found}{star}"
     )
 
@@ -179,10 +147,3 @@ def _whole(name: str, text: str | int) -> int:
     if number < 1:
         raise OptionError(f"--{name} takes a whole number of at least 1, not {text}.")
     return number
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made: {error.strerror or error}.") from error

@@ -7,11 +7,13 @@ Some move faces and some whole bodies, as their `Spec` says: who asks for one ki
 """
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from living_portraits import weights
 from living_portraits.engine import Engine, Region, Spec
 from living_portraits.errors import OptionError, WeightsError
+from living_portraits.people import People
 
 DEFAULT = "guided"
 
@@ -21,6 +23,7 @@ AUTO = "auto"
 ENGINES: dict[str, str] = {
     "guided": "living_portraits.engines.guided:Guided",
     "student": "living_portraits.engines.megaportraits.student_engine:StudentEngine",
+    "talking-head": "living_portraits.engines.talking_head.engine:TalkingHead",
     "puppet": "living_portraits.engines.puppet:Puppet",
     "still": "living_portraits.engines.still:Still",
     "dance": "living_portraits.engines.dance:Dance",
@@ -45,12 +48,19 @@ def spec(name: str) -> Spec:
     return described
 
 
-def create(name: str, *, size: int | None = None, region: Region = "face", runtime: str = AUTO) -> Engine[Any, Any]:
-    """The engine `name`, working at `size` pixels (None: its own) in `runtime`.
+def create(
+    name: str,
+    *,
+    size: int | None = None,
+    region: Region = "face",
+    runtime: str = AUTO,
+    identity: str | None = None,
+) -> Engine[Any, Any]:
+    """The engine `name`, working at `size` pixels (None: its own) in `runtime`, as taught `identity` in person.
 
     Raises:
-        OptionError: an unknown name, size or runtime, or an engine for another `region` than is asked for.
-        WeightsError: its weights are not part of this copy.
+        OptionError: an unknown name, size, runtime or identity, or an engine for another `region` than is asked for.
+        WeightsError: its weights are not part of this copy, or it was taught that person with others.
     """
     described = spec(name)
     if described.region != region:
@@ -69,9 +79,25 @@ def create(name: str, *, size: int | None = None, region: Region = "face", runti
         raise OptionError(
             f"The engine {name} does not work at size {size}; choose a multiple of {STEP} from {SMALLEST} to {LARGEST}."
         )
-    chosen = {} if runtime == AUTO else {"runtime": runtime}
+    chosen: dict[str, Any] = {} if runtime == AUTO else {"runtime": runtime}
+    if identity is not None:
+        chosen["person"] = person(name, identity)
     engine: Engine[Any, Any] = _find(name)(size=size, **chosen)
     return engine
+
+
+def teachable() -> tuple[str, ...]:
+    """The engines that can be taught somebody in person."""
+    return tuple(name for name in ENGINES if spec(name).teachable)
+
+
+def person(name: str, identity: str) -> Path:
+    """The file of the person whom the engine `name` was taught. Raises OptionError where it is taught nobody."""
+    if not spec(name).teachable:
+        choices = ", ".join(teachable())
+        raise OptionError(f"The engine {name} is taught nobody in person; leave identity out, or choose {choices}.")
+    people: People = _find(name).people
+    return people.find(identity)
 
 
 def check_runtime(name: str, runtime: str) -> None:

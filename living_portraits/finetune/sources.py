@@ -15,7 +15,6 @@ from living_portraits.align import Crop
 from living_portraits.engine import Frame, Track
 from living_portraits.errors import FaceError, OptionError
 from living_portraits.finetune.views import apart, motion_of
-from living_portraits.motion import HeadMotion
 from living_portraits.nn.pixels import to_tensor
 
 Embed: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -86,13 +85,13 @@ def _clip(path: Path, *, size: int, count: int) -> Track:
     )
 
 
-def motions(paths: Sequence[Path]) -> list[HeadMotion]:
-    """How the faces of some clips move. Raises MediaError, FaceError."""
+def clips(paths: Sequence[Path]) -> list[Track]:
+    """Whole clips of a face, at 10 frames a second: how they move, without their pictures. MediaError, FaceError."""
     found = []
     for path in paths:
         fps = min(2 * CLIP_FPS, video.probe(path).fps)
         track = face.follow(video.read_frames(path, fps=fps), fps=fps)
-        found.append(motion_of(Track([], track.points, track.blendshapes, fps)))
+        found.append(Track([], track.points, track.blendshapes, fps))
     return found
 
 

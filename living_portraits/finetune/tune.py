@@ -9,11 +9,10 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
@@ -40,7 +39,7 @@ class TuneConfig:
         batch: pictures a step. own: the share of them that are the person's own, the others being views of them.
         lr: of the generator; discriminator_rate: times that.
         adversary, features: weights of -D and L_FM; 0 for both: no discriminator.
-        content: weights of L_CNT.
+        content: weights of L_CNT; None: as far as its networks are at hand.
         check_steps, patience: look after as many steps, and end after as many looks without a better one.
         seed: of what is drawn.
     """
@@ -53,7 +52,7 @@ class TuneConfig:
     discriminator_rate: float = 2.0
     adversary: float = 1.0
     features: float = 10.0
-    content: Weights = field(default_factory=lambda: Weights(vgg_shrink=2))
+    content: Weights | None = None
     check_steps: int = 20
     patience: int = 3
     seed: int = 0
@@ -110,7 +109,7 @@ class Lesson:
             embedding = head.embed(self.own.frames[None], self.own.drawings[None])
             style = head.style(embedding)
         self.style, self.column = nn.Parameter(style), nn.Parameter(embedding)
-        self.content = Content(config.content)
+        self.content = Content(config.content) if config.content else Content.at_hand(Weights(vgg_shrink=2))
         self._optimisers = (
             self._optimiser([*self.generator.parameters(), self.style], config.lr),
             self._optimiser([*self.critic.parameters(), self.column], config.lr * config.discriminator_rate),
@@ -121,17 +120,16 @@ class Lesson:
 
     def step(self) -> dict[str, float]:
         """One step of the generator, one of the discriminator; their losses."""
-        target, drawing, points, valid = self._drawn()
+        target, drawing, points = self._drawn()
         self.generator.train()
         output = self.generator(drawing, self.style)
-        found = self.content(output, target, points, valid)
-        real, fake = target * valid, output * valid
+        found = self.content(output, target, points, torch.ones_like(target[:, :1]))
         column = self.column.expand(len(target), -1)
         judged: dict[str, Tensor] = {}
         if self.config.adversary or self.config.features:
-            score_real, truth = self.critic(real, drawing, column)
-            score_false, _ = self.critic(fake.detach(), drawing, column)
-            score, seen = self.critic(fake, drawing, column.detach())
+            score_real, truth = self.critic(target, drawing, column)
+            score_false, _ = self.critic(output.detach(), drawing, column)
+            score, seen = self.critic(output, drawing, column.detach())
             found["adversary"] = self.config.adversary * losses.hinge_generator([score])
             found["features"] = self.config.features * losses.feature_matching([truth], [seen])
             judged["hinge"] = losses.hinge_discriminator([score_real], [score_false])
@@ -140,7 +138,7 @@ class Lesson:
             self._learn(1, judged)
         return {name: float(value.detach()) for name, value in (found | judged).items()}
 
-    def _drawn(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _drawn(self) -> tuple[Tensor, Tensor, Tensor]:
         """A batch: some of the person's own pictures, some views; all own where there are no views."""
         count, mine = self.config.batch, self.config.batch
         if self.views is not None:
@@ -149,8 +147,8 @@ class Lesson:
         parts = [self.own.drawn(mine)] if mine else []
         if self.views is not None and count > mine:
             parts.append(self.views.drawn(count - mine))
-        target, drawing, points, valid = (torch.cat(column) for column in zip(*parts, strict=True))
-        return target, drawing, points, valid
+        target, drawing, points = (torch.cat(column) for column in zip(*parts, strict=True))
+        return target, drawing, points
 
     def _learn(self, which: int, found: dict[str, Tensor]) -> None:
         optimiser = self._optimisers[which]
@@ -166,7 +164,7 @@ class Lesson:
         self.generator.eval()
         mine = self.own.first(_MOST_OWN)
         again = self._paint(mine.drawings)
-        terms = self.content(again, mine.frames, mine.points, mine.valid)
+        terms = self.content(again, mine.frames, mine.points, torch.ones_like(again[:, :1]))
         drawn = to_frames(self._paint(drawings(list(asked), size=self.size)))
         check = Check(step, float(sum(terms.values())), mimics_error(drawn, asked, tracker))
         shown = [*to_frames(mine.frames[:1]), *to_frames(again[:1]), *drawn[:3]]
@@ -219,7 +217,8 @@ def tune(
     changes = difference(base, _folded(lesson.generator))
     about = {"pictures": len(lesson.own.frames), "steps": rule.checks[rule.best].step}
     shown = torch.cat([lesson.own.drawings[:2], drawings(list(asked[:2]), size=lesson.size)])
-    return Tuned(compact(base, Person(style, changes, about), shown), rule, reason)
+    person = Person(style, changes, to_frames(lesson.own.frames[:1])[0], about)
+    return Tuned(compact(base, person, shown), rule, reason)
 
 
 def _tell(on_check: Callable[[Report], None] | None, report: Report) -> None:
@@ -244,24 +243,17 @@ class _Shelf:
     frames: Float[Tensor, "count 3 size size"]
     drawings: Float[Tensor, "count 3 size size"]
     points: Float[Tensor, "count 478 3"]
-    valid: Float[Tensor, "count 1 size size"]
 
     @classmethod
     def of(cls, views: Sequence[View]) -> "_Shelf":
         frames = to_tensor([view.frame for view in views])
-        size = frames.shape[-1]
-        valid = torch.from_numpy(np.stack([view.valid for view in views])).float()[:, None] / 255
-        return cls(
-            frames,
-            drawings([view.points for view in views], size=size),
-            torch.from_numpy(np.stack([view.points for view in views])),
-            F.interpolate(valid, size=(size, size), mode="bilinear", align_corners=False),
-        )
+        drawn = drawings([view.points for view in views], size=frames.shape[-1])
+        return cls(frames, drawn, torch.from_numpy(np.stack([view.points for view in views])))
 
-    def drawn(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """`count` by chance: frames, drawings, points, valid."""
+    def drawn(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """`count` by chance: frames, drawings, points."""
         chosen = torch.randint(len(self.frames), (count,))
-        return self.frames[chosen], self.drawings[chosen], self.points[chosen], self.valid[chosen]
+        return self.frames[chosen], self.drawings[chosen], self.points[chosen]
 
     def first(self, count: int) -> "_Shelf":
-        return _Shelf(self.frames[:count], self.drawings[:count], self.points[:count], self.valid[:count])
+        return _Shelf(self.frames[:count], self.drawings[:count], self.points[:count])

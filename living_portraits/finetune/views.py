@@ -1,23 +1,20 @@
-"""What there is to learn a person from: their pictures, and views of them that the doll makes.
+"""What there is to learn a person from: their pictures, and views of them that another engine makes.
 
-One painting shows one expression from one side. The doll moves its own paint as drivers move; what it makes up (mouth,
-lids, uncovered cheeks) is marked, so that it teaches nothing.
+One painting shows one expression from one side. An engine that moves the painting's own paint shows it in others, with
+the mouth, the lids and the far cheek that it has learned to paint.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import cv2
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float32, Float64
 
-from living_portraits.data.mattes import SIDE, person_mattes
-from living_portraits.data.pseudo_films import Marionette, spread
-from living_portraits.engine import Drive, Frame, Points, Track
+from living_portraits.data.pseudo_films import spread
+from living_portraits.engine import Drive, Engine, Frame, Points, Track
 from living_portraits.motion import HeadMotion, SourceShape, adapt, measure, neutral_frame
 from living_portraits.restraint import restrain
-
-_ALL = 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,41 +23,39 @@ class View:
 
     Attributes:
         frame: `[size, size, 3]`. points: px of it.
-        valid: 64 x 64, 255 where it is true, 0 where it was made up.
     """
 
     frame: Frame
     points: Points
-    valid: UInt8[np.ndarray, "64 64"]
 
 
 def own(pictures: Track) -> list[View]:
-    """The pictures themselves, all of them true."""
-    whole = np.full((SIDE, SIDE), _ALL, np.uint8)
-    return [View(frame, points, whole) for frame, points in zip(pictures.crops, pictures.points, strict=True)]
+    """The pictures themselves."""
+    return [View(frame, points) for frame, points in zip(pictures.crops, pictures.points, strict=True)]
 
 
-def posed(frame: Frame, points: Points, motions: Sequence[HeadMotion], *, count: int) -> list[View]:
-    """`count` views of one picture, shared out over the motions, as far from each other as they come."""
-    person, _ = person_mattes({0: frame}, points[None])
-    seen = np.full((SIDE, SIDE), _ALL, np.uint8)
-    doll = Marionette(frame, points, person=person[0], seen=seen)
+def posed(engine: Engine[Any, Any], frame: Frame, points: Points, clips: Sequence[Track], *, count: int) -> list[View]:
+    """`count` views of one picture, shared out over the clips, as far from each other as they come.
+
+    The engine works at the picture's size. Each clip is made whole, as engines may look back; their points suffice.
+    """
+    one = Track([frame], points[None], np.zeros((1, 52), np.float32))
+    face, identity = SourceShape.of(points), engine.encode_identity(one)
     found = []
-    for index, motion in enumerate(motions):
-        bearable = restrain(motion, doll.mesh.source.pose)
-        share = len(range(index, count, len(motions)))
-        for number in apart(bearable, share):
-            moved, head, sampling = doll.pose(bearable, number)
-            valid = 255 * doll.valid(head, sampling).astype(np.uint8)
-            small = np.asarray(cv2.resize(valid, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
-            found.append(View(moved, head.points, small))
+    for index, clip in enumerate(clips):
+        drive = _drive(clip)
+        bearable = restrain(measure(clip, drive), face.pose)
+        chosen = set(apart(bearable, len(range(index, count, len(clips)))))
+        for number, moved in enumerate(engine.generate(identity, engine.encode_motion(clip, drive))):
+            if number in chosen:
+                found.append(View(moved, adapt(face, bearable, number).points))
     return found
 
 
-def probes(points: Points, motion: HeadMotion, *, count: int) -> Float32[np.ndarray, "count 478 3"]:
-    """Where the face's points go in `count` frames of a motion that lie far from each other, px."""
+def probes(points: Points, clip: Track, *, count: int) -> Float32[np.ndarray, "count 478 3"]:
+    """Where the face's points go in `count` frames of a clip that lie far from each other, px."""
     face = SourceShape.of(points)
-    bearable = restrain(motion, face.pose)
+    bearable = restrain(motion_of(clip), face.pose)
     return np.stack([adapt(face, bearable, number).points for number in apart(bearable, count)])
 
 
@@ -77,6 +72,10 @@ def looks(motion: HeadMotion) -> Float64[np.ndarray, "time numbers"]:
     return np.concatenate(parts, axis=1).astype(np.float64)
 
 
-def motion_of(track: Track) -> HeadMotion:
+def motion_of(clip: Track) -> HeadMotion:
     """A driver's motion from its least expressive frame."""
-    return measure(track, Drive(neutral=neutral_frame(track.points, track.blendshapes)))
+    return measure(clip, _drive(clip))
+
+
+def _drive(clip: Track) -> Drive:
+    return Drive(neutral=neutral_frame(clip.points, clip.blendshapes))

@@ -49,7 +49,7 @@ class TalkingHeadConfig(TrainConfig):
 
     Attributes:
         network: "small", which is shipped, or the paper's widths.
-        vgg, face, pixels, mouth, eyes, vgg_shrink: see `content.Weights`.
+        vgg, lpips, face, pixels, mouth, eyes, vgg_shrink: see `content.Weights`.
         adversary, features, match: weights of -D, L_FM (0 for both: no discriminator) and L_MCH.
         adversary_from: the first step with a discriminator; L_MCH starts with it.
         discriminator_rate: times `lr`. FSTH: 4, with `lr` 5e-5.
@@ -60,6 +60,7 @@ class TalkingHeadConfig(TrainConfig):
 
     network: Size = "small"
     vgg: float = Weights.vgg
+    lpips: float = Weights.lpips
     face: float = Weights.face
     pixels: float = Weights.pixels
     mouth: float = Weights.mouth

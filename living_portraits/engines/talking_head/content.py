@@ -1,15 +1,16 @@
 """L_CNT of few-shot talking heads: how far a drawn picture is from the true one. For meta-learning and fine-tuning."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from living_portraits.errors import WeightsError
 from living_portraits.nn import losses, perceptual
 from living_portraits.nn.identity import MobileFaceNet, identity_loss
-from living_portraits.nn.perceptual import VGG19Loss
+from living_portraits.nn.perceptual import LPIPS, VGG19Loss
 
 IDENTITY_FILE = "mobilefacenet.pt"
 """State dict of a MobileFaceNet, in `perceptual.folder()`."""
@@ -22,12 +23,13 @@ class Weights:
     """Of the content's terms; a network whose weight is 0 is not needed.
 
     Attributes:
-        vgg: VGG19 features. face: MobileFaceNet, who it is. pixels: L1.
+        vgg: VGG19 features. lpips: AlexNet's, a fifth of that work. face: MobileFaceNet, who it is. pixels: L1.
         mouth, eyes: how much more a pixel of them counts in L1.
         vgg_shrink: VGG19 looks at pictures shrunk by this; it is the most work by far, and a quarter of it at 2.
     """
 
     vgg: float = 3.0
+    lpips: float = 0.0
     face: float = 1.0
     pixels: float = 5.0
     mouth: float = 4.0
@@ -38,10 +40,21 @@ class Weights:
 class Content(nn.Module):
     """The terms, each with its weight. Raises WeightsError where a network's file is missing."""
 
+    @classmethod
+    def at_hand(cls, weights: Weights) -> "Content":
+        """With those terms alone whose networks' files are here."""
+        for name in ("vgg", "lpips", "face"):
+            try:
+                cls(replace(Weights(vgg=0.0, face=0.0), **{name: getattr(weights, name)}))
+            except WeightsError:
+                weights = replace(weights, **{name: 0.0})
+        return cls(weights)
+
     def __init__(self, weights: Weights) -> None:
         super().__init__()
         self.weights = weights
         self.vgg = VGG19Loss.load() if weights.vgg else None
+        self.lpips = LPIPS.load("alexnet") if weights.lpips else None
         self.face = MobileFaceNet.read(perceptual.folder() / IDENTITY_FILE) if weights.face else None
 
     def forward(
@@ -65,6 +78,8 @@ class Content(nn.Module):
         if self.vgg is not None:
             shrunk = (F.avg_pool2d(picture, weights.vgg_shrink) for picture in (output, target))
             found["vgg"] = weights.vgg * self.vgg(*shrunk)
+        if self.lpips is not None:
+            found["lpips"] = weights.lpips * self.lpips(output, target).mean()
         if self.face is not None:
             found["face"] = weights.face * identity_loss(self.face, output, target, points)
         return found

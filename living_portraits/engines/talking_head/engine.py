@@ -17,6 +17,7 @@ from living_portraits.errors import WeightsError
 from living_portraits.motion import HeadMotion, SourceShape, adapt, measure
 from living_portraits.nn.blocks import fold
 from living_portraits.nn.pixels import to_frames, to_tensor
+from living_portraits.restraint import restrain
 
 WEIGHTS = "talking-head"
 RECIPE = "talking-head"
@@ -57,7 +58,9 @@ class TalkingHead:
         size=256,
         sizes=(256,),
         weights=(WEIGHTS,),
+        teachable=True,
     )
+    people = persons.PERSONS
 
     def __init__(self, *, size: int = spec.size, file: Path | None = None, person: Path | None = None) -> None:
         self.spec = replace(TalkingHead.spec, size=size)
@@ -77,9 +80,10 @@ class TalkingHead:
         return measure(driver, drive)
 
     def generate(self, identity: HeadIdentity, motion: HeadMotion) -> Iterator[Frame]:
-        """One frame per driver frame."""
-        for number in range(len(motion)):
-            points = adapt(identity.face, motion, number).points
+        """One frame per driver frame, the motion held within what one picture can teach."""
+        bearable = restrain(motion, identity.face.pose)
+        for number in range(len(bearable)):
+            points = adapt(identity.face, bearable, number).points
             with torch.inference_mode():
                 output = identity.generator(drawings([points], size=self.spec.size), identity.style)
             yield to_frames(output)[0]

@@ -13,8 +13,8 @@ size on ways down, at a quarter on the way up; the discriminator's column is W_i
   there; it counts for a 64th of itself, P e for 32 times, V for 8 times. So e and W are about 1 long and can follow
   each other, AdaIN numbers spread by about 1, and scores by the hinge's margins. (With weights that begin orthogonal
   the bare sum is about 100 long, and a score, a product of two such, in the thousands.)
-- "small" works at half the size between a pixel-unshuffle and a pixel-shuffle, with half the channels or less, and
-  attends on its way up at an eighth of the size (a third of its time went there at a quarter): for two cores.
+- "small" and "light" work at half the size between a pixel-unshuffle and a pixel-shuffle, with half the channels or
+  less, and attend on their way up at an eighth of the size (a third of the time went there at a quarter).
 - Landmark drawings show irises and inner lips, which the paper's do not: gaze, and teeth behind parted lips.
 """
 
@@ -66,13 +66,14 @@ class Shape:
 PLACES, SUM_SCALE, STYLE_SCALE, SCORE_SCALE = 16, 1 / 64, 32.0, 8.0
 """At a sixty-fourth of 256 px; scales of the sum over them, of P e and of V: see above."""
 
-Size = Literal["small", "paper"]
+Size = Literal["light", "small", "paper"]
 SHAPES: dict[str, Shape] = {
+    "light": Shape(True, (16, 32, 64, 128), 4, (96, 64, 32), (16, 32, 64, 96, 128, 128)),
     "small": Shape(True, (24, 48, 96, 256), 4, (192, 96, 48), (24, 48, 96, 192, 256, 256)),
     "paper": Shape(False, (64, 128, 256, 512), 4, (512, 256, 128, 64), (64, 128, 256, 512, 512, 512)),
 }
 """Parameters of G with P, E and D in millions, and work of G and E on one picture of 256 px: "paper" 38, 15, 20, 93 and
-31 GFLOP; "small" 8.5, 3.0, 4.2, 13 and 4 GFLOP."""
+31 GFLOP; "small" 8.5, 3.0, 4.2, 13 and 4 GFLOP; "light", which two cores can train, 2.2, .8, 1.1, 5 and 1 GFLOP."""
 
 SMALLEST = 64
 """Pixels: the embedder halves six times."""

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from living_portraits import weights
+from living_portraits.engine import Frame
 from living_portraits.engines.talking_head.networks import Generator
 from living_portraits.errors import WeightsError
 from living_portraits.people import People
@@ -26,10 +27,10 @@ SAME_DB = 42.0
 """PSNR between drawings by the whole change and by the part that is kept: nobody sees a difference."""
 
 SUFFIX = ".person"
-PERSONS = People("person", SUFFIX, "make one with `living-portraits finetune`")
+PERSONS = People("person", SUFFIX, "make one with `living-portraits finetune`", shelf="talking-head/")
 
 _EXACT = 1 - 1e-6  # share that a file keeps of what it is given
-_LEFT, _RIGHT, _WHOLE, _STYLE = ".left", ".right", ".whole", "style"
+_LEFT, _RIGHT, _WHOLE, _STYLE, _PICTURE = ".left", ".right", ".whole", "style", "picture"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +40,13 @@ class Person:
     Attributes:
         style: `[1, numbers]` AdaIN numbers.
         changes: of the folded generator's weights, by name.
+        picture: the first of their pictures, cut out around the face; what a film begins with that is given no other.
         about: name, number of pictures, steps; JSON values.
     """
 
     style: Float[Tensor, "1 numbers"]
     changes: dict[str, Tensor]
+    picture: Frame | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
 
@@ -101,6 +104,8 @@ def write(path: Path, person: Person, *, base: Path) -> int:
         WeightsError: the file cannot be written there.
     """
     state = {_STYLE: person.style.half()}
+    if person.picture is not None:
+        state[_PICTURE] = torch.from_numpy(person.picture)
     for name, change in person.changes.items():
         state |= _compressed(name, change.float())
     config = {**person.about, "recipe": "talking-head person", "base": _hash(base)}
@@ -127,7 +132,8 @@ def read(path: Path, *, base: Path) -> Person:
         elif key.endswith(_WHOLE):
             changes[key.removesuffix(_WHOLE)] = value.float()
     about = {name: value for name, value in config.items() if name not in ("recipe", "base")}
-    return Person(state[_STYLE].float(), changes, about)
+    picture = state[_PICTURE].numpy() if _PICTURE in state else None
+    return Person(state[_STYLE].float(), changes, picture, about)
 
 
 def _compressed(name: str, change: Tensor) -> dict[str, Tensor]:

@@ -1,0 +1,129 @@
+"""From pictures to a person who is kept by name, watched at every step: what `finetune` and the studio do."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from living_portraits import engines, samples, weights
+from living_portraits.engine import Frame, Track
+from living_portraits.engines.talking_head import person as persons
+from living_portraits.engines.talking_head.engine import WEIGHTS, TalkingHead, read_networks
+from living_portraits.errors import OptionError, OutputError
+from living_portraits.face.landmarker import Landmarker
+from living_portraits.finetune import sources
+from living_portraits.finetune.tune import Lesson, Report, TuneConfig, Tuned, steps_for, tune
+from living_portraits.finetune.views import View, posed, probes
+from living_portraits.finetune.watch import Check
+
+VIEWS, PROBES, POSED = 96, 6, 4
+"""Views made of the pictures, positions that are watched, and pictures that views are made of: more teach no more."""
+
+HELD_OUT = "laugh"
+"""The bundled driver that is only looked at, never taught."""
+
+MOST = 32
+"""Pictures of one person."""
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """How far a lesson is.
+
+    Attributes:
+        stage: "read" while pictures and drivers are measured, then "learn". share: of this stage.
+        losses: means since the last look, by name. check: the newest look. best: whether it is the best so far.
+        preview: a row of frames: a picture, the same as it is drawn now, positions that are never taught.
+    """
+
+    stage: Literal["read", "learn"]
+    share: float
+    losses: dict[str, float] = field(default_factory=dict)
+    check: Check | None = None
+    best: bool = False
+    preview: Frame | None = None
+
+
+Hear = Callable[[Heard], None]
+
+
+def learn(
+    pictures: Sequence[Path],
+    *,
+    name: str,
+    config: TuneConfig,
+    count: int = 8,
+    consent: str | None = None,
+    out: Path | None = None,
+    base: Path | None = None,
+    hear: Hear | None = None,
+) -> Tuned:
+    """Learns one person and keeps them as `name`.
+
+    Args:
+        pictures: 1 to 32 of one person, or one clip, of which `count` frames that differ are taken.
+        consent: who agreed to be learned; kept in the person's file.
+        out: where to write instead of among the named people.
+        base: a talking head instead of the one that comes along.
+        hear: told of every look, and of what is read before. If it raises KeyboardInterrupt, the best so far is kept;
+            before the first look there is nothing to keep, and KeyboardInterrupt goes on.
+
+    Raises:
+        LivingPortraitsError: whatever the caller can mend, in one sentence.
+    """
+    if len(pictures) > MOST:
+        raise OptionError(f"A person is learned from at most {MOST} pictures, not from {len(pictures)}.")
+    place, base = out or persons.PERSONS.place(name), base or weights.path(WEIGHTS)
+    head, discriminator = read_networks(base)
+    _make(place.parent)
+    tell = hear or (lambda heard: None)
+    tell(Heard("read", 0.0))
+    track = sources.open_sources(pictures, size=TalkingHead.spec.size, count=count)
+    views, asked = _taught(track, tell)
+    lesson = Lesson(head, discriminator, track, views, config)
+    known = lesson.content.face
+    sources.warn_of_strangers(track, known.embed if known else None, [path.name for path in pictures])
+    tuned = _learned(lesson, asked, tell)
+    about = {**tuned.person.about, "name": name, "sources": [path.name for path in pictures], "consent": consent}
+    tuned = replace(tuned, person=replace(tuned.person, about=about))
+    persons.write(place, tuned.person, base=base)
+    return tuned
+
+
+def _taught(track: Track, tell: Hear) -> tuple[list[View], Any]:
+    """Views of the pictures, posed by the bundled drivers, and positions that are held back."""
+    paths = [samples.DRIVERS[HELD_OUT], *(path for name, path in samples.DRIVERS.items() if name != HELD_OUT)]
+    some = range(0, len(track), max(-(-len(track) // POSED), 1))
+    steps = len(paths) + len(some)
+    clips: list[Track] = []
+    for path in paths:
+        clips += sources.clips([path])
+        tell(Heard("read", len(clips) / steps))
+    painter, views = engines.create(engines.DEFAULT, size=TalkingHead.spec.size), list[View]()
+    for turn, number in enumerate(some):
+        views += posed(painter, track.crops[number], track.points[number], clips[1:], count=VIEWS // len(some))
+        tell(Heard("read", (len(clips) + turn + 1) / steps))
+    return views, probes(track.points[0], clips[0], count=PROBES)
+
+
+def _learned(lesson: Lesson, asked: Any, tell: Hear) -> Tuned:
+    steps = lesson.config.steps or steps_for(len(lesson.own.frames), batch=lesson.config.batch)
+
+    def told(report: Report) -> None:
+        share = min(report.check.step / steps, 1.0)
+        tell(Heard("learn", share, report.losses, report.check, report.best, report.preview))
+
+    with Landmarker() as landmarker:
+
+        def find(frame: Frame) -> Any:
+            faces = landmarker.detect(frame)
+            return faces[0].points if faces else None
+
+        return tune(lesson, asked, find, on_check=told)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made: {error.strerror or error}.") from error
