@@ -48,6 +48,11 @@ def run(engine, drive: Drive | None = None, clip: Track | None = None) -> list[n
     return list(engine.generate(identity, engine.encode_motion(clip, drive or Drive())))
 
 
+def at_rest(engine) -> np.ndarray:
+    """The source; of an engine that draws anew, and knows a stranger but roughly, what it makes of no motion at all."""
+    return run(engine, Drive(strength=0.0))[0] if engine.spec.teachable else sitter(engine).crops[0]
+
+
 def test_the_spec_says_who_it_is(name):
     spec = engines.spec(name)
     assert spec.name == name
@@ -68,7 +73,7 @@ def test_the_frame_that_drives_nothing_is_the_source(name):
     """At the driver's neutral frame a relative motion is none: close to the source for learned engines, exact here."""
     engine = small(name)
     first = run(engine)[0].astype(int)
-    assert np.abs(first - sitter(engine).crops[0]).mean() < 4
+    assert np.abs(first - at_rest(engine)).mean() < 4
 
 
 def test_strength_zero_stands_still(name):
@@ -79,9 +84,8 @@ def test_strength_zero_stands_still(name):
 
 def test_the_neutral_frame_is_the_one_that_was_named(name):
     engine = small(name)
-    original = sitter(engine).crops[0].astype(int)
-    middle = run(engine, Drive(neutral=3))[3]
-    assert np.abs(middle - original).mean() < 4
+    middle = run(engine, Drive(neutral=3))[3].astype(int)
+    assert np.abs(middle - at_rest(engine)).mean() < 4
 
 
 def test_the_same_again_gives_the_same_again(name):
@@ -218,3 +222,15 @@ def test_a_body_engine_is_made_by_the_registry_where_its_weights_are(monkeypatch
     frames = list(engine.generate(engine.encode_identity(), engine.encode_motion(steps)))
     assert len(frames) == len(steps) and frames[0].shape == (64, 64, 3)
     assert engine.spec == engines.spec("dance")
+
+
+def test_only_an_engine_that_is_taught_people_takes_an_identity(name, tmp_path):
+    if not engines.spec(name).teachable:
+        with pytest.raises(OptionError, match=f"The engine {name} is taught nobody in person"):
+            engines.create(name, identity="ada")
+        return
+    with pytest.raises(OptionError, match="There is no .* called 'nobody at all'"):
+        engines.create(name, identity="nobody at all")
+    (tmp_path / "ada.person").write_bytes(b"nothing")
+    with pytest.raises(WeightsError, match="ada.person"):
+        engines.create(name, identity=str(tmp_path / "ada.person"))

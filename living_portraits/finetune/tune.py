@@ -27,6 +27,9 @@ from living_portraits.nn import losses
 from living_portraits.nn.blocks import fold
 from living_portraits.nn.pixels import to_frames, to_tensor
 
+USUAL = Weights(vgg=0.0, lpips=10.0)
+"""L_CNT where nothing else is asked for: what two cores have the time for."""
+
 _MOST_OWN = 4  # pictures that a check looks at
 
 
@@ -109,7 +112,7 @@ class Lesson:
             embedding = head.embed(self.own.frames[None], self.own.drawings[None])
             style = head.style(embedding)
         self.style, self.column = nn.Parameter(style), nn.Parameter(embedding)
-        self.content = Content(config.content) if config.content else Content.at_hand(Weights(vgg_shrink=2))
+        self.content = Content(config.content) if config.content else Content.at_hand(USUAL)
         self._optimisers = (
             self._optimiser([*self.generator.parameters(), self.style], config.lr),
             self._optimiser([*self.critic.parameters(), self.column], config.lr * config.discriminator_rate),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from living_portraits import draw, weights
 from living_portraits.engine import Drive, Frame, Points, Spec, Track
@@ -15,6 +15,7 @@ from living_portraits.engines.talking_head import person as persons
 from living_portraits.engines.talking_head.networks import SHAPES, Discriminator, FewShot, Generator
 from living_portraits.errors import WeightsError
 from living_portraits.motion import HeadMotion, SourceShape, adapt, measure
+from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.blocks import fold
 from living_portraits.nn.pixels import to_frames, to_tensor
 from living_portraits.restraint import restrain
@@ -29,12 +30,10 @@ class HeadIdentity:
     """Somebody, ready to be drawn.
 
     Attributes:
-        generator: everybody's, or their own where it was fine-tuned; spectral norms folded in.
         style: `[1, numbers]` AdaIN numbers.
         face: their shape, and the pose in the first picture.
     """
 
-    generator: Generator
     style: Float[Tensor, "1 numbers"]
     face: SourceShape
 
@@ -50,6 +49,7 @@ class TalkingHead:
         size: side of the crops, px.
         file: a snapshot of the recipe `talking-head`; None: the one that comes with the project.
         person: a file that `finetune` made from these weights.
+        runtime: where the generator runs; None: PyTorch.
     """
 
     spec = Spec(
@@ -59,21 +59,31 @@ class TalkingHead:
         sizes=(256,),
         weights=(WEIGHTS,),
         teachable=True,
+        runtimes=("torch", "openvino"),
     )
     people = persons.PERSONS
 
-    def __init__(self, *, size: int = spec.size, file: Path | None = None, person: Path | None = None) -> None:
-        self.spec = replace(TalkingHead.spec, size=size)
+    def __init__(
+        self,
+        *,
+        size: int = spec.size,
+        file: Path | None = None,
+        person: Path | None = None,
+        runtime: str | None = None,
+    ) -> None:
+        self.spec, self.runtime = replace(TalkingHead.spec, size=size), runtimes.choose(runtime)
         path = file or weights.path(WEIGHTS)
         self._head = read_head(path)
         self._known = persons.read(person, base=path) if person else None
-        self._own = persons.tuned(self._head.generator, self._known) if self._known else self._head.generator
+        own = persons.tuned(self._head.generator, self._known) if self._known else self._head.generator
+        example = torch.zeros(1, 3, size, size), torch.zeros(1, own.style_length)
+        self._paint = runtimes.compiled(_Painting(own), example, runtime=self.runtime)
 
     @torch.inference_mode()
     def encode_identity(self, source: Track) -> HeadIdentity:
         """Who the T crops show, all of one person; the face's shape and place are the first crop's."""
         style = self._known.style if self._known else self._style(source)
-        return HeadIdentity(self._own, style, SourceShape.of(source.points[0]))
+        return HeadIdentity(style, SourceShape.of(source.points[0]))
 
     def encode_motion(self, driver: Track, drive: Drive) -> HeadMotion:
         """What the driver's points say."""
@@ -84,8 +94,7 @@ class TalkingHead:
         bearable = restrain(motion, identity.face.pose)
         for number in range(len(bearable)):
             points = adapt(identity.face, bearable, number).points
-            with torch.inference_mode():
-                output = identity.generator(drawings([points], size=self.spec.size), identity.style)
+            [output] = self._paint(drawings([points], size=self.spec.size), identity.style)
             yield to_frames(output)[0]
 
     def _style(self, source: Track) -> Float[Tensor, "1 numbers"]:
@@ -96,6 +105,17 @@ class TalkingHead:
             drawn = drawings([source.points[i] for i in some], size=self.spec.size)
             embeddings.append(self._head.embed(pictures[:, None], drawn[:, None]))
         return self._head.style(torch.cat(embeddings).mean(dim=0, keepdim=True))
+
+
+class _Painting(nn.Module):
+    """A generator that gives a tuple, as runtimes want it."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, drawing: Tensor, style: Tensor) -> tuple[Tensor, ...]:
+        return (self.generator(drawing, style),)
 
 
 # --- drawings ---------------------------------------------------------------------------------------------
