@@ -1,5 +1,6 @@
 """From pictures to a person who is kept by name, watched at every step: what `finetune` and the studio do."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -79,34 +80,42 @@ def learn(
     tell = hear or (lambda heard: None)
     tell(Heard("read", 0.0))
     track = sources.open_sources(pictures, size=TalkingHead.spec.size, count=count)
-    views, asked = _taught(track, tell)
+    views, asked = taught(track, tell)
     lesson = Lesson(head, discriminator, track, views, config)
     known = lesson.content.face
     sources.warn_of_strangers(track, known.embed if known else None, [path.name for path in pictures])
-    tuned = _learned(lesson, asked, tell)
+    tuned = learned(lesson, asked, tell)
     about = {**tuned.person.about, "name": name, "sources": [path.name for path in pictures], "consent": consent}
     tuned = replace(tuned, person=replace(tuned.person, about=about))
     persons.write(place, tuned.person, base=base)
     return tuned
 
 
-def _taught(track: Track, tell: Hear) -> tuple[list[View], Any]:
+def taught(track: Track, tell: Hear) -> tuple[list[View], Any]:
     """Views of the pictures, posed by the bundled drivers, and positions that are held back."""
-    paths = [samples.DRIVERS[HELD_OUT], *(path for name, path in samples.DRIVERS.items() if name != HELD_OUT)]
     some = range(0, len(track), max(-(-len(track) // POSED), 1))
-    steps = len(paths) + len(some)
-    clips: list[Track] = []
-    for path in paths:
-        clips += sources.clips([path])
+    steps = len(samples.DRIVERS) + len(some)
+    clips: dict[str, Track] = {}
+    for name in samples.DRIVERS:
+        clips[name] = _bundled(name)
         tell(Heard("read", len(clips) / steps))
+    hidden = clips.pop(HELD_OUT)
     painter, views = engines.create(engines.DEFAULT, size=TalkingHead.spec.size), list[View]()
     for turn, number in enumerate(some):
-        views += posed(painter, track.crops[number], track.points[number], clips[1:], count=VIEWS // len(some))
-        tell(Heard("read", (len(clips) + turn + 1) / steps))
-    return views, probes(track.points[0], clips[0], count=PROBES)
+        shown = list(clips.values())
+        views += posed(painter, track.crops[number], track.points[number], shown, count=VIEWS // len(some))
+        tell(Heard("read", (len(samples.DRIVERS) + turn + 1) / steps))
+    return views, probes(track.points[0], hidden, count=PROBES)
 
 
-def _learned(lesson: Lesson, asked: Any, tell: Hear) -> Tuned:
+@functools.cache
+def _bundled(name: str) -> Track:
+    """How the bundled driver of that name moves."""
+    return sources.clips([samples.DRIVERS[name]])[0]
+
+
+def learned(lesson: Lesson, asked: Any, tell: Hear) -> Tuned:
+    """The lesson from its first step to its end; `asked`: see `taught`."""
     steps = lesson.config.steps or steps_for(len(lesson.own.frames), batch=lesson.config.batch)
 
     def told(report: Report) -> None:

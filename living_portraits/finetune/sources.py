@@ -41,7 +41,7 @@ def open_sources(paths: Sequence[Path], *, size: int, count: int) -> Track:
     """
     stills = [path for path in paths if video.is_still(path)]
     if len(stills) == len(paths):
-        return _joined([_still(path, size) for path in paths])
+        return joined([_still(path, size) for path in paths])
     if len(paths) > 1:
         clip = next(path for path in paths if path not in stills)
         raise OptionError(f"{clip} is a clip: give it alone, or pictures alone.")
@@ -59,7 +59,8 @@ def _still(path: Path, size: int) -> Track:
     return Track([crop.take(picture)], crop.to_crop(faces[0].points)[None], faces[0].blendshapes[None])
 
 
-def _joined(tracks: Sequence[Track]) -> Track:
+def joined(tracks: Sequence[Track]) -> Track:
+    """One track of several, one after another."""
     return Track(
         [crop for track in tracks for crop in track.crops],
         np.concatenate([track.points for track in tracks]),

@@ -1,6 +1,7 @@
 """L_CNT of few-shot talking heads: how far a drawn picture is from the true one. For meta-learning and fine-tuning."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -43,12 +44,19 @@ class Content(nn.Module):
     @classmethod
     def at_hand(cls, weights: Weights) -> "Content":
         """With those terms alone whose networks' files are here."""
-        for name in ("vgg", "lpips", "face"):
+        nothing = Weights(vgg=0.0, face=0.0)
+        alone = {
+            "vgg": replace(nothing, vgg=weights.vgg),
+            "lpips": replace(nothing, lpips=weights.lpips),
+            "face": replace(nothing, face=weights.face),
+        }
+        missing: dict[str, Any] = {}
+        for name, term in alone.items():
             try:
-                cls(replace(Weights(vgg=0.0, face=0.0), **{name: getattr(weights, name)}))
+                cls(term)
             except WeightsError:
-                weights = replace(weights, **{name: 0.0})
-        return cls(weights)
+                missing[name] = 0.0
+        return cls(replace(weights, **missing))
 
     def __init__(self, weights: Weights) -> None:
         super().__init__()
