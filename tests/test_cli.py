@@ -9,13 +9,14 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from clips import numbers, write_clip
 from drawn import picture
 from PIL import Image
 from toys import found, track_toys
 
 import living_portraits as lp
-from living_portraits import cli, demo, samples
+from living_portraits import cli, demo, samples, weights
 from living_portraits.film_options import Options
 
 
@@ -77,6 +78,47 @@ def test_a_film_is_made_again_from_its_manifest(files, capsys):
     for first, second in zip(one, two, strict=True):
         np.testing.assert_array_equal(np.asarray(Image.open(first)), np.asarray(Image.open(second)))
     assert len(three) < len(two)
+
+
+def test_a_manifest_names_runtime_and_identity(files, monkeypatch):
+    monkeypatch.setitem(lp.engines.ENGINES, "pupil", "toys:Pupil")
+    (files / "ada.pupil").write_bytes(b"")
+    one = ["animate", "--source", "painting.png", "--driver", "clip.mp4", "--engine", "pupil", "--out", "one"]
+    assert cli.main([*one, "--identity", "ada.pupil", "--manifest", "film.json"]) == 0
+    asked = []
+    monkeypatch.setattr(
+        lp.Animator, "animate", lambda self, *paths, **rest: asked.append((self.runtime, self.engine.person.name))
+    )
+    assert cli.main(["animate", "--from", "film.json", "--out", "two"]) == 0
+    assert asked == [("auto", "ada.pupil")]
+
+
+@pytest.fixture
+def pupil(files, monkeypatch):
+    """Somebody whose file holds their picture, a reddish one."""
+    monkeypatch.setitem(lp.engines.ENGINES, "pupil", "toys:Pupil")
+    red = torch.full((8, 8, 3), 7, dtype=torch.uint8)
+    red[..., 0] = 200
+    weights.write(files / "ada.pupil", config={}, state={"picture": red})
+    return ["animate", "--driver", "clip.mp4", "--engine", "pupil", "--out", "film", "--identity"]
+
+
+def test_a_person_who_was_taught_needs_no_source(files, pupil, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        lp.Animator, "animate", lambda self, source, *paths, **rest: seen.append(np.asarray(Image.open(source)))
+    )
+    assert cli.main([*pupil, "ada.pupil"]) == 0
+    assert seen[0].shape == (8, 8, 3) and (seen[0] == (200, 7, 7)).all()
+
+
+def test_without_a_picture_a_person_needs_a_source(files, pupil, capsys):
+    assert cli.main([*pupil, "ada.pupil", "--manifest", "film.json"]) == 2
+    assert capsys.readouterr().err.endswith("A manifest names the film's source: give --source, too.\n")
+    weights.write(files / "eve.pupil", config={}, state={"style": torch.zeros(1)})
+    assert cli.main([*pupil, "eve.pupil"]) == 2
+    assert capsys.readouterr().err.endswith("eve.pupil holds no picture: give --source, too.\n")
+    assert not (files / "film").exists()
 
 
 def test_samples_can_be_named(files, monkeypatch):

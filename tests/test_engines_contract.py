@@ -229,8 +229,8 @@ def test_only_an_engine_that_is_taught_people_takes_an_identity(name, tmp_path):
         with pytest.raises(OptionError, match=f"The engine {name} is taught nobody in person"):
             engines.create(name, identity="ada")
         return
-    with pytest.raises(OptionError, match="There is no .* called 'nobody at all'"):
+    with pytest.raises(OptionError, match="called 'nobody at all'"):
         engines.create(name, identity="nobody at all")
     (tmp_path / "ada.person").write_bytes(b"nothing")
-    with pytest.raises(WeightsError, match="ada.person"):
+    with pytest.raises(WeightsError, match=r"ada\.person"):
         engines.create(name, identity=str(tmp_path / "ada.person"))

@@ -1,6 +1,7 @@
 """Engines and a tracker of a few lines, so that the path around them is tested alone and in milliseconds."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from drawn import driver, face
@@ -8,6 +9,7 @@ from drawn import driver, face
 from living_portraits import face as tracker
 from living_portraits.engine import Spec
 from living_portraits.face import Face, FaceTrack
+from living_portraits.people import People
 
 SIZE = 64
 
@@ -37,6 +39,17 @@ class Toy:
             self.made += 1
             level = np.uint8(10 * (number - drive.neutral) % 256)
             yield identity.copy() if number == drive.neutral else np.full_like(identity, level)
+
+
+class Pupil(Toy):
+    """Knows whom it was taught."""
+
+    spec = Spec(name="pupil", title="a toy that is taught people", size=SIZE, teachable=True)
+    people = People("pupil", ".pupil", "teach one")
+
+    def __init__(self, *, size: int = SIZE, person: Path | None = None) -> None:
+        super().__init__(size=size)
+        self.person = person
 
 
 class Mirror(Toy):

@@ -20,7 +20,7 @@ from living_portraits.studio.converting import convert
 from living_portraits.studio.engine_list import EngineList
 from living_portraits.studio.figures import Figures
 from living_portraits.studio.filming import Shot, plan
-from living_portraits.studio.order import Order
+from living_portraits.studio.order import Order, Version
 from living_portraits.studio.trouble import explain
 
 EVIL = Path("/nowhere/<script>alert(1)</script>.mp4")
@@ -66,8 +66,11 @@ def test_films_of_clips_with_one_name_get_names_of_their_own(tmp_path: Path) -> 
     order = Order(samples.erasmus, (Path("a/me.mp4"), Path("b/me.mp4"), Path("c/you.mp4")), Choices(), None, "")
     names = [shot.out.name for shot in plan(order, tmp_path)]
     assert names == ["erasmus_me.mp4", "erasmus_me_2.mp4", "erasmus_you.mp4"]
-    by_engine = plan(order, tmp_path, by=("puppet", "still"))
-    assert [shot.out.name for shot in by_engine] == ["erasmus_puppet.mp4", "erasmus_still.mp4"]
+    versions = Version(Choices(engine="puppet"), "a", "puppet"), Version(Choices(size=64), "b", "film.clip")
+    shots = plan(replace(order, by=versions), tmp_path)
+    assert [shot.out.name for shot in shots] == ["erasmus_a.mp4", "erasmus_b.mp4"]
+    assert [(shot.engine, shot.size) for shot in shots] == [("puppet", 512), ("guided", 64)]
+    assert [views.name_of(shot, "it") for shot in shots] == ["puppet", "Filmato"]
 
 
 @pytest.mark.parametrize(

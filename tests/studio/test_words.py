@@ -13,12 +13,13 @@ from living_portraits.studio import words
 from living_portraits.studio.converting import FORMS
 from living_portraits.studio.dance_order import LESSONS
 from living_portraits.studio.order import COLLECTION
+from living_portraits.studio.person_order import LESSONS as PERSON_LESSONS
 from living_portraits.studio.placing import HANDLES
 from living_portraits.studio.views import CARD_ROWS
 from living_portraits.studio.wording import preferred
 
 SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in sorted(Path(words.__file__).parent.glob("*.py"))
-                   if path.name != "words.py")  # fmt: skip
+                   if not path.name.endswith("words.py"))  # fmt: skip
 MADE_UP = {  # keys that are put together where they are used
     *(f"sample.{name}" for name in (*COLLECTION, *samples.DRIVERS, *samples.DANCES)),
     *(f"point.{name}" for name in HANDLES),
@@ -27,10 +28,13 @@ MADE_UP = {  # keys that are put together where they are used
     *(f"stage.{stage}" for stage in ("waiting", "track", "generate", "done")),
     *(f"teach.stage.{stage}" for stage in ("track", "half", "full", "face", "done")),
     *(f"teach.{lesson}" for lesson in LESSONS),
+    *(f"person.stage.{stage}" for stage in ("read", "learn", "done")),
+    *(f"person.{lesson}" for lesson in PERSON_LESSONS),
     "engine.guided",
     "engine.puppet",
     "engine.still",
     "engine.student",
+    "engine.talking-head",
 }
 
 

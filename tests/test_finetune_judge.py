@@ -1,0 +1,99 @@
+"""The table of the paper: who sits for it, and what each engine on it knows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from drawn import driver
+
+from living_portraits.engine import Drive, Track
+from living_portraits.engines.talking_head.engine import TalkingHead
+from living_portraits.errors import OptionError
+from living_portraits.finetune.judge import HELD, Shots, Sittings, cut
+
+SIZE = 64
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One second of somebody in a room of some brightness."""
+
+    id: str
+    identity: str
+    frames: int
+    light: int
+    split: str = "val"
+    kind: str = "video"
+    size: int = SIZE
+
+
+class Shelf:
+    """A dataset of drawn clips."""
+
+    def __init__(self, *clips: Clip) -> None:
+        self.clips = clips
+
+    def select(self, *, split: str | None = None, kind: str | None = None, size: int | None = None) -> list[Any]:
+        return list(self.clips)
+
+    def track(self, clip: Any, *, frames: slice | None = None) -> Track:
+        whole = driver(SIZE, frames=clip.frames)
+        lit = [np.full_like(crop, clip.light) for crop in whole.crops]
+        for number, crop in enumerate(lit):
+            crop[0, 0] = number  # tells frames apart
+        return cut(Track(lit, whole.points, whole.blendshapes, whole.fps), frames or slice(None))
+
+
+def ada(*others: Clip) -> Shelf:
+    return Shelf(Clip("held", "ada", 40, 100), *others)
+
+
+def lights(frames: Sequence[np.ndarray]) -> set[int]:
+    return {int(frame[5, 5, 0]) for frame in frames}
+
+
+def test_what_is_held_out_is_never_among_the_pictures() -> None:
+    made = Sittings(ada(Clip("a", "ada", 20, 110), Clip("b", "ada", 20, 240)), size=SIZE, people=1)
+    [clip] = made.clips
+    held = made.track(clip)
+    pictures = made.by_id["held"].pictures
+    assert len(held) == HELD + 1 and lights(held.crops[1:]) == {100}
+    assert lights(pictures.crops) <= {110, 240} and len(pictures) == 32
+    np.testing.assert_array_equal(held.crops[0], pictures.crops[0])
+
+
+def test_pictures_come_from_the_clips_that_look_like_what_is_held_out() -> None:
+    clips = [Clip(f"c{light}", "ada", 20, light) for light in (240, 10, 99, 103, 120, 90)]
+    pictures = Sittings(ada(*clips), size=SIZE, people=1).by_id["held"].pictures
+    assert lights(pictures.crops) <= {99, 103, 90, 120}
+
+
+def test_whoever_has_but_one_clip_does_not_sit() -> None:
+    lonely = Clip("lonely", "eve", 40, 50)
+    made = Sittings(ada(Clip("a", "ada", 20, 110), lonely), size=SIZE, people=5)
+    assert [clip.identity for clip in made.clips] == ["ada"]
+    with pytest.raises(OptionError, match="Nobody in the split val has two clips of 64 px"):
+        Sittings(Shelf(lonely), size=SIZE, people=5)
+
+
+def test_an_engine_of_eight_shots_is_given_eight(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, given = Sittings(ada(Clip("a", "ada", 20, 110)), size=SIZE, people=1), []
+
+    def embed(self: TalkingHead, source: Track) -> int:
+        given.append(len(source))
+        return len(source)
+
+    monkeypatch.setattr(TalkingHead, "__init__", lambda self, **known: None)
+    monkeypatch.setattr(TalkingHead, "encode_identity", embed)
+    monkeypatch.setattr(TalkingHead, "generate", lambda self, identity, motion: iter([identity] * len(motion)))
+    [clip] = made.clips
+    track = made.track(clip)
+    for shots in (1, 8):
+        engine = Shots(made, shots=shots, base=Path("base"), tuning=None)
+        identity = engine.encode_identity(cut(track, slice(0, 1)))
+        frames = list(engine.generate(identity, engine.encode_motion(track, Drive())))
+        assert frames == [shots] * len(track)
+    assert given == [1, 8]
