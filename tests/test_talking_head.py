@@ -17,6 +17,7 @@ from living_portraits.engines.talking_head.networks import SCORE_SCALE, SHAPES, 
 from living_portraits.errors import WeightsError
 from living_portraits.nn.blocks import SelfAttention, fold, spectral_layers
 from living_portraits.nn.pixels import to_frames, to_tensor
+from living_portraits.training.publish_talking_head import publish
 
 SIZE = 64
 TINY = Shape(True, (8, 8, 16, 16), 1, (16, 16, 8), (8, 8, 16, 16, 16, 16))
@@ -331,3 +332,10 @@ def test_a_person_of_other_sizes_is_refused() -> None:
 def test_the_config_is_json(tmp_path: Path) -> None:
     config, _ = weights.read(written(tmp_path))
     assert json.loads(json.dumps(config)) == config
+
+
+def test_what_is_shipped_holds_nobody_of_the_training(tmp_path: Path) -> None:
+    publish(written(tmp_path), tmp_path / "out.safetensors")
+    _, state = weights.read(tmp_path / "out.safetensors")
+    assert not any("columns" in name for name in state)
+    read_networks(tmp_path / "out.safetensors")

@@ -196,7 +196,7 @@ def test_the_optimisers_are_the_papers() -> None:
     [
         ({"frames": 1}, "frames is at least 2"),
         ({"size": 100}, "multiples of 64 px, not at 100"),
-        ({"network": "huge"}, "network is one of small, paper, not 'huge'"),
+        ({"network": "huge"}, "network is one of light, small, paper, not 'huge'"),
     ],
 )
 def test_settings_that_cannot_be(settings: dict, expected: str) -> None:

@@ -23,7 +23,7 @@ AUTO = "auto"
 ENGINES: dict[str, str] = {
     "guided": "living_portraits.engines.guided:Guided",
     "student": "living_portraits.engines.megaportraits.student_engine:StudentEngine",
-    "talking-head": "living_portraits.engines.talking_head.engine:TalkingHead",
+    "talking-head": "living_portraits.engines.talking_head:TalkingHead",
     "puppet": "living_portraits.engines.puppet:Puppet",
     "still": "living_portraits.engines.still:Still",
     "dance": "living_portraits.engines.dance:Dance",

@@ -220,7 +220,7 @@ def tune(
     changes = difference(base, _folded(lesson.generator))
     about = {"pictures": len(lesson.own.frames), "steps": rule.checks[rule.best].step}
     shown = torch.cat([lesson.own.drawings[:2], drawings(list(asked[:2]), size=lesson.size)])
-    person = Person(style, changes, to_frames(lesson.own.frames[:1])[0], about)
+    person = Person(style, changes, about, to_frames(lesson.own.frames[:1])[0])
     return Tuned(compact(base, person, shown), rule, reason)
 
 

@@ -40,14 +40,14 @@ class Person:
     Attributes:
         style: `[1, numbers]` AdaIN numbers.
         changes: of the folded generator's weights, by name.
-        picture: the first of their pictures, cut out around the face; what a film begins with that is given no other.
         about: name, number of pictures, steps; JSON values.
+        picture: the first of theirs, cut out around the face: what a film begins with that is given no other.
     """
 
     style: Float[Tensor, "1 numbers"]
     changes: dict[str, Tensor]
-    picture: Frame | None = None
     about: dict[str, Any] = field(default_factory=dict)
+    picture: Frame | None = None
 
 
 def difference(base: Generator, own: Generator) -> dict[str, Tensor]:
@@ -133,7 +133,7 @@ def read(path: Path, *, base: Path) -> Person:
             changes[key.removesuffix(_WHOLE)] = value.float()
     about = {name: value for name, value in config.items() if name not in ("recipe", "base")}
     picture = state[_PICTURE].numpy() if _PICTURE in state else None
-    return Person(state[_STYLE].float(), changes, picture, about)
+    return Person(state[_STYLE].float(), changes, about, picture)
 
 
 def _compressed(name: str, change: Tensor) -> dict[str, Tensor]:
