@@ -350,7 +350,7 @@ def test_a_driven_frame_of_the_shipped_network_costs_at_most_60_gflop() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: preset("large", size=256), "no network 'large'; choose from shipped, paper, tiny"),
+        (lambda: preset("large", size=256), "no network 'large'; choose from shipped, light, paper, tiny"),
         (lambda: preset("shipped", size=200), "does not work at size 200; choose from 128, 256, 512, 1024"),
         (lambda: preset("shipped", size=64), "does not work at size 64"),
         (lambda: Config(size=512), "make no 512 px"),

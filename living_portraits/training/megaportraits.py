@@ -27,7 +27,7 @@ from living_portraits.engines.megaportraits.pose import Pose
 from living_portraits.engines.megaportraits.warps import driver_places, source_places
 from living_portraits.nn import losses
 from living_portraits.nn.identity import MobileFaceNet, identity_loss
-from living_portraits.nn.perceptual import VGG19Loss
+from living_portraits.nn.perceptual import LPIPS, VGG19Loss
 from living_portraits.training.disguise import disguised
 from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
 
@@ -47,6 +47,7 @@ class MegaPortraitsConfig(TrainConfig):
         images_from: the first step that draws pictures; before it the tracker alone teaches, at a fraction of the time.
         adversary_from: the first step with the adversary.
         perceptual: VGG19 (MP 20, on features of another scale). pyramid: how many sizes of the picture it sees.
+        lpips: AlexNet's features, at a tenth of that work; for processors.
         l1: of pixels, with `mouth` as much again on the mouth.
         eyes: of pixels of the eyes, for MP's gaze term (5).
         identity: 1 - cosine (for MP's VGGFace, 4). identity_net: MobileFaceNet's file; empty: no such term.
@@ -63,11 +64,12 @@ class MegaPortraitsConfig(TrainConfig):
         critic: the adversary's channels.
     """
 
-    network: Literal["shipped", "paper", "tiny"] = "shipped"
+    network: Literal["shipped", "light", "paper", "tiny"] = "shipped"
     images_from: int = 300
     adversary_from: int = 8000
     perceptual: float = 10.0
     pyramid: int = 3
+    lpips: float = 0.0
     l1: float = 10.0
     mouth: float = 3.0
     eyes: float = 5.0
@@ -118,6 +120,7 @@ class MegaPortraits(Recipe):
         self.base = Base(preset(config.network, size=config.size))
         self.critic = Critic(width=config.critic)
         self.vgg = VGG19Loss.load() if config.perceptual else None
+        self.alex = LPIPS.load("alexnet") if config.lpips else None
         named = bool(config.identity_net) and config.identity + config.stranger > 0
         self.face = MobileFaceNet.read(Path(config.identity_net)) if named else None
 
@@ -236,6 +239,8 @@ class MegaPortraits(Recipe):
         }
         if self.vgg is not None:
             terms["perceptual"] = pyramid(self.vgg, shown, driver, levels=self.config.pyramid)
+        if self.alex is not None:
+            terms["lpips"] = self.alex(shown, driver).float().mean()
         return terms
 
     def _contrast(self, motion: Motion, own: Drawn, stranger: Drawn) -> dict[str, Tensor]:

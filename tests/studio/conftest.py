@@ -14,14 +14,18 @@ from open_studio import ROOT, START_SECONDS, Server, answers, chromium, environm
 
 @pytest.fixture(scope="session")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which one dancer is kept: anna, who was taught for no time at all."""
+    """A folder in which a dancer and a face are kept, anna and ada, who were taught for no time at all."""
     import bodies
+    import few_shot
 
+    from living_portraits import engines, weights
     from living_portraits.engines.dance import dancer
 
     folder = tmp_path_factory.mktemp("people")
     about = {"name": "anna", "consent": "Anna agreed."}
     dancer.write(folder / "anna.dancer", bodies.lesson().dancer(about, face=True))
+    if "talking-head" in engines.available():
+        few_shot.keep(folder / "ada.person", base=weights.path("talking-head"), size=256)
     return folder
 
 

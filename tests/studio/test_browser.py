@@ -11,7 +11,7 @@ from drawn import picture
 from open_studio import Server
 from PIL import Image
 
-from living_portraits import provenance
+from living_portraits import engines, provenance
 
 LONG = 60_000  # ms; a shared machine is slow at times
 
@@ -291,3 +291,30 @@ def test_a_dance_is_stopped_and_leaves_nothing(opened: Open, server: Server) -> 
     page.wait_for_function("() => !document.querySelector('#dance-run').disabled")
     page.wait_for_timeout(700)
     assert _films(server) == before
+
+
+def test_a_large_film_says_beforehand_what_it_needs(opened: Open) -> None:
+    page = opened()
+    page.get_by_role("tab", name="Megapixel").click()
+    page.wait_for_selector("#megapixel-expected >> text=take about")
+    page.click("#megapixel-portraits [data-name=rembrandt]")
+    page.wait_for_selector("#megapixel-source-note >> text=gains nothing")
+    page.click("#megapixel-run")
+    page.wait_for_selector("#megapixel-drivers-note [role=alert] >> text=Choose at least one clip")
+
+
+@pytest.mark.skipif("talking-head" not in engines.available(), reason="this copy has no talking head")
+def test_somebody_who_was_learned_is_filmed_in_the_browser(opened: Open) -> None:
+    page = opened()
+    page.get_by_role("tab", name="Few-shot").click()
+    page.click("#learn > button")
+    page.click("#learn-run")
+    page.wait_for_selector("#learn-pictures-note [role=alert] >> text=Choose pictures")
+    assert page.inner_text("#learn-stage").startswith("Nobody was taught")
+    page.click("#person-drivers [data-name=smile]")
+    page.locator("#person-end input").fill("0.1")
+    page.locator("#person-end input").press("Tab")
+    page.wait_for_timeout(1000)  # a busy page takes a number in a while after it was typed
+    page.click("#person-run")
+    page.wait_for_selector("#person-stage figure[data-stage=done] a >> nth=1")
+    assert page.locator("#person-stage figure[data-stage=done] b").all_inner_texts() == ["Before", "After"]

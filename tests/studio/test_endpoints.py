@@ -15,7 +15,7 @@ import httpx
 from open_studio import ROOT, Server
 from PIL import Image
 
-from living_portraits import motion_file, provenance, samples
+from living_portraits import engines, motion_file, provenance, samples, video
 
 MOMENT = {"start": 0.0, "end": 0.12, "size": 256}
 
@@ -88,7 +88,7 @@ def test_landmarks_and_compare_and_check(connect: Connect, motion: Path) -> None
     files, report = user.predict(
         source=source, clips=[client.handle_file(motion)], end=0.12, api_name="/compare"
     )  # fmt: skip
-    assert [film["engine"] for film in report["films"]] == ["guided", "student", "puppet", "still"]
+    assert {film["engine"] for film in report["films"]} == set(engines.available()) > {"guided", "student", "puppet"}
     said = user.predict(file=client.handle_file(files[0]), api_name="/check_film")
     assert said["made_here"] and said["intact"] and said["claim"]["engine"] == "guided"
 
@@ -100,8 +100,41 @@ def test_comparing_leaves_out_an_engine_that_does_not_know_the_portrait(
     Image.open(samples.astronaut).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(mirrored)
     order = {"source": client.handle_file(mirrored), "clips": [client.handle_file(motion)], "consent": True}
     _, report = connect().predict(**order, end=0.08, api_name="/compare")
-    assert [film["engine"] for film in report["films"]] == ["guided", "puppet", "still"]
+    assert {film["engine"] for film in report["films"]} == set(engines.available()) - {"student"}
     assert all(film["stage"] == "done" for film in report["films"])
+
+
+def test_a_large_film_stands_beside_one_of_the_usual_size(connect: Connect, motion: Path) -> None:
+    source = client.handle_file(samples.girl_with_a_pearl_earring)
+    files, report = connect().predict(source=source, clips=[client.handle_file(motion)], api_name="/megapixel")
+    films = [file for file in map(Path, files) if file.suffix == ".mp4"]
+    assert [(video.probe(film).width, video.probe(film).height) for film in films] == [(512, 512), (1024, 1024)]
+    small, large = report["films"]
+    assert (small["size"], large["size"], large["version"]) == (512, 1024, "1024 px")
+    assert 0 < small["ms"] < large["ms"]
+    with pytest.raises(client.exceptions.AppError, match="tick the sentence about consent"):
+        connect().predict(
+            source=client.handle_file(samples.astronaut), drivers=["smile"], end=0.1, api_name="/megapixel"
+        )
+
+
+@pytest.mark.skipif("talking-head" not in engines.available(), reason="this copy has no talking head")
+def test_somebody_who_was_learned_is_filmed_for_a_script(connect: Connect, motion: Path) -> None:
+    user = connect()
+    assert "ada" in user.predict(api_name="/people")
+    files, report = user.predict(person="ada", clips=[client.handle_file(motion)], api_name="/person")
+    assert [film["version"] for film in report["films"]] == ["before", "after"]
+    film = next(Path(file) for file in files if Path(file).name == "ada_after.mp4")
+    found = provenance.verify(film)
+    assert found.intact and found.claim["consent"] == "Ada agreed."
+    pictures = [client.handle_file(samples.mona_lisa)]
+    for given, words in (
+        ({"name": "ada", "pictures": pictures}, "called ada is kept already"),
+        ({"name": "bert"}, "Choose pictures"),
+        ({"name": "bert", "pictures": [client.handle_file(samples.astronaut)]}, "tick the sentence"),
+    ):
+        with pytest.raises(client.exceptions.AppError, match=words):
+            user.predict(**given, api_name="/learn")
 
 
 def test_a_dancer_dances_for_a_script(connect: Connect, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The widths of MegaPortraits' base model: the paper's, the ones that ship, and the smallest that still are one."""
+"""The widths of MegaPortraits' base model: the paper's, two for less, and the smallest that still are one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 from living_portraits.errors import OptionError
 
-Preset: TypeAlias = Literal["shipped", "paper", "tiny"]
+Preset: TypeAlias = Literal["shipped", "light", "paper", "tiny"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +71,13 @@ class Config:
         return preset(train["network"], size=int(train["size"]))
 
 
+_LIGHT = Config(
+    size=128, channels=16, depth=8, side=32, stem=(24, 48, 96), volume_blocks=1, descriptor=16,
+    descriptor_blocks=(1, 1, 1, 1), motion=24, look=96, code=64, warp=(64, 48, 32), warp_depth=1, canonical=(32, 64),
+    plane=96, plane_blocks=3, ups=(48, 24),
+)  # fmt: skip
+"""For two cores to train."""
+
 _TINY = Config(
     size=64, channels=8, depth=8, side=16, stem=(8, 16, 32), volume_blocks=1, descriptor=8,
     descriptor_blocks=(1, 1, 1, 1), motion=8, look=64, code=16, warp=(16, 16, 8), warp_depth=1, canonical=(16, 24),
@@ -82,7 +89,7 @@ _PAPER = Config(
     canonical_scales=((2.0, 0.5, 0.5), (0.5, 0.5, 0.5), (1.0, 1.0, 1.0)), residual=False, plane=512, plane_blocks=8,
     ups=(256, 128, 64), copies=False, shortcut=3,
 )  # fmt: skip
-_PRESETS: dict[str, Config] = {"shipped": Config(), "paper": _PAPER, "tiny": _TINY}
+_PRESETS: dict[str, Config] = {"shipped": Config(), "light": _LIGHT, "paper": _PAPER, "tiny": _TINY}
 
 
 def preset(name: str, *, size: int) -> Config:
