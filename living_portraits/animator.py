@@ -245,7 +245,11 @@ class Animator:
         return self.engine.encode_motion(clip, drive)
 
     def _claim(self, portrait: Portrait, mover: Driver, options: Options) -> provenance.Claim:
-        about_the_film = vars(options) | {"size": self.engine.spec.size}  # of paths, the claim keeps the names
+        # Of paths, the claim keeps the names.
+        about_the_film = vars(options) | {"size": self.engine.spec.size, "runtime": self.runtime}
+        if self.identity is not None:  # which file, without the name that it goes by
+            file = engines.person(self.engine.spec.name, self.identity)
+            about_the_film["identity"] = provenance.Ingredient("person", file, "source").sha256
         elsewhere = ("manifest", "save_motion", "certificate", "key", "mark", "consent")
         return provenance.Claim(
             engine=self.engine.spec.name,

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import hashlib
 import json
 import threading
 import warnings
@@ -82,6 +83,17 @@ def test_the_face_shows_what_the_engine_made(toy, painting, clip, tmp_path):
     toy.animate(painting, clip, tmp_path / "frames")
     levels = [int(frame[70, 60, 0]) for frame in frames_of(tmp_path / "frames")]
     assert levels[1:] == [10, 20, 30, 40, 50, 60, 70]
+
+
+def test_the_credential_tells_where_it_ran_and_which_persons_file_it_took(toy, painting, clip, tmp_path, monkeypatch):
+    monkeypatch.setitem(lp.engines.ENGINES, "pupil", "toys:Pupil")
+    person = tmp_path / "ada.pupil"
+    person.write_bytes(b"what was learned")
+    lp.load("pupil", identity=str(person)).animate(painting, clip, tmp_path / "film.mp4")
+    settings = provenance.verify(tmp_path / "film.mp4").claim["settings"]
+    assert settings["runtime"] == "auto"
+    assert settings["identity"] == hashlib.sha256(b"what was learned").hexdigest()
+    assert "ada" not in json.dumps(settings)
 
 
 def test_the_credential_tells_the_truth(toy, painting, clip, tmp_path):
