@@ -21,7 +21,7 @@ from living_portraits.engines.talking_head.content import Content, Weights
 from living_portraits.engines.talking_head.networks import SCORE_SCALE, Discriminator, FewShot, Shape
 from living_portraits.errors import FaceError, LivingPortraitsError, OptionError
 from living_portraits.finetune import sources
-from living_portraits.finetune.tune import Lesson, TuneConfig, _folded, steps_for, tune
+from living_portraits.finetune.tune import Lesson, TuneConfig, _folded, own_share, steps_for, tune
 from living_portraits.finetune.views import View, apart, own, posed, probes
 from living_portraits.finetune.watch import LOST, Check, Rule, mimics_error
 from living_portraits.motion import measure
@@ -45,7 +45,8 @@ def motion(frames: int = 9):
 
 
 def lesson(*, views: list[View] | None = None, **changes) -> Lesson:
-    config = TuneConfig(**{"content": PLAIN, "batch": 2, "check_steps": 3, "lr": 1e-2, **changes})
+    usual = {"content": PLAIN, "batch": 2, "check_steps": 3, "lr": 1e-2, "adversary": 1.0, "features": 10.0}
+    config = TuneConfig(**{**usual, **changes})
     return Lesson(FewShot(TINY), Discriminator(TINY, identities=3), source(SIZE), views or [], config)
 
 
@@ -155,6 +156,7 @@ def test_half_of_what_is_shown_is_the_persons_own() -> None:
     made = lesson(views=[dark], batch=4, own=0.5)
     targets = [made._drawn()[0] for _ in range(3)]
     assert [[int(bool((t > -1).any())) for t in target] for target in targets] == [[1, 1, 0, 0]] * 3
+    assert own_share(1) == 0.2 and own_share(8) == own_share(32) == 0.5
     odd = lesson(views=[dark], batch=1, own=0.5)
     shown = [bool((odd._drawn()[0] > -1).any()) for _ in range(40)]
     assert 8 < sum(shown) < 32

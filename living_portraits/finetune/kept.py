@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from living_portraits import people, samples, weights
-from living_portraits.engines.talking_head.person import PERSONS
+from living_portraits.engines.talking_head.person import PERSONS, Person, read
 from living_portraits.errors import OptionError
 
 ENGINE = "talking-head"
@@ -23,8 +23,7 @@ def comes_along(name: str) -> bool:
 
 def consent_of(name: str) -> str | None:
     """Who agreed that they be learned, as their file says. Raises OptionError or WeightsError."""
-    config, _ = weights.read(PERSONS.find(name))
-    said = config.get("consent")
+    said = _read(name).about.get("consent")
     return None if said is None else str(said)
 
 
@@ -33,14 +32,17 @@ def picture_of(name: str, folder: Path) -> Path:
 
     Raises:
         OptionError: nobody is called so, or their file holds no picture.
-        WeightsError: it is damaged.
+        WeightsError: it is damaged, or was made from other weights.
     """
-    path = PERSONS.find(name)
+    picture = _read(name).picture
     if name in samples.PORTRAITS and comes_along(name):
         return samples.PORTRAITS[name]
-    picture = weights.read(path)[1].get("picture")
     if picture is None:
         raise OptionError(f"The file of {name} holds no picture: they were learned by an earlier version; do it again.")
     place = folder / f"{name}.png"
-    Image.fromarray(picture.numpy()).save(place)
+    Image.fromarray(picture).save(place)
     return place
+
+
+def _read(name: str) -> Person:
+    return read(PERSONS.find(name), base=weights.path(ENGINE))

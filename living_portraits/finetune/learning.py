@@ -17,7 +17,7 @@ from living_portraits.finetune.tune import Lesson, Report, TuneConfig, Tuned, st
 from living_portraits.finetune.views import View, posed, probes
 from living_portraits.finetune.watch import Check
 
-VIEWS, PROBES, POSED = 96, 6, 4
+VIEWS, PROBES, POSED = 192, 6, 4
 """Views made of the pictures, positions that are watched, and pictures that views are made of: more teach no more."""
 
 HELD_OUT = "laugh"
