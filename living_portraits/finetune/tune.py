@@ -39,12 +39,12 @@ class TuneConfig:
 
     Attributes:
         steps: at most; None: as `steps_for` says. seconds: at most.
-        batch: pictures a step. own: the share of them that are the person's own, the others being views of them; None: as
-            `own_share` says.
+        batch: pictures a step. own: the share of them that are the person's own, the others being views of them; None:
+            as `own_share` says.
         lr: of the generator; discriminator_rate: times that.
-        adversary, features: weights of -D and L_FM; 0 for both: no discriminator. The paper's are 1 and 10. The one that
-            comes along has learned for so short a time that it dots faces, and without it there is time for twice the
-            steps.
+        adversary, features: weights of -D and L_FM; 0 for both: no discriminator. The paper's are 1 and 10. The one
+            that comes along has learned for so short a time that it dots faces, and without it there is time for twice
+            the steps.
         content: weights of L_CNT; None: as far as its networks are at hand.
         check_steps, patience: look after as many steps, and end after as many looks without a better one.
         seed: of what is drawn.
