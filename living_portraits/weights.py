@@ -64,6 +64,12 @@ FILES: dict[str, WeightsFile] = {
         size=41_313_997,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/student/README.md",
     ),
+    "talking-head": WeightsFile(
+        file="talking-head/talking-head.safetensors",
+        sha256="bb11a63513c358f8acf9081d1ffc1ecaba590235953915f3bcf39946e2d5a9d7",
+        size=8_351_436,
+        licence="Apache-2.0; what it was trained on, and on which terms: weights/talking-head/README.md",
+    ),
 }
 """Every file of the weights folder, by the name that `Spec.weights` and `path` use."""
 

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 from drawn import face, picture
+from IPython.display import Markdown
 
 from living_portraits import notebook as nb
-from living_portraits import skeleton, stance, video, weights
+from living_portraits import samples, skeleton, stance, video, weights
 from living_portraits.engine import Track
 from living_portraits.engines.talking_head.networks import FewShot
-from living_portraits.notebook import few_shot, tiny
+from living_portraits.notebook import few_shot, repairs, tiny
 from living_portraits.notebook.tiny import SIDE, People
+from living_portraits.result import Result
 
 
 @pytest.fixture(autouse=True)
@@ -195,6 +197,24 @@ def test_without_a_dancer_that_comes_along_there_is_a_sentence(monkeypatch: pyte
     assert "dance train" in nb.bundled_dancer().data
 
 
+@pytest.mark.parametrize(("at", "expected"), [(40, 1.0), (200, 0.0), (None, 0.0)])
+def test_what_moves_is_looked_for_about_the_drawn_limbs(tmp_path: Path, at: int | None, expected: float) -> None:
+    film = Result(tmp_path / "film.mp4", frames=2, fps=25.0, width=512, height=256, seconds=1.0)
+    with video.Film(film.path, width=512, height=256, fps=25.0) as out:
+        for number in range(2):
+            frame = np.zeros((256, 512, 3), np.uint8)
+            frame[60:100, 40:50] = 250  # a limb
+            if at is not None:
+                frame[60:100, 256 + at : 266 + at] = 200 * number
+            out.write(frame)
+    share = nb.on_the_limbs(film)
+    assert share is not None and share == pytest.approx(expected, abs=0.01)
+
+
+def test_where_no_dancer_comes_along_nothing_moves() -> None:
+    assert nb.on_the_limbs(Markdown("nobody")) is None  # type: ignore[no-untyped-call]
+
+
 # --- megapixels -------------------------------------------------------------------------------------------------------
 
 
@@ -212,6 +232,29 @@ def test_detail_is_lost_by_shrinking_and_does_not_come_back() -> None:
     assert nb.detail(lost, size=256) < 0.2 * nb.detail(noise, size=256)
     assert nb.detail(nb.enlarged(noise, 64), size=256) == nb.detail(lost, size=256)
     assert nb.middle(noise, 0.5).shape == (128, 128, 3) and (nb.middle(noise, 0.5) == noise[64:192, 64:192]).all()
+
+
+def test_a_repair_is_told_from_a_change() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.normal(0, 4, (5000, 3))
+    half = repairs.Repaired([], [], [], before, -before / 2)
+    assert half.left() == pytest.approx(0.5) and half.agreement() == pytest.approx((1, 1))
+    assert half.strength() == pytest.approx(np.abs(before).mean() / 2)
+    swapped = repairs.Repaired([], [], [], before, -before[:, ::-1] / 2)  # blue where red should be
+    assert swapped.agreement() == pytest.approx((1, -1))
+    noise = repairs.Repaired([], [], [], before, rng.normal(0, 2, before.shape))
+    assert noise.left() > 1 and np.abs(noise.agreement()).max() < 0.1
+    nothing = repairs.Repaired([], [], [], before, 0 * before)
+    assert nothing.left() == 1 and nothing.agreement() == (0, 0)
+
+
+def test_the_network_changes_a_clip_a_little_and_what_it_changes_is_shown() -> None:
+    clip = nb.driver_track(samples.surprise, seconds=0.1)
+    repair = nb.repaired(clip)
+    assert len(repair.truth) == len(repair.doll) == len(repair.mended) == len(clip)
+    assert 0 < repair.strength() < 2
+    away = repair.mended[0].astype(float) - repair.doll[0]
+    np.testing.assert_allclose(repair.changes(8)[0], np.clip(128 + 8 * away, 0, 255))
 
 
 def test_a_timed_film_is_the_engines_film() -> None:

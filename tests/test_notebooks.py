@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,12 @@ def _frame_problems(first: str, last: str, neighbours: set[str]) -> list[str]:
 def test_notebooks_keep_the_rules(path: Path) -> None:
     notebook = json.loads(path.read_text(encoding="utf-8"))
     assert problems(notebook, size=path.stat().st_size, neighbours={other.name for other in NOTEBOOKS}) == []
+
+
+def test_each_lesson_leads_to_the_next() -> None:
+    for path, following in pairwise(NOTEBOOKS):
+        last = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][-1]["source"])
+        assert re.findall(r"\]\(([^)]+\.ipynb)\)", last)[0] == following.name, path.name
 
 
 def _cell(source: str = "print(1)", *, tags: tuple[str, ...] = (), printed: str = "") -> Notebook:

@@ -13,7 +13,7 @@ try:
     from living_portraits.notebook.faces import SHAPES, driver_track, expression, first, harder, source_track, turn_of
     from living_portraits.notebook.few_shot import fed_forward, fine_tune, paths, somebody
     from living_portraits.notebook.fields import Head, arrows, field, pose
-    from living_portraits.notebook.films import bundled_dancer, film, frames_of, place
+    from living_portraits.notebook.films import bundled_dancer, film, frames_of, on_the_limbs, place
     from living_portraits.notebook.ladder import found_in, rungs
     from living_portraits.notebook.mask import mask
     from living_portraits.notebook.megapixel import crop_zoom, detail, enlarged, fidelity, middle, timed, with_crop
@@ -21,6 +21,7 @@ try:
     from living_portraits.notebook.performer import dressed, performance, stage_of, steps_of
     from living_portraits.notebook.pictures import apart, bars, lines, points_on, row
     from living_portraits.notebook.rehearse import after, danced, flicker, held_out, memory, rehearse, trembling
+    from living_portraits.notebook.repairs import repaired
     from living_portraits.notebook.standing import (
         feet_of,
         published,
@@ -76,6 +77,7 @@ __all__ = [
     "mask",
     "memory",
     "middle",
+    "on_the_limbs",
     "paths",
     "people",
     "performance",
@@ -87,6 +89,7 @@ __all__ = [
     "read",
     "recompressed",
     "rehearse",
+    "repaired",
     "row",
     "rungs",
     "scrub",

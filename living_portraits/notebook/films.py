@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 from IPython.display import Markdown
 
 from living_portraits import video
@@ -12,6 +14,9 @@ from living_portraits.engine import Frame
 from living_portraits.result import Result
 
 FOLDER = Path("outputs")
+
+_LINES, _MOVED, _ABOUT = 90, 40, 25
+"""Levels from which a drawing's pixel is a limb's, by which a pixel changes that moved; px about a limb."""
 
 
 def place(name: str) -> Path:
@@ -48,3 +53,15 @@ def bundled_dancer(choreography: Path | str = "wave", *, seconds: float = 1.0) -
 def frames_of(path: Path, *, seconds: float | None = None) -> list[Frame]:
     """A clip's first frames, uint8 RGB."""
     return list(video.read_frames(path, end=seconds))
+
+
+def on_the_limbs(film: Result | Markdown) -> float | None:
+    """Of all that moves in a film with its drawing beside it, the share about the limbs; None where there is no film."""
+    if not isinstance(film, Result):
+        return None
+    side, frames = film.height, frames_of(film.path)
+    drawings, painted = zip(*(np.hsplit(frame[:side, : 2 * side], 2) for frame in (frames[0], frames[-1])), strict=True)
+    limbs = np.maximum(*drawings).max(axis=2) > _LINES
+    about = cv2.dilate(limbs.astype(np.uint8), np.ones((_ABOUT, _ABOUT), np.uint8)) > 0
+    moved = np.abs(painted[0].astype(int) - painted[1]).max(axis=2) > _MOVED
+    return float((moved & about).sum() / max(moved.sum(), 1))

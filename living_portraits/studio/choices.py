@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from living_portraits import engines, samples
+from living_portraits.errors import OptionError
 from living_portraits.film_options import Options
 from living_portraits.studio.trouble import Trouble
 
@@ -27,6 +28,7 @@ class Choices:
         sound: "driver" or "none".
         framing: "picture", "head" or "alpha".
         beside: whether portrait and clip are shown in the film itself.
+        identity: who the engine was taught in person; empty: nobody.
     """
 
     engine: str = engines.DEFAULT
@@ -41,6 +43,7 @@ class Choices:
     sound: str = "driver"
     framing: str = "picture"
     beside: bool = False
+    identity: str = ""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "Choices":
@@ -60,6 +63,10 @@ class Choices:
             if getattr(chosen, name) not in allowed:
                 detail = f"{name} is one of {', '.join(allowed)}, not {getattr(chosen, name)!r}."
                 raise Trouble("options", "", detail=detail)
+        try:
+            engines.spec(chosen.engine)
+        except OptionError as error:
+            raise Trouble("options", "", detail=str(error)) from error
         return chosen
 
     def options(self, *, sound: Path | None = None) -> dict[str, Any]:

@@ -1,12 +1,16 @@
 """The tab that shows what every engine makes of one portrait and one clip."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from living_portraits.studio import components, panels, views
+from living_portraits.studio.order import Order, Version, take_order
 from living_portraits.studio.portrait_tab import PRIVATE, pick_portrait
 from living_portraits.studio.running import Runner, Studio
+from living_portraits.studio.shelf import Limits
 from living_portraits.studio.wording import Wording
 from living_portraits.studio.words import say
 
@@ -15,6 +19,11 @@ ABOUT = "One film of a portrait and a clip with every engine that can be used he
 
 def compare_tab(studio: Studio, wording: Wording, language: Any) -> None:
     """Builds the tab and its events."""
+
+    def take_all(given: Mapping[str, Any], limits: Limits) -> Order:
+        order, names = take_order(given, limits), studio.engine_list.usable()
+        return replace(order, by=tuple(Version(replace(order.choices, engine=name), name, name) for name in names))
+
     with wording.put(gr.Tab, {"label": "tab.compare"}, id="compare"):
         wording.put(gr.Markdown, {"value": "compare.help"}, elem_classes="lp-hint")
         with gr.Row(equal_height=False):
@@ -28,7 +37,7 @@ def compare_tab(studio: Studio, wording: Wording, language: Any) -> None:
                     )
                 note = components.note(elem_id="compare-note")
             with gr.Column(scale=8, min_width=320, elem_classes="lp-right"):
-                runner = Runner(studio, wording, name="compare", run_key="run.compare", by_engine=True)
+                runner = Runner(studio, wording, name="compare", run_key="run.compare", take=take_all)
         inputs = {
             "source": chosen.source, "drivers": drivers.shelf, "clips": drivers.clips, "recording": drivers.recording,
             "consent": chosen.consent, "start": start, "end": end, "language": language,

@@ -8,13 +8,19 @@ from pathlib import Path
 from living_portraits import engines, samples, weights
 from living_portraits.animator import Animator, load
 from living_portraits.errors import LivingPortraitsError, WeightsError
+from living_portraits.studio.choices import Choices
 from living_portraits.studio.words import known, say
 
 TRIALS = (0.1, 1.0)
 """Seconds of the clips that are filmed when the studio opens: one to load what is needed, one to measure the speed."""
 
+FPS = 15.0
+"""Frames a second of an engine that was not tried yet: a guess for two cores."""
+
 REMEMBERED = 4
 """Portraits and clips that each engine keeps in memory."""
+
+FIRST = Choices()
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class EngineList:
 
     def __init__(self) -> None:
         self._speeds: dict[str, float] = {}
+        self._by_size: dict[tuple[str, int], float] = {}
         self._animators: dict[tuple[str, int], Animator] = {}
 
     def entries(self) -> tuple[Entry, ...]:
@@ -45,12 +52,21 @@ class EngineList:
     def usable(self) -> tuple[str, ...]:
         return tuple(entry.name for entry in self.entries() if entry.usable)
 
-    def note(self, name: str, fps: float) -> None:
+    def note(self, name: str, fps: float, *, size: int = FIRST.size) -> None:
         """Remembers how fast an engine was; the latest film speaks for this machine as it is now."""
-        self._speeds[name] = fps
+        self._by_size[name, size] = fps
+        if size <= FIRST.size:  # what is said of an engine is meant for a film of the usual size
+            self._speeds[name] = fps
 
-    def animator(self, name: str, size: int) -> Animator:
+    def seconds(self, name: str, size: int, frames: int) -> float:
+        """About how long a film of so many frames takes here: as long as the last one, else by the number of pixels."""
+        usual = self._speeds.get(name, FPS)
+        return frames / self._by_size.get((name, size), usual * min((FIRST.size / size) ** 2, 1.0))
+
+    def animator(self, name: str, size: int, identity: str = "") -> Animator:
         """One that remembers portraits and clips, as people try several of one with the other. Raises OptionError."""
+        if identity:  # who is kept under that name may change
+            return Animator(engines.create(name, size=size, identity=identity), identity=identity)
         if (name, size) not in self._animators:
             self._animators[name, size] = Animator(engines.create(name, size=size), remember=REMEMBERED)
         return self._animators[name, size]
@@ -84,7 +100,8 @@ class EngineList:
                     films = [load(name).animate(samples.mona_lisa, samples.smile, out, end=end) for end in TRIALS]
                 except LivingPortraitsError:  # whoever chooses it will be told
                     continue
-                self._speeds.setdefault(name, films[-1].speed)
+                if name not in self._speeds:
+                    self.note(name, films[-1].speed)
 
 
 def _why_not(name: str) -> str:

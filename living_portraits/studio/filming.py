@@ -13,6 +13,7 @@ from living_portraits import engines, face
 from living_portraits.animator import Animator, Progress
 from living_portraits.driver import MOTION_SUFFIX
 from living_portraits.errors import FaceError, LivingPortraitsError
+from living_portraits.studio.choices import Choices
 from living_portraits.studio.job import follow
 from living_portraits.studio.order import Order
 from living_portraits.studio.placing import placed_face
@@ -33,6 +34,10 @@ class Shot:
         frame: the newest.
         seconds_left: estimated; None where there is nothing to go by yet.
         fps: frames made in a second, tracking and encoding included; once it is done.
+        ms: what a frame takes to paint and encode; once it is done, None of a single frame.
+        size: of the face, px; 0 where there is no choice.
+        title: what it is called where one clip gives several films, or that text's key; empty: as the clip.
+        identity: who the engine was taught in person; empty: nobody.
     """
 
     engine: str
@@ -44,28 +49,38 @@ class Shot:
     frame: Pixels | None = None
     seconds_left: float | None = None
     fps: float = 0.0
+    ms: float | None = None
+    size: int = 0
+    title: str = ""
+    identity: str = ""
 
 
-def plan(order: Order, folder: Path, *, by: tuple[str, ...] = ()) -> tuple[Shot, ...]:
-    """One film for each driver, or for each of the engines `by` with the first driver."""
-    suffix = order.choices.suffix
-    if by:
-        driver = order.drivers[0]
-        return tuple(Shot(name, driver, folder / f"{order.source.stem}_{name}{suffix}") for name in by)
+def plan(order: Order, folder: Path) -> tuple[Shot, ...]:
+    """One film for each driver, or one for each version with the first driver."""
+    if order.by:
+        return tuple(_planned(one.choices, order, order.drivers[0], folder, one.word, one.title) for one in order.by)
     shots = []
     for number, driver in enumerate(order.drivers):
         twin = any(other.stem == driver.stem for other in order.drivers[:number])
-        name = f"{order.source.stem}_{driver.stem}" + (f"_{number + 1}" if twin else "")
-        shots.append(Shot(order.choices.engine, driver, folder / f"{name}{suffix}"))
+        word = driver.stem + (f"_{number + 1}" if twin else "")
+        shots.append(_planned(order.choices, order, driver, folder, word))
     return tuple(shots)
 
 
+def _planned(choices: Choices, order: Order, driver: Path, folder: Path, word: str, title: str = "") -> Shot:
+    sizes = engines.spec(choices.engine).sizes
+    size = sizes[0] if len(sizes) == 1 else choices.size  # where there is one alone, nobody need ask for it
+    out = folder / f"{order.source.stem}_{word}{order.choices.suffix}"
+    return Shot(choices.engine, driver, out, size=size, title=title, identity=choices.identity)
+
+
 def shoot(
-    order: Order, shots: tuple[Shot, ...], animator: Callable[[str, int], Animator]
+    order: Order, shots: tuple[Shot, ...], animator: Callable[[str, int, str], Animator]
 ) -> Iterator[tuple[Shot, ...]]:
     """Makes the films; yields how far they all are several times a second. Closing it stops the work.
 
-    `animator` gives the one of an engine and a size. Where several engines make a film each, one locked to other
+    `animator` gives the one of an engine, a size and an identity. Where several engines make a film each, one locked to
+    other
     portraits is left out.
 
     Raises:
@@ -89,7 +104,9 @@ def shoot(
         yield (*done, *after)
 
 
-def _one(order: Order, shot: Shot, points: Path | None, animator: Callable[[str, int], Animator]) -> Iterator[Shot]:
+def _one(
+    order: Order, shot: Shot, points: Path | None, animator: Callable[[str, int, str], Animator]
+) -> Iterator[Shot]:
     options = order.choices.options(sound=order.sound) | {"consent": order.consent}
     if points is not None:
         options |= {"points": points, "face": 0}
@@ -97,7 +114,7 @@ def _one(order: Order, shot: Shot, points: Path | None, animator: Callable[[str,
         options["save_motion"] = shot.out.with_suffix(MOTION_SUFFIX)
 
     def work(report: Callable[[Any], None]) -> float:
-        chosen = animator(shot.engine, order.choices.size)
+        chosen = animator(shot.engine, shot.size, shot.identity)
         return chosen.animate(order.source, shot.driver, shot.out, progress=report, **options).speed
 
     yield from watched(shot, work)
@@ -105,14 +122,22 @@ def _one(order: Order, shot: Shot, points: Path | None, animator: Callable[[str,
 
 def watched(shot: Shot, work: Callable[[Callable[[Any], None]], float]) -> Iterator[Shot]:
     """How far `work` is, which makes one film, reports `Progress` and returns frames a second. Closing it stops it."""
-    clock: list[tuple[float, int]] = []  # when painting was first heard of, and how many frames there were then
-    making = follow(work)
+    clock: list[tuple[float, int]] = []  # when the first and the newest frames were painted, and how many by then
+
+    def timed(report: Callable[[Any], None]) -> float:
+        def hear(progress: Progress) -> None:
+            if progress.stage == "generate":
+                clock[1:] = [(time.perf_counter(), progress.done)]
+            report(progress)
+
+        return work(hear)
+
+    making = follow(timed)
     try:
         while True:
             progress: Progress = next(making)
             left = None
             if progress.stage == "generate":
-                clock = clock or [(time.perf_counter(), progress.done)]
                 left = _left(*clock[0], progress)
             yield replace(
                 shot,
@@ -124,7 +149,7 @@ def watched(shot: Shot, work: Callable[[Callable[[Any], None]], float]) -> Itera
             )
             shot = replace(shot, stage=progress.stage, total=progress.total)
     except StopIteration as end:
-        yield replace(shot, stage="done", done=shot.total, frame=None, fps=float(end.value))
+        yield replace(shot, stage="done", done=shot.total, frame=None, fps=float(end.value), ms=_each(clock))
     finally:
         making.close()
 
@@ -135,6 +160,14 @@ def _left(since: float, first: int, progress: Progress) -> float | None:
     if made < 3:
         return None
     return (time.perf_counter() - since) / made * (progress.total - progress.done)
+
+
+def _each(clock: list[tuple[float, int]]) -> float | None:
+    """Milliseconds a frame, from the first that was painted to the last."""
+    if len(clock) < 2:
+        return None
+    (since, first), (until, last) = clock
+    return 1000 * (until - since) / (last - first)
 
 
 def _points_file(order: Order, folder: Path) -> Path | None:

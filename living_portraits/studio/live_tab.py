@@ -28,7 +28,7 @@ ABOUT_FRAME = (
 def live_tab(studio: Studio, wording: Wording, language: Any) -> None:
     """Builds the tab and its events."""
     seats = Seats()
-    with wording.put(gr.Tab, {"label": "tab.live"}, id="live"):
+    with wording.put(gr.Tab, {"label": "tab.live"}, id="live") as tab:
         wording.put(gr.Markdown, {"value": "live.help"}, elem_classes="lp-hint")
         with gr.Row(equal_height=False):
             with gr.Column(scale=5, min_width=320):
@@ -68,7 +68,8 @@ def live_tab(studio: Studio, wording: Wording, language: Any) -> None:
     # The page frees the seat itself, once none of its frames are on their way.
     stop.click(stopped, None, [stage, start, stop], queue=False, **PRIVATE)
     stage.ended(end, [stage, language], [stage, start, stop, notes["run"]], queue=False, **PRIVATE)
-    _endpoints(studio, seats, {"source": chosen.source, "consent": chosen.consent, "language": language})
+    with tab:
+        _endpoints(studio, seats, {"source": chosen.source, "consent": chosen.consent, "language": language})
 
 
 def _endpoints(studio: Studio, seats: Seats, inputs: dict[str, Any]) -> None:

@@ -20,6 +20,15 @@ AGREED = "Stated in the studio: the person in the picture has agreed to this fil
 
 
 @dataclass(frozen=True)
+class Version:
+    """One of several films of one clip: how, the word for it in the file's name, and its title or that text's key."""
+
+    choices: Choices
+    word: str
+    title: str
+
+
+@dataclass(frozen=True)
 class Order:
     """What is to be filmed.
 
@@ -30,6 +39,7 @@ class Order:
         places: where the face is, by hand: name -> x, y in pixels; None if the tracker's word stands.
         consent: what the films' credentials say of it.
         sound: a file that is heard instead of the clips.
+        by: several films of the first driver, instead of one of each.
     """
 
     source: Path
@@ -38,6 +48,7 @@ class Order:
     places: Mapping[str, Any] | None
     consent: str
     sound: Path | None = None
+    by: tuple[Version, ...] = ()
 
     def settings(self) -> Settings:
         """What is worth keeping in a file."""

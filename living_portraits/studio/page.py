@@ -17,6 +17,8 @@ from living_portraits.studio.components import ASSETS
 from living_portraits.studio.dance_tab import dance_tab
 from living_portraits.studio.engine_list import EngineList
 from living_portraits.studio.live_tab import live_tab
+from living_portraits.studio.megapixel_tab import megapixel_tab
+from living_portraits.studio.person_tab import person_tab
 from living_portraits.studio.portrait_tab import portrait_tab
 from living_portraits.studio.running import Studio
 from living_portraits.studio.shelf import Limits, keep_swept
@@ -25,6 +27,8 @@ from living_portraits.studio.words import LANGUAGES, say
 
 TABS: tuple[Callable[[Studio, Wording, Any], None], ...] = (
     portrait_tab,
+    person_tab,
+    megapixel_tab,
     live_tab,
     dance_tab,
     compare_tab,

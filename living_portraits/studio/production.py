@@ -39,25 +39,25 @@ class Production:
         films = []
         for number, shot in enumerate(self.shots):
             about: dict[str, Any] = {"film": shot.out.name, "engine": shot.engine, "driver": shot.driver.name}
-            about |= {"stage": shot.stage, "done": shot.done, "total": shot.total}
+            about |= {"size": shot.size, "stage": shot.stage, "done": shot.done, "total": shot.total}
+            about |= {} if shot.ms is None else {"ms": round(shot.ms, 1)}
+            about |= {} if not shot.title else {"version": shot.title.rsplit(".", 1)[-1]}
             films.append(about | (self.figures[number].as_data() if self.figures else {}))
         return {"films": films}
 
 
-def produce(
-    order: Order, root: Path, engine_list: EngineList, *, engines: tuple[str, ...] = ()
-) -> Iterator[Production]:
-    """Makes an order's films, or one with each of `engines`, in a folder of their own. Closing it stops the work.
+def produce(order: Order, root: Path, engine_list: EngineList) -> Iterator[Production]:
+    """Makes an order's films in a folder of their own. Closing it stops the work.
 
     Raises:
         Trouble: something the user can mend.
     """
     folder = new_folder(root)
-    shots = plan(order, folder, by=engines)
+    shots = plan(order, folder)
     for shots in shoot(order, shots, engine_list.animator):  # noqa: B020 (the newest state of the same films)
         yield Production(order, shots)
     for shot in shots:
-        engine_list.note(shot.engine, shot.fps)
+        engine_list.note(shot.engine, shot.fps, size=shot.size)
     write_settings(folder / SETTINGS, order.settings())
     motions = [shot.out.with_suffix(MOTION_SUFFIX) for shot in shots]
     files = (*(shot.out for shot in shots), *(file for file in motions if file.exists()), folder / SETTINGS)

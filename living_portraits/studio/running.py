@@ -1,6 +1,6 @@
 """Run, Stop, the stage, and what comes of it: the half of a tab where films are made."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import gradio as gr
 from living_portraits.studio import components, views
 from living_portraits.studio.converting import FORMS, convert
 from living_portraits.studio.engine_list import EngineList
-from living_portraits.studio.order import take_order
+from living_portraits.studio.order import Order, take_order
 from living_portraits.studio.production import Production, produce
 from living_portraits.studio.shelf import Limits
 from living_portraits.studio.trouble import Trouble
@@ -39,13 +39,26 @@ class Studio:
 class Runner:
     """Builds its controls where the page is being built; `wire` brings them to life.
 
+    Args:
+        take: the order that the controls' values amount to; raises Trouble.
+        closer: what is shown of the films above their figures, in a language.
+
     Attributes:
         made: the session's newest `Production`, for what can be done with it afterwards.
         files, results: the list of files, and the column that shows it once there are films.
     """
 
-    def __init__(self, studio: Studio, wording: Wording, *, name: str, run_key: str, by_engine: bool = False) -> None:
-        self._studio, self._by_engine = studio, by_engine
+    def __init__(
+        self,
+        studio: Studio,
+        wording: Wording,
+        *,
+        name: str,
+        run_key: str,
+        take: Callable[[Mapping[str, Any], Limits], Order] = take_order,
+        closer: Callable[[Production, str], str] | None = None,
+    ) -> None:
+        self._studio, self._take, self._closer = studio, take, closer
         with gr.Row():
             self._run = wording.put(
                 gr.Button, {"value": run_key}, variant="primary", size="lg", elem_id=f"{name}-run", scale=3
@@ -55,6 +68,7 @@ class Runner:
             )
         self._stage = wording.remember(components.stage(elem_id=f"{name}-stage"), empty=views.empty)
         with gr.Column(visible=False, elem_id=f"{name}-results") as self.results:
+            self._close = gr.HTML(elem_id=f"{name}-close", apply_default_css=False, visible=closer is not None)
             with wording.put(gr.Accordion, {"label": "card"}, open=True):
                 self._card = gr.HTML(elem_id=f"{name}-card", apply_default_css=False)
             self.files = wording.put(
@@ -69,7 +83,7 @@ class Runner:
             inputs: what `take_order` reads, and "language".
             notes: what shows a sentence, by `Trouble`'s places.
         """
-        shown = [self._run, self._stop, self._stage, self._card, self.files, self.results, self.made, *notes.values()]
+        shown = [self._run, self._stop, self._stage, self._close, self._card, self.files, self.results, self.made]
 
         def film(**given: Any) -> Iterator[dict[Any, Any]]:
             yield from self._film(given, notes)
@@ -79,7 +93,7 @@ class Runner:
             lambda: [gr.update(interactive=False), gr.update(visible=True)], None, [self._run, self._stop],
             queue=False, api_visibility="private", show_progress="hidden",
         ).then(
-            film, inputs_kwargs=dict(inputs), outputs=shown, show_progress="full",
+            film, inputs_kwargs=dict(inputs), outputs=[*shown, *notes.values()], show_progress="full",
             show_progress_on=[self._stage], api_visibility="private", **ONE_AT_A_TIME,
         )  # fmt: skip
         self._stop.click(
@@ -94,7 +108,7 @@ class Runner:
         language = given["language"]
         quiet = {note: "" for place, note in notes.items() if place != "source"}  # what was seen there still holds
         try:
-            order = take_order(given, self._studio.limits)
+            order = self._take(given, self._studio.limits)
             yield quiet | {self.results: gr.update(visible=False)}
             for state in self._produce(order):
                 yield self._shown(state, language)
@@ -107,23 +121,22 @@ class Runner:
         run, stop = self._idle()
         yield {self._run: run, self._stop: stop}
 
-    def _produce(self, order: Any) -> Iterator[Production]:
-        engines = self._studio.engine_list.usable() if self._by_engine else ()
-        return produce(order, self._studio.root, self._studio.engine_list, engines=engines)
+    def _produce(self, order: Order) -> Iterator[Production]:
+        return produce(order, self._studio.root, self._studio.engine_list)
 
     def _shown(self, state: Production, language: str) -> dict[Any, Any]:
-        by_engine, source = self._by_engine, state.order.source
         if not state.files:
-            return {self._stage: views.stage(state.shots, language, by_engine=by_engine)}
+            return {self._stage: views.stage(state.shots, language)}
         if not state.figures:
             return {
-                self._stage: views.films(state.shots, source, language, by_engine=by_engine),
+                self._stage: views.films(state.shots, state.order.source, language),
                 self.files: [str(file) for file in state.files],
                 self.results: gr.update(visible=True),
+                self._close: self._closer(state, language) if self._closer else "",
                 self._card: views.message(say("card.measuring", language)),
                 self.made: state,
             }
-        names = [shot.engine if by_engine else views.title_of(shot.driver, language) for shot in state.shots]
+        names = [views.name_of(shot, language) for shot in state.shots]
         return {self._card: views.card(list(zip(names, state.figures, strict=True)), language)}
 
     @staticmethod
@@ -143,7 +156,7 @@ class Runner:
         ) -> Iterator[tuple[list[str], dict[str, Any]]]:
             given |= {"clips": clips, "recording": recording, "points": points, "sound_file": sound_file}
             try:
-                for state in self._produce(take_order(given, self._studio.limits)):
+                for state in self._produce(self._take(given, self._studio.limits)):
                     yield [str(file) for file in state.files], state.report()
                 more = [convert(shot, state.order, form) for shot in state.shots for form in given["also"]]
                 yield [str(file) for file in (*state.files, *more)], state.report()

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 from living_portraits.errors import FaceError, LivingPortraitsError, MediaError, OptionError
 from living_portraits.studio.words import say
 
-Place: TypeAlias = Literal["source", "consent", "drivers", "options", "run", "dancer", "target", "name"]
+Place: TypeAlias = Literal["source", "consent", "drivers", "options", "run", "dancer", "person", "target", "name"]
 
 
 class Trouble(LivingPortraitsError):

@@ -56,14 +56,21 @@ def empty(language: str) -> str:
     return f'<div class="lp-empty">{html.escape(say("stage.empty", language))}</div>'
 
 
-def stage(shots: Sequence[Shot], language: str, *, by_engine: bool = False) -> str:
+def stage(shots: Sequence[Shot], language: str) -> str:
     """Films in the making: for each a preview, a bar, and words."""
-    cards = "".join(_in_the_making(shot, language, by_engine) for shot in shots)
+    cards = "".join(_in_the_making(shot, language) for shot in shots)
     return f'<div class="lp-films" data-count="{len(shots)}">{cards}</div>'
 
 
-def _in_the_making(shot: Shot, language: str, by_engine: bool) -> str:
-    name = shot.engine if by_engine else title_of(shot.driver, language)
+def name_of(shot: Shot, language: str) -> str:
+    """What tells a film from those beside it."""
+    if shot.title:
+        return say(shot.title, language) if known(shot.title) else shot.title
+    return title_of(shot.driver, language)
+
+
+def _in_the_making(shot: Shot, language: str) -> str:
+    name = name_of(shot, language)
     words = say(f"stage.{shot.stage}", language)
     if shot.stage in ("track", "generate"):
         words += ": " + say("stage.frames", language, done=shot.done, total=shot.total)
@@ -95,7 +102,7 @@ def _video(path: Path, name: str, language: str) -> str:
     )
 
 
-def films(shots: Sequence[Shot], source: Path | None, language: str, *, by_engine: bool = False) -> str:
+def films(shots: Sequence[Shot], source: Path | None, language: str) -> str:
     """Finished films, which play in step; clips, and the portrait if there is one, can be shown beside them."""
     figures = [] if source is None else [_beside_portrait(source, language)]
     seen: set[Path] = set()
@@ -105,7 +112,7 @@ def films(shots: Sequence[Shot], source: Path | None, language: str, *, by_engin
         if shot.driver not in seen and shot.driver.suffix.lower() == ".mp4":
             seen.add(shot.driver)
             figures.append(_beside_clip(shot.driver, language))
-        name = shot.engine if by_engine else title_of(shot.driver, language)
+        name = name_of(shot, language)
         link = (
             f'<a href="{url(shot.out)}" download="{html.escape(shot.out.name)}">'
             f"{html.escape(say('film.download', language))}</a>"

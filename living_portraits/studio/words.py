@@ -1,4 +1,6 @@
-"""Every text of the studio, in English and Italian, in one table."""
+"""Every text of the studio, in English and Italian, in one table; those of lessons lie in `lesson_words`."""
+
+from living_portraits.studio.lesson_words import LESSON_WORDS
 
 LANGUAGES = {"en": "English", "it": "Italiano"}
 
@@ -10,6 +12,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "language": ("Language", "Lingua"),
     "tab.portrait": ("Living portrait", "Ritratto vivente"),
+    "tab.person": ("Few-shot", "Poche immagini"),
+    "tab.megapixel": ("Megapixel", "Megapixel"),
     "tab.live": ("Live", "Dal vivo"),
     "tab.dance": ("Dance", "Danza"),
     "tab.compare": ("Compare", "Confronta"),
@@ -120,6 +124,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "cheaper than its teacher; knows the portraits of the collection and no other face",
         "costa meno del suo maestro; conosce solo i ritratti della collezione",
     ),
+    "engine.talking-head": (
+        "draws the face anew; learns a person from a few pictures, in the tab Few-shot",
+        "ridisegna il volto; impara una persona da poche immagini, nella scheda Poche immagini",
+    ),
     "engine.still": ("repeats the picture; for comparison", "ripete l'immagine; per confronto"),
     "engine.speed": ("about {fps} frames a second here", "circa {fps} fotogrammi al secondo qui"),
     "engine.unusable": ("cannot be used here: {why}", "non utilizzabile qui: {why}"),
@@ -192,6 +200,31 @@ WORDS: dict[str, tuple[str, str]] = {
         "Likeness needs an identity network, which is not part of the package.",
         "La somiglianza richiede una rete di identità, non inclusa nel pacchetto.",
     ),
+    # Films of a thousand pixels a side
+    "megapixel.help": (
+        "The head alone, in a film of 1024 px a side, beside the same at the usual size. It needs a large picture: of "
+        "the collection, the Girl with a Pearl Earring.",
+        "Solo la testa, in un filmato di 1024 px per lato, accanto allo stesso nella dimensione consueta. Serve "
+        "un'immagine grande: della collezione, la Ragazza col turbante.",
+    ),
+    "megapixel.run": ("Make both films", "Crea i due filmati"),
+    "megapixel.expected": (
+        "Both films, of {frames} frames each, take about {seconds} s here.",
+        "I due filmati, di {frames} fotogrammi ciascuno, richiedono circa {seconds} s qui.",
+    ),
+    "megapixel.small": (
+        "What the film shows is {side} px across in this picture: a film of 1024 px gains nothing over that.",
+        "Ciò che il filmato mostra è largo {side} px in questa immagine: a 1024 px non si guadagna nulla di più.",
+    ),
+    "megapixel.enough": (
+        "What the film shows is {side} px across in this picture: enough for 1024.",
+        "Ciò che il filmato mostra è largo {side} px in questa immagine: abbastanza per 1024.",
+    ),
+    "megapixel.closer": (
+        "A closer look, in the middle of the films: the same part, shown at one size.",
+        "Da vicino, a metà dei filmati: la stessa parte, mostrata alla stessa grandezza.",
+    ),
+    "megapixel.ms": ("{ms} ms a frame", "{ms} ms per fotogramma"),
     # Live
     "live.help": (
         "A portrait that moves as you do, now. The camera's pictures stay on this computer, and none is kept.",
@@ -225,85 +258,6 @@ WORDS: dict[str, tuple[str, str]] = {
         "Others are live just now; try again when they have ended.",
         "Altri sono dal vivo in questo momento; riprova quando hanno finito.",
     ),
-    # Dancing
-    "dance.help": (
-        "A person who was learned from a clip dances what somebody else dances.",
-        "Una persona appresa da un filmato balla ciò che balla un'altra.",
-    ),
-    "dancer": ("1. The dancer", "1. Chi balla"),
-    "dancer.who": ("Who dances", "Chi balla"),
-    "dancer.bundled": ("the dancer that comes along", "la persona inclusa"),
-    "dancer.nobody": (
-        "There is no dancer here yet: teach one below, from a clip of a minute.",
-        "Qui non balla ancora nessuno: insegna a qualcuno qui sotto, da un filmato di un minuto.",
-    ),
-    "dancer.unknown": (
-        "There is no dancer called {name}; there are: {known}.",
-        "Nessuno che balla si chiama {name}; ci sono: {known}.",
-    ),
-    "dance.steps": ("2. The choreography", "2. La coreografia"),
-    "dance.clip": ("Or a clip of anybody dancing", "Oppure un filmato di chiunque balli"),
-    "dance.missing": ("Choose a choreography first.", "Scegli prima una coreografia."),
-    "dance.times": ("How many times", "Quante volte"),
-    "dance.times.wrong": (
-        "A choreography is danced from 1 to {most} times, a whole number.",
-        "Una coreografia si balla da 1 a {most} volte, un numero intero.",
-    ),
-    "dance.beside": ("The skeleton beside it in the film", "Lo scheletro accanto, nel video"),
-    "dance.film.beside": ("Show the clip beside it", "Mostra accanto il filmato"),
-    "dance.files": ("Files", "File"),
-    "dance.run": ("Make them dance", "Fai ballare"),
-    "sound.choreography": ("the clip's", "del filmato"),
-    "teach": ("Teach a new dancer", "Insegna a una nuova persona"),
-    "teach.help": (
-        "One person, whole to the feet, filmed by a camera that stands still; a minute is good. Stop keeps the best so "
-        "far.",
-        "Una persona intera, fino ai piedi, ripresa da una camera ferma; un minuto va bene. Ferma conserva il meglio.",
-    ),
-    "teach.clip": ("The clip", "Il filmato"),
-    "teach.as": ("What to call them", "Come chiamarla"),
-    "teach.lesson": ("Lesson, at most", "Lezione, al massimo"),
-    "teach.short": ("3 minutes", "3 minuti"),
-    "teach.medium": ("10 minutes", "10 minuti"),
-    "teach.long": ("20 minutes", "20 minuti"),
-    "teach.size": ("Size, px", "Dimensione, px"),
-    "teach.consent": (
-        "The person in this clip has agreed to be learned, and to films of them.",
-        "La persona nel filmato acconsente a essere appresa, e ai filmati che la mostrano.",
-    ),
-    "teach.run": ("Teach", "Insegna"),
-    "teach.missing": ("Choose a clip to learn from first.", "Scegli prima il filmato da cui imparare."),
-    "teach.name": (
-        "Give them a name of letters, digits, spaces, - and _.",
-        "Dai un nome fatto di lettere, cifre, spazi, - e _.",
-    ),
-    "teach.known": (
-        "There is a dancer called {name} already: choose another name.",
-        "C'è già qualcuno che si chiama {name}: scegli un altro nome.",
-    ),
-    "teach.consent.missing": (
-        "Please tick the sentence about consent first.",
-        "Prima conferma il consenso qui sotto.",
-    ),
-    "teach.long_clip": (
-        "{name} is {length} s long and a dancer is taught from {limit} s at most: cut it.",
-        "{name} dura {length} s e si impara da {limit} s al massimo: accorcialo.",
-    ),
-    "teach.stage.track": ("reading the clip", "lettura del filmato"),
-    "teach.stage.half": ("the body, roughly", "il corpo, a grandi linee"),
-    "teach.stage.full": ("the body, finely", "il corpo, nei dettagli"),
-    "teach.stage.face": ("the face", "il volto"),
-    "teach.stage.done": ("{name} can dance now.", "Ora {name} sa ballare."),
-    "teach.error": ("Error on what was never shown: {error}", "Errore su ciò che non è stato mostrato: {error}"),
-    "teach.preview": (
-        "Poses, what is painted of them, and the clip itself",
-        "Pose, come vengono dipinte, e il filmato stesso",
-    ),
-    "teach.stopped": (
-        "Stopped. What was learned so far is kept, if there was time for a first look at it.",
-        "Fermato. Ciò che è stato appreso è conservato, se c'è stato il tempo per un primo sguardo.",
-    ),
-    "teach.refused": ("Nobody was taught: {sentence}", "Nessuna lezione: {sentence}"),
     # Checking a film
     "check.help": (
         "Drop any film or picture: what does it say about its making, and was it changed since?",
@@ -343,6 +297,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "One portrait and one clip through every engine, in step with each other.",
         "Un ritratto e un filmato con tutti i motori, in sincronia.",
     ),
+    **LESSON_WORDS,
 }
 
 

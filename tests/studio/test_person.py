@@ -141,9 +141,13 @@ def test_without_anybody_one_sentence_says_how_to_begin(folder: Path, tmp_path: 
     assert trouble.value.place == "person"
 
 
-def test_a_damaged_file_is_said_beside_the_person(folder: Path, tmp_path: Path) -> None:
-    (folder / "ada.person").write_bytes(b"nothing")
-    with pytest.raises(Trouble, match=r"ada\.person") as trouble:
+@pytest.mark.parametrize(("how", "words"), [("damaged", r"ada\.person"), ("foreign", "from other weights")])
+def test_a_file_that_will_not_do_is_said_beside_the_person(folder: Path, tmp_path: Path, how: str, words: str) -> None:
+    config, state = weights.read(folder / "ada.person")
+    weights.write(folder / "ada.person", config={**config, "base": "another"}, state=state)
+    if how == "damaged":
+        (folder / "ada.person").write_bytes(b"nothing")
+    with pytest.raises(Trouble, match=words) as trouble:
         orders.take_person({"drivers": ["smile"], "end": 1.0}, LIMITS, tmp_path)
     assert trouble.value.place == "person" and str(folder) not in trouble.value.sentence("en")
 
@@ -192,7 +196,7 @@ def test_the_film_shows_who_was_learned(nod: Path, folder: Path, tmp_path: Path)
 def lesson(monkeypatch: pytest.MonkeyPatch) -> orders.LearnOrder:
     """Erasmus, without views: those are the tests' of `finetune`."""
     asked = probes(few_shot.sitter(few_shot.SIZE).points[0], drawn.driver(few_shot.SIZE, frames=9), count=3)
-    monkeypatch.setattr(learning, "_taught", lambda track, tell: ([], asked))
+    monkeypatch.setattr(learning, "taught", lambda track, tell: ([], asked))
     return orders.LearnOrder((samples.erasmus,), "bert", 1.0, "Bert agreed.")
 
 
