@@ -51,7 +51,7 @@ def lesson(*, views: list[View] | None = None, **changes) -> Lesson:
 
 
 def asked() -> np.ndarray:
-    return probes(source(SIZE).points[0], driver(SIZE, frames=9), count=2)
+    return probes(source(SIZE).points[0], [driver(SIZE, frames=9), driver(SIZE, frames=6)], count=2)
 
 
 # --- views ------------------------------------------------------------------------------------------------------------
@@ -78,6 +78,13 @@ def test_views_are_shared_out_over_the_clips() -> None:
     one, clips = source(SIZE), [driver(SIZE, frames=9), driver(SIZE, frames=6)]
     assert len(posed(Still(size=SIZE), one.crops[0], one.points[0], clips, count=5)) == 5
     assert [view.points.tolist() for view in own(one)] == one.points.tolist()
+
+
+def test_what_is_watched_is_never_taught() -> None:
+    one, clip = source(SIZE), driver(SIZE, frames=9)
+    views = posed(Still(size=SIZE), one.crops[0], one.points[0], [clip], count=3)
+    [watched] = probes(one.points[0], [clip], count=3)
+    assert min(np.abs(watched - view.points).max() for view in views) > 0.1
 
 
 def test_frames_that_are_chosen_lie_apart_and_begin_at_rest() -> None:

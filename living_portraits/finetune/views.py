@@ -45,18 +45,25 @@ def posed(engine: Engine[Any, Any], frame: Frame, points: Points, clips: Sequenc
     for index, clip in enumerate(clips):
         drive = _drive(clip)
         bearable = restrain(measure(clip, drive), face.pose)
-        chosen = set(apart(bearable, len(range(index, count, len(clips)))))
+        chosen = set(apart(bearable, _share(index, count, len(clips))))
         for number, moved in enumerate(engine.generate(identity, engine.encode_motion(clip, drive))):
             if number in chosen:
                 found.append(View(moved, adapt(face, bearable, number).points))
     return found
 
 
-def probes(points: Points, clip: Track, *, count: int) -> Float32[np.ndarray, "count 478 3"]:
-    """Where the face's points go in `count` frames of a clip that lie far from each other, px."""
-    face = SourceShape.of(points)
-    bearable = restrain(motion_of(clip), face.pose)
-    return np.stack([adapt(face, bearable, number).points for number in apart(bearable, count)])
+def probes(points: Points, clips: Sequence[Track], *, count: int) -> Float32[np.ndarray, "clips 478 3"]:
+    """Where the face's points go in one frame of each clip: the one that would be the next of `count` views, px."""
+    face, found = SourceShape.of(points), []
+    for index, clip in enumerate(clips):
+        bearable = restrain(motion_of(clip), face.pose)
+        order = apart(bearable, _share(index, count, len(clips)) + 1)
+        found.append(adapt(face, bearable, order[-1]).points)
+    return np.stack(found)
+
+
+def _share(index: int, count: int, parts: int) -> int:
+    return len(range(index, count, parts))
 
 
 def apart(motion: HeadMotion, count: int) -> list[int]:
