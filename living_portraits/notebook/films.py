@@ -56,7 +56,7 @@ def frames_of(path: Path, *, seconds: float | None = None) -> list[Frame]:
 
 
 def on_the_limbs(film: Result | Markdown) -> float | None:
-    """Of all that moves in a film with its drawing beside it, the share about the limbs; None where there is no film."""
+    """Of what moves in a film with its drawing beside it, the share about the limbs; None where there is no film."""
     if not isinstance(film, Result):
         return None
     side, frames = film.height, frames_of(film.path)
