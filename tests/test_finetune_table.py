@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from drawn import driver
 
+from living_portraits.commands.finetune_table import HELD, Shots, Sittings, cut
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.talking_head.engine import TalkingHead
 from living_portraits.errors import OptionError
-from living_portraits.finetune.judge import HELD, Shots, Sittings, cut
 
 SIZE = 64
 

@@ -1,6 +1,6 @@
 """The paper's table on people who were never taught: FF and FT for T = 1, 8, 32 pictures (FSTH, table 1).
 
-python -m living_portraits.finetune.judge DATASET OUT --identity-weights FILE [--base FILE] [--people N] [--minutes N]
+python -m living_portraits.commands.finetune_table DATASET OUT --identity-weights FILE
 
 FF draws a person with what the embedder makes of T frames of them; FT is fine-tuned on the same frames. Both then draw
 a clip that was held out, from its landmarks alone. The pictures come from other clips of that person, those that look
@@ -153,7 +153,7 @@ def judge(dataset: Clips, *, base: Path, people: int, minutes: float, identity_w
 
 def main() -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="judge", description="The paper's table, on people who were never taught.")
+    parser = argparse.ArgumentParser(prog="finetune_table", description="The paper's table, on new people.")
     for name in ("dataset", "out"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--identity-weights", type=Path, required=True)
