@@ -70,6 +70,12 @@ FILES: dict[str, WeightsFile] = {
         size=8_351_436,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/talking-head/README.md",
     ),
+    "talking-head/mona_lisa": WeightsFile(
+        file="talking-head/mona_lisa.safetensors",
+        sha256="30cf9c8914d32b3227d7b9af21abdcf75bec6dc49a7dde78bd6cb04ad425bba7",
+        size=3_818_252,
+        licence="Apache-2.0; what it was trained on, and on which terms: weights/talking-head/README.md",
+    ),
 }
 """Every file of the weights folder, by the name that `Spec.weights` and `path` use."""
 
