@@ -54,7 +54,7 @@ class People:
             return weights.path(self._bundled()[name])
         if not path.is_file():
             known = ", ".join(self.known())
-            choice = f"choose from {known}." if known else f"{self.command}."
+            choice = f"choose from {known}, or {self.command}." if known else f"{self.command}."
             raise OptionError(f"There is no {self.noun} called {name!r}; {choice}")
         return path
 

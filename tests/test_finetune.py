@@ -146,7 +146,7 @@ def test_it_begins_where_the_meta_learned_networks_stand() -> None:
 def test_a_step_teaches_everything_and_leaves_the_shared_networks_alone() -> None:
     head, critic = FewShot(TINY), Discriminator(TINY, identities=3)
     kept = [p.detach().clone() for net in (head, critic) for p in net.parameters()]
-    made = Lesson(head, critic, source(SIZE), [], TuneConfig(content=PLAIN, lr=1e-2))
+    made = Lesson(head, critic, source(SIZE), [], TuneConfig(content=PLAIN, lr=1e-2, adversary=1.0, features=10.0))
     trained = [*made.generator.parameters(), made.style, *made.critic.parameters(), made.column]
     before = [p.detach().clone() for p in trained]
     for _ in range(3):  # attention begins as nothing: its matrices move once gamma has
@@ -155,6 +155,15 @@ def test_a_step_teaches_everything_and_leaves_the_shared_networks_alone() -> Non
     untaught = (made.critic.columns, made.critic.general.bias)  # nobody's; and b, which true and false pull alike
     assert all(any(p is one for one in untaught) for p in same) and any(p is untaught[0] for p in same)
     assert all(torch.equal(p, was) for p, was in zip([*head.parameters(), *critic.parameters()], kept, strict=True))
+
+
+def test_rates_sink_over_the_last_third() -> None:
+    made = lesson(lr=0.1, discriminator_rate=2.0)
+    seen = []
+    for share in (0.0, 0.6, 5 / 6, 1.0):
+        made.settle(share)
+        seen.append([optimiser.param_groups[0]["lr"] for optimiser in made._optimisers])
+    np.testing.assert_allclose(seen, [[0.1, 0.2], [0.1, 0.2], [0.05, 0.1], [0.0, 0.0]], atol=1e-9)
 
 
 def test_half_of_what_is_shown_is_the_persons_own() -> None:
@@ -333,11 +342,11 @@ def test_options_of_the_command() -> None:
 
 def test_people_are_found_by_name_or_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(people.FOLDER_VARIABLE, str(tmp_path))
-    with pytest.raises(OptionError, match="no person called 'ada'; make one with"):
+    with pytest.raises(OptionError, match="no person called 'ada'; choose from mona_lisa, or make one with"):
         person.PERSONS.find("ada")
     person.PERSONS.place("ada").write_bytes(b"")
     assert person.PERSONS.find("ada") == tmp_path / "ada.person" == person.PERSONS.find(str(tmp_path / "ada.person"))
-    with pytest.raises(OptionError, match="no person called 'eve'; choose from ada"):
+    with pytest.raises(OptionError, match="no person called 'eve'; choose from ada, mona_lisa"):
         person.PERSONS.find("eve")
     for name in ("", "../ada", "a/b", ".ada"):
         with pytest.raises(LivingPortraitsError, match="is no such name"):

@@ -195,7 +195,7 @@ def test_the_film_shows_who_was_learned(nod: Path, folder: Path, tmp_path: Path)
 @pytest.fixture
 def lesson(monkeypatch: pytest.MonkeyPatch) -> orders.LearnOrder:
     """Erasmus, without views: those are the tests' of `finetune`."""
-    asked = probes(few_shot.sitter(few_shot.SIZE).points[0], drawn.driver(few_shot.SIZE, frames=9), count=3)
+    asked = probes(few_shot.sitter(few_shot.SIZE).points[0], [drawn.driver(few_shot.SIZE, frames=9)] * 3, count=3)
     monkeypatch.setattr(learning, "taught", lambda track, tell: ([], asked))
     return orders.LearnOrder((samples.erasmus,), "bert", 1.0, "Bert agreed.")
 
