@@ -339,3 +339,21 @@ def test_what_is_shipped_holds_nobody_of_the_training(tmp_path: Path) -> None:
     _, state = weights.read(tmp_path / "out.safetensors")
     assert not any("columns" in name for name in state)
     read_networks(tmp_path / "out.safetensors")
+
+
+def test_a_stranger_is_drawn_at_the_size_that_was_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = written(tmp_path)  # learned at SIZE
+    seen = []
+    real = FewShot.embed
+
+    def embed(self: FewShot, pictures: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+        seen.append((pictures.shape[-1], drawn.shape[-1]))
+        return real(self, pictures, drawn)
+
+    monkeypatch.setattr(FewShot, "embed", embed)
+    large = TalkingHead(size=2 * SIZE, file=file)
+    frames = run(large, source(2 * SIZE))
+    assert large.side == SIZE and seen == [(SIZE, SIZE)]
+    assert frames[0].shape == (2 * SIZE, 2 * SIZE, 3)
+    mean = frames[0].astype(float).reshape(SIZE, 2, SIZE, 2, 3).mean(axis=(1, 3))
+    assert np.abs(mean - run(TalkingHead(size=SIZE, file=file), source(SIZE))[0]).mean() < 12

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -76,7 +78,9 @@ class TalkingHead:
         self._head = read_head(path)
         self._known = persons.read(person, base=path) if person else None
         own = persons.tuned(self._head.generator, self._known) if self._known else self._head.generator
-        example = torch.zeros(1, 3, size, size), torch.zeros(1, own.style_length)
+        # Somebody was learned at the crops' size. A stranger is seen and drawn at the size that all was learned at.
+        self.side = size if self._known else min(int(weights.read(path)[0]["train"].get("size", size)), size)
+        example = torch.zeros(1, 3, self.side, self.side), torch.zeros(1, own.style_length)
         self._paint = runtimes.compiled(_Painting(own), example, runtime=self.runtime)
 
     @torch.inference_mode()
@@ -94,17 +98,28 @@ class TalkingHead:
         bearable = restrain(motion, identity.face.pose)
         for number in range(len(bearable)):
             points = adapt(identity.face, bearable, number).points
-            [output] = self._paint(drawings([points], size=self.spec.size), identity.style)
-            yield to_frames(output)[0]
+            [output] = self._paint(self._drawn([points]), identity.style)
+            yield to_frames(self._sized(output, self.spec.size))[0]
 
     def _style(self, source: Track) -> Float[Tensor, "1 numbers"]:
         embeddings = []
         for start in range(0, len(source), _TOGETHER):
             some = range(start, min(start + _TOGETHER, len(source)))
             pictures = to_tensor([source.crops[i] for i in some])
-            drawn = drawings([source.points[i] for i in some], size=self.spec.size)
+            pictures, drawn = self._sized(pictures, self.side), self._drawn([source.points[i] for i in some])
             embeddings.append(self._head.embed(pictures[:, None], drawn[:, None]))
         return self._head.style(torch.cat(embeddings).mean(dim=0, keepdim=True))
+
+    def _drawn(self, points: Sequence[Points]) -> Float[Tensor, "time 3 side side"]:
+        """Drawings of points in px of the crop, at the size that the networks work at."""
+        scale = np.float32(self.side / self.spec.size)
+        middle = np.array([(scale - 1) / 2, (scale - 1) / 2, 0], np.float32)  # pixel centres at integers
+        return drawings([face * scale + middle for face in points], size=self.side)
+
+    def _sized(self, pictures: Float[Tensor, "count 3 _ _"], side: int) -> Float[Tensor, "count 3 side side"]:
+        if pictures.shape[-1] == side:
+            return pictures
+        return F.interpolate(pictures, size=(side, side), mode="bicubic", antialias=True).clamp(-1, 1)
 
 
 class _Painting(nn.Module):
