@@ -120,5 +120,5 @@ def _part_controls(wording: Wording) -> tuple[Mapping[str, Any], Any]:
         start = wording.put(gr.Number, {"label": "start"}, value=0, minimum=0, step=0.1, min_width=110)
         end = wording.put(gr.Number, {"label": "end"}, value=SECONDS, minimum=0, step=0.1, min_width=110,
                           elem_id="person-end")  # fmt: skip
-    before = wording.put(gr.Checkbox, {"label": "person.before.film"}, value=False, elem_id="person-before")
+    before = wording.put(gr.Checkbox, {"label": "person.before.film"}, value=True, elem_id="person-before")
     return {"start": start, "end": end, "before": before}, components.note(elem_id="person-options-note")
