@@ -168,21 +168,12 @@ def _animate(given: argparse.Namespace) -> int:
 
 
 def _own_picture(person: Path, folder: Path, options: dict[str, Any]) -> Path:
-    """The picture that somebody was learned from: a sample's whole one, else a copy of what their file holds of it."""
-    from PIL import Image
-
-    from living_portraits.weights import read
-
     if options.get("manifest"):
         raise OptionError("A manifest names the film's source: give --source, too.")
-    if person.stem in samples.PORTRAITS and not person.is_relative_to(people.folder()):
-        return samples.PORTRAITS[person.stem]
-    picture = read(person)[1].get("picture")
+    picture = people.first_picture(person, folder)
     if picture is None:
         raise OptionError(f"{person} holds no picture: give --source, too.")
-    path = folder / f"{person.stem}.png"
-    Image.fromarray(picture.numpy()).save(path)
-    return path
+    return picture
 
 
 def _size(text: str | None) -> int | None:

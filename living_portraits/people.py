@@ -5,7 +5,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from living_portraits import weights
+from PIL import Image
+
+from living_portraits import samples, weights
 from living_portraits.errors import OptionError
 
 FOLDER_VARIABLE = "LIVING_PORTRAITS_PEOPLE"
@@ -29,7 +31,7 @@ class People:
 
     def place(self, name: str) -> Path:
         """Where the one called `name` is kept. Raises OptionError for a name that cannot be a file's."""
-        if not re.fullmatch(r"\w[\w -]*", name):
+        if not is_name(name):
             raise OptionError(
                 f"A {self.noun}'s name has letters, digits, spaces, - and _ in it, and {name!r} is no such name."
             )
@@ -62,3 +64,21 @@ class People:
 def folder() -> Path:
     """Where people are kept: `$LIVING_PORTRAITS_PEOPLE`, or ~/.local/share/living-portraits/people."""
     return Path(os.environ.get(FOLDER_VARIABLE) or Path.home() / ".local" / "share" / "living-portraits" / "people")
+
+
+def is_name(name: str) -> bool:
+    """Whether somebody can be kept under it, as a file's name."""
+    return re.fullmatch(r"\w[\w -]*", name) is not None
+
+
+def first_picture(file: Path, folder: Path) -> Path | None:
+    """What a film of somebody begins with that is given no other picture: of a sample who comes along the whole one,
+    else a copy, in `folder`, of what their file holds. None where it holds none."""
+    if file.stem in samples.PORTRAITS and file.is_relative_to(weights.folder()):
+        return samples.PORTRAITS[file.stem]
+    picture = weights.read(file)[1].get("picture")
+    if picture is None:
+        return None
+    copy = folder / f"{file.stem}.png"
+    Image.fromarray(picture.numpy()).save(copy)
+    return copy

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from PIL import Image
-
-from living_portraits import people, samples, weights
+from living_portraits import people, weights
 from living_portraits.engines.talking_head.person import PERSONS, Person, read
 from living_portraits.errors import OptionError
 
@@ -14,11 +12,6 @@ ENGINE = "talking-head"
 def known() -> tuple[str, ...]:
     """The names of those who are kept, and of those who come along."""
     return PERSONS.known()
-
-
-def comes_along(name: str) -> bool:
-    """Whether the one called `name` is part of this copy, and nobody whom its user taught."""
-    return not PERSONS.find(name).is_relative_to(people.folder())
 
 
 def consent_of(name: str) -> str | None:
@@ -34,14 +27,11 @@ def picture_of(name: str, folder: Path) -> Path:
         OptionError: nobody is called so, or their file holds no picture.
         WeightsError: it is damaged, or was made from other weights.
     """
-    picture = _read(name).picture
-    if name in samples.PORTRAITS and comes_along(name):
-        return samples.PORTRAITS[name]
+    _read(name)  # refused here rather than when the film is begun
+    picture = people.first_picture(PERSONS.find(name), folder)
     if picture is None:
         raise OptionError(f"The file of {name} holds no picture: they were learned by an earlier version; do it again.")
-    place = folder / f"{name}.png"
-    Image.fromarray(picture).save(place)
-    return place
+    return picture
 
 
 def _read(name: str) -> Person:

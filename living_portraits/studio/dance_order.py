@@ -1,12 +1,11 @@
 """What is to be danced, and who is to be taught: checked, or refused with one sentence."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from living_portraits import choreography, dancing, samples, video
+from living_portraits import choreography, dancing, people, samples, video
 from living_portraits.errors import BodyError, LivingPortraitsError, MediaError, OptionError, OutputError
 from living_portraits.studio.shelf import Limits
 from living_portraits.studio.trouble import Place, Trouble
@@ -109,7 +108,7 @@ def take_lesson(given: Mapping[str, Any], limits: Limits) -> LessonOrder:
         raise Trouble("target", "teach.missing")
     target = Path(given["target"])
     name = (given.get("name") or "").strip()
-    if not re.fullmatch(r"\w[\w -]*", name):
+    if not people.is_name(name):
         raise Trouble("name", "teach.name")
     if name in dancing.known_dancers():
         raise Trouble("name", "teach.known", name=name)

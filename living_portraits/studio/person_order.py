@@ -1,6 +1,5 @@
 """Who is to be learned from a few pictures, and which film of somebody is wanted: checked, or refused."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,7 +67,7 @@ def take_learning(given: Mapping[str, Any], limits: Limits) -> LearnOrder:
     and consent. Raises Trouble."""
     pictures = _pictures(given, limits)
     name = (given.get("name") or "").strip()
-    if not re.fullmatch(r"\w[\w -]*", name):
+    if not people.is_name(name):
         raise Trouble("name", "teach.name")
     if name in kept.known():
         raise Trouble("name", "person.known", name=name)

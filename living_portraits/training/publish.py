@@ -3,8 +3,6 @@
 python -m living_portraits.training.publish SNAPSHOT DATASET OUT
 """
 
-import argparse
-import hashlib
 import sys
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -14,7 +12,8 @@ from living_portraits.data.dataset import Dataset
 from living_portraits.engine import Track
 from living_portraits.engines.guided import Guided
 from living_portraits.engines.guided.net import SIDE
-from living_portraits.errors import LivingPortraitsError, OptionError
+from living_portraits.errors import OptionError
+from living_portraits.training.publishing import publishing
 
 CLIPS, FRAMES = 24, 6
 """Films that ranges are measured on, each of another clip, and of how many frames."""
@@ -51,19 +50,12 @@ def _film(dataset: Films, clip: Any) -> tuple[Track, Track]:
 
 
 def main() -> int:
-    """The command; prints what the registry of weights needs to know of the file."""
-    parser = argparse.ArgumentParser(prog="publish", description="A snapshot, ready to be shipped.")
-    for name in ("snapshot", "dataset", "out"):
-        parser.add_argument(name, type=Path)
-    args = parser.parse_args()
-    try:
-        publish(args.snapshot, Dataset(args.dataset), args.out)
-    except LivingPortraitsError as error:
-        print(error, file=sys.stderr)
-        return 1
-    data = args.out.read_bytes()
-    print(f"sha256 {hashlib.sha256(data).hexdigest()}, {len(data)} bytes")
-    return 0
+    """The command."""
+    return publishing(
+        "publish",
+        ("snapshot", "dataset", "out"),
+        lambda snapshot, dataset, out: publish(snapshot, Dataset(dataset), out),
+    )
 
 
 if __name__ == "__main__":

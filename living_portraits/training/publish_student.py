@@ -3,8 +3,6 @@
 python -m living_portraits.training.publish_student SNAPSHOT DATASET OUT
 """
 
-import argparse
-import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,12 +16,13 @@ from living_portraits import weights
 from living_portraits.data.dataset import Dataset
 from living_portraits.engine import Drive, Engine, Frame, Track
 from living_portraits.engines.megaportraits.student_engine import StudentEngine
-from living_portraits.errors import LivingPortraitsError, OptionError
+from living_portraits.errors import OptionError
 from living_portraits.metrics.pixels import psnr
 from living_portraits.nn.perceptual import LPIPS
 from living_portraits.nn.pixels import to_tensor
 from living_portraits.training.drivers import Drivers
 from living_portraits.training.films import SIDE, Portrait, gather, teacher
+from living_portraits.training.publishing import publishing
 from living_portraits.training.student import bare
 
 CLIPS, FRAMES = 2, 5
@@ -83,26 +82,20 @@ def held_out(dataset: Drivers) -> Iterator[Track]:
             yield dataset.track(clip)
 
 
-def main() -> int:
-    """The command; prints what the registry of weights and the model card need to know of the file."""
-    parser = argparse.ArgumentParser(prog="publish_student", description="A student, ready to be shipped.")
-    for name in ("snapshot", "dataset", "out"):
-        parser.add_argument(name, type=Path)
-    args = parser.parse_args()
-    try:
-        config, state = weights.read(args.snapshot)
-        engine, train = StudentEngine(size=SIDE, file=args.snapshot), config["train"]
-        portraits = gather(train["avatars"], size=SIDE)
-        drivers = held_out(Drivers(Dataset(args.dataset), frames=FRAMES, bundled=0))
-        shown, still = judged(engine, teacher(train["teacher"]), portraits, drivers)
-        weights.write(args.out, config=bare(config), state=state)
-    except LivingPortraitsError as error:
-        print(error, file=sys.stderr)
-        return 1
+def publish(snapshot: Path, dataset: Path, out: Path) -> None:
+    """Writes the snapshot without the paths in it; prints what the model card needs to know."""
+    config, state = weights.read(snapshot)
+    engine, train = StudentEngine(size=SIDE, file=snapshot), config["train"]
+    portraits = gather(train["avatars"], size=SIDE)
+    drivers = held_out(Drivers(Dataset(dataset), frames=FRAMES, bundled=0))
+    shown, still = judged(engine, teacher(train["teacher"]), portraits, drivers)
+    weights.write(out, config=bare(config), state=state)
     print(f"to the teacher on drivers that no training saw: {shown}\na picture that stands still: {still}")
-    data = args.out.read_bytes()
-    print(f"sha256 {hashlib.sha256(data).hexdigest()}, {len(data)} bytes")
-    return 0
+
+
+def main() -> int:
+    """The command."""
+    return publishing("publish_student", ("snapshot", "dataset", "out"), publish)
 
 
 if __name__ == "__main__":

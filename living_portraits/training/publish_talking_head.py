@@ -5,14 +5,12 @@ python -m living_portraits.training.publish_talking_head SNAPSHOT OUT
 The table W has a column for each person of the training, which nobody new is compared with.
 """
 
-import argparse
-import hashlib
 import sys
 from pathlib import Path
 
 from living_portraits import weights
 from living_portraits.engines.talking_head.engine import read_networks
-from living_portraits.errors import LivingPortraitsError
+from living_portraits.training.publishing import publishing
 
 LEFT_OUT = ("discriminator.columns", "discriminator._extra_state")
 
@@ -25,19 +23,8 @@ def publish(snapshot: Path, out: Path) -> None:
 
 
 def main() -> int:
-    """The command; prints what the registry of weights needs to know of the file."""
-    parser = argparse.ArgumentParser(prog="publish_talking_head", description="A snapshot, ready to be shipped.")
-    for name in ("snapshot", "out"):
-        parser.add_argument(name, type=Path)
-    args = parser.parse_args()
-    try:
-        publish(args.snapshot, args.out)
-    except LivingPortraitsError as error:
-        print(error, file=sys.stderr)
-        return 1
-    data = args.out.read_bytes()
-    print(f"sha256 {hashlib.sha256(data).hexdigest()}, {len(data)} bytes")
-    return 0
+    """The command."""
+    return publishing("publish_talking_head", ("snapshot", "out"), publish)
 
 
 if __name__ == "__main__":

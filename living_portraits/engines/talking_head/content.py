@@ -1,7 +1,7 @@
 """L_CNT of few-shot talking heads: how far a drawn picture is from the true one. For meta-learning and fine-tuning."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -41,29 +41,25 @@ class Weights:
 class Content(nn.Module):
     """The terms, each with its weight. Raises WeightsError where a network's file is missing."""
 
-    @classmethod
-    def at_hand(cls, weights: Weights) -> "Content":
-        """With those terms alone whose networks' files are here."""
-        nothing = Weights(vgg=0.0, face=0.0)
-        alone = {
-            "vgg": replace(nothing, vgg=weights.vgg),
-            "lpips": replace(nothing, lpips=weights.lpips),
-            "face": replace(nothing, face=weights.face),
-        }
-        missing: dict[str, Any] = {}
-        for name, term in alone.items():
-            try:
-                cls(term)
-            except WeightsError:
-                missing[name] = 0.0
-        return cls(replace(weights, **missing))
-
     def __init__(self, weights: Weights) -> None:
         super().__init__()
         self.weights = weights
         self.vgg = VGG19Loss.load() if weights.vgg else None
         self.lpips = LPIPS.load("alexnet") if weights.lpips else None
         self.face = MobileFaceNet.read(perceptual.folder() / IDENTITY_FILE) if weights.face else None
+
+    @classmethod
+    def at_hand(cls, weights: Weights) -> "Content":
+        """With those terms alone whose networks' files are here."""
+        found = cls(replace(weights, vgg=0.0, lpips=0.0, face=0.0))
+        found.weights = weights
+        with suppress(WeightsError):
+            found.vgg = cls(replace(weights, lpips=0.0, face=0.0)).vgg
+        with suppress(WeightsError):
+            found.lpips = cls(replace(weights, vgg=0.0, face=0.0)).lpips
+        with suppress(WeightsError):
+            found.face = cls(replace(weights, vgg=0.0, lpips=0.0)).face
+        return found
 
     def forward(
         self,

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,11 +76,12 @@ class TalkingHead:
     ) -> None:
         self.spec, self.runtime = replace(TalkingHead.spec, size=size), runtimes.choose(runtime)
         path = file or weights.path(WEIGHTS)
-        self._head = read_head(path)
+        config, self._head, _ = _read(path)
+        _ready(self._head)
         self._known = persons.read(person, base=path) if person else None
         own = persons.tuned(self._head.generator, self._known) if self._known else self._head.generator
         # Somebody was learned at the crops' size. A stranger is seen and drawn at the size that all was learned at.
-        self.side = size if self._known else min(int(weights.read(path)[0]["train"].get("size", size)), size)
+        self.side = size if self._known else min(int(config["train"].get("size", size)), size)
         example = torch.zeros(1, 3, self.side, self.side), torch.zeros(1, own.style_length)
         self._paint = runtimes.compiled(_Painting(own), example, runtime=self.runtime)
 
@@ -150,9 +152,14 @@ def read_head(path: Path) -> FewShot:
     Raises:
         WeightsError: the file is missing, damaged or another network's.
     """
-    head, _ = read_networks(path)
+    _, head, _ = _read(path)
+    _ready(head)
+    return head
+
+
+def _ready(head: FewShot) -> None:
     fold(head.eval())
-    return head.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    head.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def read_networks(path: Path) -> tuple[FewShot, Discriminator]:
@@ -161,6 +168,11 @@ def read_networks(path: Path) -> tuple[FewShot, Discriminator]:
     Raises:
         WeightsError: the file is missing, damaged or another network's.
     """
+    _, head, discriminator = _read(path)
+    return head, discriminator
+
+
+def _read(path: Path) -> tuple[dict[str, Any], FewShot, Discriminator]:
     config, state = weights.read(path)
     kind = config.get("train", {}).get("network")
     if config.get("recipe") != RECIPE or kind not in SHAPES:
@@ -176,7 +188,7 @@ def read_networks(path: Path) -> tuple[FewShot, Discriminator]:
             net.load_state_dict(own, strict=False)
         except RuntimeError as error:
             raise WeightsError(f"{path} holds a talking head of other sizes; take one of this version.") from error
-    return head, discriminator
+    return config, head, discriminator
 
 
 def own_generator(head: FewShot) -> Generator:
