@@ -30,17 +30,13 @@ def compare_tab(studio: Studio, wording: Wording, language: Any) -> None:
             with gr.Column(scale=5, min_width=320):
                 chosen = panels.source_panel(wording, name="compare")
                 drivers = panels.driver_panel(wording, name="compare", multiple=False)
-                with gr.Row():
-                    start = wording.put(gr.Number, {"label": "start"}, value=0, minimum=0, step=0.1, min_width=110)
-                    end = wording.put(
-                        gr.Number, {"label": "end"}, value=0, minimum=0, step=0.1, min_width=110, elem_id="compare-end"
-                    )
+                part = panels.part_of_clip(wording, name="compare")
                 note = components.note(elem_id="compare-note")
             with gr.Column(scale=8, min_width=320, elem_classes="lp-right"):
                 runner = Runner(studio, wording, name="compare", run_key="run.compare", take=take_all)
         inputs = {
             "source": chosen.source, "drivers": drivers.shelf, "clips": drivers.clips, "recording": drivers.recording,
-            "consent": chosen.consent, "start": start, "end": end, "language": language,
+            "consent": chosen.consent, **part, "language": language,
         }  # fmt: skip
         runner.wire(
             inputs, {**chosen.notes, "drivers": drivers.note, "options": note}, endpoint="compare", description=ABOUT

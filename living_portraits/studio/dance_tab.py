@@ -16,7 +16,7 @@ from living_portraits.studio.dance_order import (
     take_dance,
 )
 from living_portraits.studio.lesson_panel import lesson_panel
-from living_portraits.studio.running import ONE_AT_A_TIME, Studio
+from living_portraits.studio.running import ONE_AT_A_TIME, Studio, idle, refused
 from living_portraits.studio.trouble import Trouble
 from living_portraits.studio.wording import Wording, options_of
 from living_portraits.studio.words import say
@@ -114,11 +114,6 @@ def _film_controls(wording: Wording) -> dict[str, Any]:
     return {"run": run, "stop": stop, "stage": stage, "files": files}
 
 
-def idle(run: Any, stop: Any) -> dict[Any, Any]:
-    """Updates of both buttons when nothing is going on."""
-    return {run: gr.update(interactive=True), stop: gr.update(visible=False)}
-
-
 def _wire(studio: Studio, inputs: Mapping[str, Any], notes: Mapping[str, Any], shown: Mapping[str, Any]) -> None:
     """The events of Run and Stop, and the endpoint for scripts."""
     run, stop, stage, files = (shown[name] for name in ("run", "stop", "stage", "files"))
@@ -148,14 +143,6 @@ def _wire(studio: Studio, inputs: Mapping[str, Any], notes: Mapping[str, Any], s
         inputs["language"], [stage, run, stop], cancels=[running], queue=False, **PRIVATE,
     )  # fmt: skip
     _endpoint(studio, inputs)
-
-
-def refused(trouble: Trouble, language: str, notes: Mapping[str, Any], stage: Any, key: str) -> dict[Any, Any]:
-    """The sentence beside its cause, and on the stage that nothing was made."""
-    sentence = trouble.sentence(language)
-    beside = notes.get(trouble.place)
-    told = {} if beside is None else {beside: views.message(sentence, "trouble")}
-    return told | {stage: views.message(say(key, language, sentence=sentence), "trouble")}
 
 
 def _endpoint(studio: Studio, inputs: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from living_portraits.studio import views
-from living_portraits.studio.running import Studio
+from living_portraits.studio.running import Studio, idle, refused
 from living_portraits.studio.shelf import Limits
 from living_portraits.studio.trouble import Trouble
 from living_portraits.studio.wording import Wording
@@ -69,8 +69,8 @@ class LessonPanel:
                     yield {stage: subject.shown(state, said)}
                 yield {taught[0]: gr.update(choices=subject.choices(said), value=order.name), taught[1]: ""}
             except Trouble as trouble:
-                yield quiet | self._refused(trouble, said)
-            yield self._idle()
+                yield quiet | refused(trouble, said, self.notes, stage, subject.words["refused"])
+            yield idle(run, stop)
 
         inputs = {**self.inputs, "language": language}
         running = run.click(
@@ -80,20 +80,10 @@ class LessonPanel:
             show_progress="full", show_progress_on=[stage], api_visibility="private", **ONE_LESSON,
         )  # fmt: skip
         stop.click(
-            lambda language: {stage: views.message(say(subject.words["stopped"], language)), **self._idle()},
+            lambda language: {stage: views.message(say(subject.words["stopped"], language)), **idle(run, stop)},
             language, [stage, run, stop], cancels=[running], queue=False, **PRIVATE,
         )  # fmt: skip
         self._endpoint(studio, inputs)
-
-    def _idle(self) -> dict[Any, Any]:
-        return {self.run: gr.update(interactive=True), self.stop: gr.update(visible=False)}
-
-    def _refused(self, trouble: Trouble, language: str) -> dict[Any, Any]:
-        sentence = trouble.sentence(language)
-        beside = self.notes.get(trouble.place)
-        told = {} if beside is None else {beside: views.message(sentence, "trouble")}
-        said = say(self.subject.words["refused"], language, sentence=sentence)
-        return told | {self.stage: views.message(said, "trouble")}
 
     def _endpoint(self, studio: Studio, inputs: Mapping[str, Any]) -> None:
         report = gr.JSON(visible=False, label="report")

@@ -37,12 +37,7 @@ def megapixel_tab(studio: Studio, wording: Wording, language: Any) -> None:
             with gr.Column(scale=5, min_width=320):
                 chosen = panels.source_panel(wording, name="megapixel")
                 drivers = panels.driver_panel(wording, name="megapixel", multiple=False)
-                with gr.Row():
-                    start = wording.put(gr.Number, {"label": "start"}, value=0, minimum=0, step=0.1, min_width=110)
-                    end = wording.put(
-                        gr.Number, {"label": "end"}, value=SECONDS, minimum=0, step=0.1, min_width=110,
-                        elem_id="megapixel-end",
-                    )  # fmt: skip
+                part = panels.part_of_clip(wording, name="megapixel", end=SECONDS)
                 note = components.note(elem_id="megapixel-note")
             with gr.Column(scale=8, min_width=320, elem_classes="lp-right"):
                 expected = components.note(elem_id="megapixel-expected")
@@ -51,16 +46,16 @@ def megapixel_tab(studio: Studio, wording: Wording, language: Any) -> None:
                     closer=closer,
                 )  # fmt: skip
         clip = {"drivers": drivers.shelf, "clips": drivers.clips, "recording": drivers.recording}
-        part = {"start": start, "end": end, "language": language}
         runner.wire(
-            {"source": chosen.source, **clip, "consent": chosen.consent, **part},
+            {"source": chosen.source, **clip, "consent": chosen.consent, **part, "language": language},
             {**chosen.notes, "drivers": drivers.note, "options": note}, endpoint="megapixel", description=ABOUT,
         )  # fmt: skip
     chosen.shelf.picked(pick_portrait, chosen.shelf, chosen.source, **PRIVATE)
     outputs = [chosen.shelf, chosen.consent, chosen.notes["source"]]
     chosen.source.change(look_at_head, [chosen.source, language], outputs, **PRIVATE)
-    for event in (tab.select, drivers.shelf.picked, *(each.change for each in (drivers.clips, start, end, language))):
-        event(_expected(studio), [drivers.shelf, drivers.clips, start, end, language], expected, **PRIVATE)
+    told = [drivers.clips, part["start"], part["end"], language]
+    for event in (tab.select, drivers.shelf.picked, *(each.change for each in told)):
+        event(_expected(studio), [drivers.shelf, *told], expected, **PRIVATE)
 
 
 def take_both(given: Mapping[str, Any], limits: Limits) -> Order:

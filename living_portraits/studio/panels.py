@@ -217,3 +217,12 @@ def option_controls(wording: Wording) -> dict[str, Any]:
         "neutral": neutral, "face": face, "sound": sound, "framing": framing, "beside": beside,
         "sound_file": sound_file,
     }  # fmt: skip
+
+
+def part_of_clip(wording: Wording, *, name: str, end: float = 0) -> dict[str, Any]:
+    """From which second of the clip to which it is filmed, by name; 0 is its own end."""
+    number: dict[str, Any] = {"minimum": 0, "step": 0.1, "min_width": 110}
+    with gr.Row():
+        first = wording.put(gr.Number, {"label": "start"}, value=0, **number)
+        last = wording.put(gr.Number, {"label": "end"}, value=end, **number, elem_id=f"{name}-end")
+    return {"start": first, "end": last}

@@ -116,9 +116,6 @@ def _learn_panel(wording: Wording) -> LessonPanel:
 
 def _part_controls(wording: Wording) -> tuple[Mapping[str, Any], Any]:
     """Which part of the clip, and whether the person as they were before stands beside; and the note."""
-    with gr.Row():
-        start = wording.put(gr.Number, {"label": "start"}, value=0, minimum=0, step=0.1, min_width=110)
-        end = wording.put(gr.Number, {"label": "end"}, value=SECONDS, minimum=0, step=0.1, min_width=110,
-                          elem_id="person-end")  # fmt: skip
+    part = panels.part_of_clip(wording, name="person", end=SECONDS)
     before = wording.put(gr.Checkbox, {"label": "person.before.film"}, value=True, elem_id="person-before")
-    return {"start": start, "end": end, "before": before}, components.note(elem_id="person-options-note")
+    return {**part, "before": before}, components.note(elem_id="person-options-note")

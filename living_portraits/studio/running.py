@@ -36,6 +36,19 @@ class Studio:
     engine_list: EngineList
 
 
+def idle(run: Any, stop: Any) -> dict[Any, Any]:
+    """Updates of both buttons when nothing is going on."""
+    return {run: gr.update(interactive=True), stop: gr.update(visible=False)}
+
+
+def refused(trouble: Trouble, language: str, notes: Mapping[str, Any], stage: Any, key: str) -> dict[Any, Any]:
+    """The sentence beside its cause, and on the stage that nothing was made."""
+    sentence = trouble.sentence(language)
+    beside = notes.get(trouble.place)
+    told = {} if beside is None else {beside: views.message(sentence, "trouble")}
+    return told | {stage: views.message(say(key, language, sentence=sentence), "trouble")}
+
+
 class Runner:
     """Builds its controls where the page is being built; `wire` brings them to life.
 
@@ -97,7 +110,9 @@ class Runner:
             show_progress_on=[self._stage], api_visibility="private", **ONE_AT_A_TIME,
         )  # fmt: skip
         self._stop.click(
-            lambda language: [views.message(say("stage.stopped", language)), *self._idle()],
+            lambda language: {
+                self._stage: views.message(say("stage.stopped", language)), **idle(self._run, self._stop)
+            },
             inputs["language"], [self._stage, self._run, self._stop],
             cancels=[running], queue=False, api_visibility="private", show_progress="hidden",
         )  # fmt: skip
@@ -113,13 +128,8 @@ class Runner:
             for state in self._produce(order):
                 yield self._shown(state, language)
         except Trouble as trouble:
-            sentence = trouble.sentence(language)
-            refused = views.message(say("stage.refused", language, sentence=sentence), "trouble")
-            beside = notes.get(trouble.place)
-            told = {} if beside is None else {beside: views.message(sentence, "trouble")}
-            yield quiet | told | {self._stage: refused}
-        run, stop = self._idle()
-        yield {self._run: run, self._stop: stop}
+            yield quiet | refused(trouble, language, notes, self._stage, "stage.refused")
+        yield idle(self._run, self._stop)
 
     def _produce(self, order: Order) -> Iterator[Production]:
         return produce(order, self._studio.root, self._studio.engine_list)
@@ -138,11 +148,6 @@ class Runner:
             }
         names = [views.name_of(shot, language) for shot in state.shots]
         return {self._card: views.card(list(zip(names, state.figures, strict=True)), language)}
-
-    @staticmethod
-    def _idle() -> list[Any]:
-        """Updates of Run and Stop when nothing is going on."""
-        return [gr.update(interactive=True), gr.update(visible=False)]
 
     def _endpoint(self, inputs: Mapping[str, Any], name: str, description: str) -> None:
         """The same for scripts: files and figures instead of a page, and other forms of the films at once."""
