@@ -60,12 +60,20 @@ def _choose(page: Any, portrait: str, driver: str, *, end: float) -> None:
 
 def _set_end(page: Any, end: float) -> None:
     page.click("#options > button")
-    entry = page.locator("#end input")
-    for _ in range(5):  # a page that is still being drawn may put the old number back
-        entry.fill(str(end))
-        entry.press("Tab")
+    _enter(page, "#end", end)
+
+
+def _enter(page: Any, field: str, number: float) -> None:
+    """Types until the number stays: a page that is still being drawn may put the old one back, and takes one in late."""
+    entry, kept = page.locator(f"{field} input"), 0
+    for _ in range(20):
+        if entry.input_value() != str(number):
+            entry.fill(str(number))
+            entry.press("Tab")
+            kept = 0
         page.wait_for_timeout(300)
-        if entry.input_value() == str(end):
+        kept += entry.input_value() == str(number)
+        if kept == 4:
             return
     raise AssertionError("the page does not take the number")
 
@@ -147,8 +155,7 @@ def test_stop_really_stops_and_leaves_nothing(opened: Open, server: Server) -> N
 
 def _ready_again(page: Any) -> None:
     """A short film goes through: nothing stands in its way."""
-    page.locator("#end input").fill("0.2")
-    page.locator("#end input").press("Tab")
+    _enter(page, "#end", 0.2)
     page.click("#portrait-run")
     page.wait_for_selector("#portrait-stage figure[data-stage=done] video")
 
@@ -259,9 +266,7 @@ def test_a_dancer_dances_in_the_browser(opened: Open, server: Server) -> None:
     page.wait_for_selector("#dance-choreography-note [role=alert] >> text=Choose a choreography")
     page.click("#dance-choreographies [data-name=wave]")
     page.click("#dance-options > button")
-    page.locator("#dance-end input").fill("0.6")
-    page.locator("#dance-end input").press("Tab")
-    page.wait_for_timeout(1000)  # a busy page takes a number in a while after it was typed
+    _enter(page, "#dance-end", 0.6)
     page.click("#dance-run")
     video = page.wait_for_selector("#dance-stage figure[data-stage=done] video")
     page.wait_for_selector("#dance-files tr:has-text('_wave')")
@@ -282,8 +287,7 @@ def test_a_dance_is_stopped_and_leaves_nothing(opened: Open, server: Server) -> 
     page.get_by_role("tab", name="Dance").click()
     page.click("#dance-choreographies [data-name=sunrise]")
     page.click("#dance-options > button")
-    page.locator("#dance-times input").fill("10")  # longer than it takes to find the button
-    page.locator("#dance-times input").press("Tab")
+    _enter(page, "#dance-times", 10)  # longer than it takes to find the button
     page.click("#dance-run")
     page.wait_for_selector("#dance-stage figure[data-stage=generate]")
     page.click("#dance-stop")
@@ -312,9 +316,7 @@ def test_somebody_who_was_learned_is_filmed_in_the_browser(opened: Open) -> None
     page.wait_for_selector("#learn-pictures-note [role=alert] >> text=Choose pictures")
     assert page.inner_text("#learn-stage").startswith("Nobody was taught")
     page.click("#person-drivers [data-name=smile]")
-    page.locator("#person-end input").fill("0.1")
-    page.locator("#person-end input").press("Tab")
-    page.wait_for_timeout(1000)  # a busy page takes a number in a while after it was typed
+    _enter(page, "#person-end", 0.1)
     page.click("#person-run")
     page.wait_for_selector("#person-stage figure[data-stage=done] a >> nth=1")
     assert page.locator("#person-stage figure[data-stage=done] b").all_inner_texts() == ["Before", "After"]
