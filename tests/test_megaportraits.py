@@ -11,11 +11,11 @@ from torch import nn
 
 from living_portraits import geometry
 from living_portraits.engines.megaportraits import pose as poses
-from living_portraits.engines.megaportraits.base import Base, joined, parts
+from living_portraits.engines.megaportraits.base import Base, carried_along, joined, parts
 from living_portraits.engines.megaportraits.blocks import AdaptiveNorm, Conv2d, Conv3d, ResBlock, fold, rescaled
 from living_portraits.engines.megaportraits.config import Config, preset
 from living_portraits.engines.megaportraits.critic import Critic
-from living_portraits.engines.megaportraits.networks import face_of
+from living_portraits.engines.megaportraits.networks import enlarged, face_of, shrunk
 from living_portraits.engines.megaportraits.pose import Pose
 from living_portraits.engines.megaportraits.warps import (
     Shape,
@@ -204,8 +204,8 @@ def test_the_identity_warp_returns_the_sources_own_reconstruction(base: Base) ->
         drawn = base.draw(base.identity(picture, seen, at(), z), at(), z)
         expected = base.decoder(seen.volume, picture)
     torch.testing.assert_close(drawn.carried, picture, atol=1e-4, rtol=0)
-    torch.testing.assert_close(drawn.picture, expected[0], atol=1e-4, rtol=0)
-    torch.testing.assert_close(drawn.matte, expected[1], atol=1e-4, rtol=0)
+    torch.testing.assert_close(drawn.picture, expected.over(picture), atol=1e-4, rtol=0)
+    torch.testing.assert_close(drawn.matte, expected.matte, atol=1e-4, rtol=0)
     assert drawn.picture.shape == picture.shape and drawn.picture.abs().max() <= 1
     assert drawn.matte.shape == (1, 1, SIZE, SIZE) and drawn.matte.min() >= 0 and drawn.matte.max() <= 1
 
@@ -235,10 +235,29 @@ def test_pixels_are_carried_to_where_the_surface_is(base: Base) -> None:
         axis = torch.arange(SIZE) - (SIZE - 1) / 2
         found = []
         for depth in (-0.25, 0.0, 0.25):
-            carried = base.carry(identity, at(turn=(0.0, 0.5, 0.0)), still, torch.full((1, 16, 16), depth))
+            way = base.way(identity, at(turn=(0.0, 0.5, 0.0)), still, torch.full((1, 16, 16), depth))
+            carried = carried_along(way, picture)
             found.append(float((carried * axis).sum() / carried.sum()))
     expected = [math.sin(0.5) * depth * SIZE / 2 for depth in (-0.25, 0.0, 0.25)]
     assert found == pytest.approx(expected, abs=0.7)
+
+
+def test_a_larger_picture_is_the_same_one_with_the_sources_grain(base: Base) -> None:
+    """Shrunk again it is the small one; the fine lines that the small one cannot hold are the source's, moved along."""
+    lines = torch.full((1, 3, 4 * SIZE, 4 * SIZE), -0.5)
+    lines[..., ::4] = 0.5
+    fine = lines + 0.25 * torch.linspace(-1, 1, 4 * SIZE)[:, None]
+    z, moved = torch.zeros(1, 16), at(place=(0.125, 0.0))
+    with torch.no_grad():
+        picture = shrunk(fine, SIZE)
+        identity = base.identity(picture, base.appearance(picture), at(), z)
+        small, large = base.draw(identity, moved, z), base.draw(identity, moved, z, fine=fine)
+    assert large.picture.shape == fine.shape and large.matte.shape == (1, 1, 4 * SIZE, 4 * SIZE)
+    assert (shrunk(large.picture, SIZE) - small.picture)[..., 10:].abs().mean() < 0.02  # at the rim a line is drawn out
+    inside = (..., slice(4 * 24, 4 * 40))
+    grain = large.picture - enlarged(shrunk(large.picture, SIZE), 4 * SIZE)
+    own = lines - enlarged(shrunk(lines, SIZE), 4 * SIZE)
+    assert torch.corrcoef(torch.stack([grain[inside].flatten(), own[inside].flatten()]))[0, 1] > 0.95
 
 
 def test_identities_join_and_change_part_by_part(base: Base) -> None:

@@ -125,8 +125,8 @@ def test_other_files(tmp_path, config, state, message) -> None:
 
 
 def test_another_size_is_refused(file) -> None:
-    with pytest.raises(OptionError, match=f"work at {SIZE} px, not at 128"):
-        MegaPortraits(size=128, file=file)
+    with pytest.raises(OptionError, match="work at size 96; choose from 64, 128, 256, 512, 1024"):
+        MegaPortraits(size=96, file=file)
 
 
 # --- motion on a source -----------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@
 z and e are added. The driver's warp takes the source's e, also in training: the driver's own would carry the driver's
 face along. What the paper does otherwise: its E_mtn's pose network is somebody else's, here the tracker teaches it;
 poses have a size as well, because crops do; the expression network sees the face cut out by its pose; and G2D may copy
-the source's own pixels (`carry`).
+the source's own pixels (`carried_along`), which it can do at any size.
 """
 
 from collections.abc import Callable
@@ -31,6 +31,7 @@ from living_portraits.engines.megaportraits.networks import (
     Surface,
     Volume,
     cut_out_grid,
+    enlarged,
     face_of,
 )
 from living_portraits.engines.megaportraits.pose import Pose
@@ -46,6 +47,7 @@ from living_portraits.engines.megaportraits.warps import (
 Code = Float[Tensor, "batch code"]
 Matte = Float[Tensor, "batch 1 size size"]
 Field = Float[Tensor, "batch 3 _ _ _"]
+Way = Float[Tensor, "batch 2 side side"]
 
 
 class Network(nn.Module):
@@ -147,36 +149,45 @@ class Base(Network):
         volume = self.canonical(look_up(seen.volume, places, reach=self.shape.reach))
         return Identity(volume, seen.descriptor, picture, pose, field)
 
-    def draw(self, identity: Identity, pose: Pose, z: Code) -> Drawn:
-        """The source with a pose and an expression."""
-        return self.show(identity, pose, self.warp(z + identity.descriptor))
+    def draw(self, identity: Identity, pose: Pose, z: Code, *, fine: Pictures | None = None) -> Drawn:
+        """The source with a pose and an expression; as large as `fine`, which is the source in more detail."""
+        return self.show(identity, pose, self.warp(z + identity.descriptor), fine=fine)
 
-    def show(self, identity: Identity, pose: Pose, field: Field) -> Drawn:
+    def show(self, identity: Identity, pose: Pose, field: Field, *, fine: Pictures | None = None) -> Drawn:
         """`draw` where the expression's field is at hand."""
         places = driver_places(field, pose, self._cells(identity.volume), reach=self.shape.reach)
         driven = look_up(identity.volume, places, reach=self.shape.reach)
         if self.surface is None:
-            picture, matte = self.decoder(driven)
-            return Drawn(picture, matte, None, None)
+            painted = self.decoder(driven)
+            return Drawn(painted.picture, painted.matte, None, None)
         depth = self.surface(driven)
-        carried = self.carry(identity, pose, field, depth)
-        picture, matte = self.decoder(driven, carried)
-        return Drawn(picture, matte, carried, depth)
+        way = self.way(identity, pose, field, depth)
+        carried = carried_along(way, identity.picture)
+        painted = self.decoder(driven, carried)
+        if fine is not None:
+            carried = carried_along(way, fine)
+        return Drawn(painted.over(carried), enlarged(painted.matte, carried.shape[-1]), carried, depth)
 
-    def carry(self, identity: Identity, pose: Pose, field: Field, depth: Float[Tensor, "batch side side"]) -> Pictures:
-        """The source's pixels, each place of the driven surface followed back through both warps."""
+    def way(self, identity: Identity, pose: Pose, field: Field, depth: Float[Tensor, "batch side side"]) -> Way:
+        """From each place of the driven surface back to where it is in the source, through both warps."""
         flat = lattice(Shape(1, *self.shape[1:3], self.shape.reach), depth)[0, ..., :2]  # [h, w, 2]
         surface = torch.cat([flat.expand(len(depth), -1, -1, -1), depth[..., None]], dim=-1)
         canonical = driver_places(field, pose, surface, reach=self.shape.reach)
         places = source_places(identity.field, identity.pose, canonical, reach=self.shape.reach)[..., :2]
-        # Enlarged as a way, not as places: beyond the outermost cells' middles the way goes on as it is there.
-        size = identity.picture.shape[-1]
-        way = F.interpolate((places - flat).movedim(-1, 1), size=(size, size), mode="bilinear", align_corners=False)
-        grid = cut_out_grid(size, way) + way.movedim(1, -1)
-        return F.grid_sample(identity.picture.float(), grid, padding_mode="border", align_corners=False)
+        return (places - flat).movedim(-1, 1)
 
     def _cells(self, volume: Volume) -> Float[Tensor, "batch depth side side 3"]:
         return lattice(self.shape, volume).expand(len(volume), -1, -1, -1, -1)
+
+
+def carried_along(way: Way, picture: Pictures) -> Pictures:
+    """The pixels that lie where the way leads, at the picture's size.
+
+    Enlarged as a way, not as places: beyond the outermost cells' middles it goes on as it is there.
+    """
+    size = picture.shape[-1]
+    grid = cut_out_grid(size, way) + enlarged(way, size).movedim(1, -1)
+    return F.grid_sample(picture.float(), grid, padding_mode="border", align_corners=False)
 
 
 def joined(*identities: Identity) -> Identity:

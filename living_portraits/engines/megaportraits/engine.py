@@ -16,12 +16,14 @@ from living_portraits.engine import Drive, Frame, Points, Spec, Track
 from living_portraits.engines.megaportraits.base import Base, Identity
 from living_portraits.engines.megaportraits.blocks import fold
 from living_portraits.engines.megaportraits.config import Config
+from living_portraits.engines.megaportraits.networks import shrunk
 from living_portraits.engines.megaportraits.performance import Controls, Performance
 from living_portraits.engines.megaportraits.pose import Pose, join, of_points
 from living_portraits.errors import OptionError, WeightsError
 from living_portraits.nn.pixels import to_tensor
 
 Picture = Float[Tensor, "1 3 size size"]
+_LARGEST = 1024  # px: beyond it grain alone would be added, and each frame takes four times as long
 _WORK = 128  # side at which the plate is filled in, px
 _ROOM = 1.0 / 24  # of the side: how far round the person the plate is not trusted
 
@@ -32,10 +34,12 @@ class Sitter:
 
     Attributes:
         identity: what the network keeps of them. pose, code: their own motion.
+        fine: their picture at the size of the film, for what is carried over.
         plate: the picture without them, float32 RGB in [-1, 1] `[size, size, 3]`.
     """
 
     identity: Identity
+    fine: Picture
     pose: Pose
     code: Float[Tensor, "1 code"]
     plate: Float32[np.ndarray, "size size 3"]
@@ -47,9 +51,10 @@ class MegaPortraits:
     spec = Spec(
         name="megaportraits",
         title="turns the portrait in depth and invents what it hides; mouth and eyes are learned",
-        size=256,
-        sizes=(256,),
+        size=512,
+        sizes=(128, 256, 512, 1024),
         reads_driver_pixels=True,
+        driver_size=128,
         weights=("megaportraits",),
     )
 
@@ -68,13 +73,15 @@ class MegaPortraits:
 
         Raises:
             WeightsError: the file is missing, damaged, or another network's.
-            OptionError: the weights are for another size.
+            OptionError: a size that is not the trained one, doubled up to 1024 px.
         """
         self.base = read_base(file or weights.path(MegaPortraits.spec.weights[0]))
         trained = self.base.config.size
-        if size != trained:
-            raise OptionError(f"These weights of megaportraits work at {trained} px, not at {size}.")
-        self.spec = replace(MegaPortraits.spec, size=size, sizes=(size,))
+        sizes = tuple(trained << doubled for doubled in range(_LARGEST // trained) if trained << doubled <= _LARGEST)
+        if size not in sizes:
+            choices = ", ".join(map(str, sizes))
+            raise OptionError(f"These weights of megaportraits do not work at size {size}; choose from {choices}.")
+        self.spec = replace(MegaPortraits.spec, size=size, sizes=sizes, driver_size=trained)
         self.controls, self.poses_from = controls or Controls(), poses_from
 
     @torch.inference_mode()
@@ -82,9 +89,10 @@ class MegaPortraits:
         """The first crop of the track."""
         crop = source.crops[0]
         picture, pose, code = self._read(crop, source.points[0])
+        fine = to_tensor([crop])
         identity = self.base.identity(picture, self.base.appearance(picture), pose, code)
-        matte = self.base.draw(identity, pose, code).matte[0, 0].numpy()
-        return Sitter(identity, pose, code, plate(crop, matte))
+        matte = self.base.draw(identity, pose, code, fine=fine).matte[0, 0].numpy()
+        return Sitter(identity, fine, pose, code, plate(crop, matte))
 
     @torch.inference_mode()
     def encode_motion(self, driver: Track, drive: Drive) -> Performance:
@@ -97,7 +105,7 @@ class MegaPortraits:
 
     def _read(self, crop: Frame, points: Points) -> tuple[Picture, Pose, Float[Tensor, "1 code"]]:
         """A crop as the networks take it, its head's pose, and its expression's code."""
-        picture = to_tensor([crop])
+        picture = shrunk(to_tensor([crop]), self.base.config.size)
         if self.poses_from == "points":
             pose = of_points(torch.from_numpy(points)[None], size=crop.shape[0])
         else:
@@ -105,11 +113,14 @@ class MegaPortraits:
         return picture, pose, self.base.code(picture, pose)
 
     def generate(self, identity: Sitter, motion: Performance) -> Iterator[Frame]:
-        """One frame per driver frame: the person as drawn, before the plate."""
+        """One frame per driver frame: the person as drawn, before the plate.
+
+        Motion, and what is invented, have the size that was trained; what is carried over from the source has its own.
+        """
         for number in range(len(motion)):
             with torch.inference_mode():
                 pose, code = motion.on(identity.pose, identity.code, number, controls=self.controls)
-                drawn = self.base.draw(identity.identity, pose, code)
+                drawn = self.base.draw(identity.identity, pose, code, fine=identity.fine)
                 person, matte = (part[0].movedim(0, -1).numpy() for part in (drawn.picture, drawn.matte))
             yield to_frame(identity.plate + matte * (person - identity.plate))
 

@@ -103,6 +103,27 @@ class Surface(nn.Module):
         return self.reach * self.leave(F.relu(self.enter(volume.flatten(1, 2)))).float().tanh()[:, 0]
 
 
+class Painted(NamedTuple):
+    """What G2D paints.
+
+    Attributes:
+        picture: in [-1, 1]. matte: in [0, 1], where it is the person.
+        share: in [0, 1], how much of each place is carried over from the source instead; None where nothing is.
+    """
+
+    picture: Pictures
+    matte: Float[Tensor, "batch 1 size size"]
+    share: Float[Tensor, "batch 1 size size"] | None
+
+    def over(self, carried: Float[Tensor, "batch 3 side side"]) -> Float[Tensor, "batch 3 side side"]:
+        """The picture with its share of these pixels, at their size: what is carried has the grain, what is painted has
+        none that a larger picture would miss."""
+        assert self.share is not None
+        side = carried.shape[-1]
+        painted = enlarged(self.picture, side)
+        return painted + enlarged(self.share, side) * (carried - painted)
+
+
 class Decoder(nn.Module):
     """G2D: the driven volume, its depth folded into channels (P, the orthographic projection) -> picture and matte.
 
@@ -122,9 +143,7 @@ class Decoder(nn.Module):
         if config.copies:
             nn.init.constant_(self.leave.bias[4:], 2.0)  # type: ignore[index]  # at first what is seen is mostly copied
 
-    def forward(
-        self, volume: Volume, carried: Pictures | None = None
-    ) -> tuple[Pictures, Float[Tensor, "batch 1 size size"]]:
+    def forward(self, volume: Volume, carried: Pictures | None = None) -> Painted:
         """`carried`: the source's pixels where the driven surface has them; needed by a decoder that copies."""
         x = self.project(volume.flatten(1, 2))  # [B, C D, h, w] -> [B, plane, h, w]
         for block in self.blocks:
@@ -135,10 +154,7 @@ class Decoder(nn.Module):
                 x = x + self.see[number](shrunk(carried, x.shape[-1]))
             x = block(x)
         x = self.leave(F.relu(self.norm(x))).float().sigmoid()
-        picture = 2 * x[:, :3] - 1
-        if carried is not None:
-            picture = picture + x[:, 4:] * (carried - picture)
-        return picture, x[:, 3:4]
+        return Painted(2 * x[:, :3] - 1, x[:, 3:4], x[:, 4:] if self.copies else None)
 
 
 class PoseNet(nn.Module):
@@ -179,6 +195,13 @@ def shrunk(picture: Pictures, side: int) -> Float[Tensor, "batch 3 side side"]:
     """The picture no larger than `side`, by means of pixels."""
     size = picture.shape[-1]
     return picture if size <= side else F.interpolate(picture, size=(side, side), mode="area")
+
+
+def enlarged(field: Float[Tensor, "batch channels _ _"], side: int) -> Float[Tensor, "batch channels side side"]:
+    """The same where it is as large already; between its pixels linearly."""
+    if field.shape[-1] == side:
+        return field
+    return F.interpolate(field, size=(side, side), mode="bilinear", align_corners=False)
 
 
 def face_of(
