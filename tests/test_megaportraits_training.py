@@ -170,7 +170,7 @@ def test_what_the_puppet_invented_is_out_of_every_loss_on_pixels() -> None:
 
 def drawn(toy: MegaPortraits, batch: Batch):
     motion, _ = toy._motion(batch)
-    return toy._draw(motion, batch.frames[:, 0])
+    return toy._draw(motion, toy._known(motion, batch.frames[:, 0]))
 
 
 def test_the_stranger_is_the_sample_before_with_the_drivers_motion() -> None:
@@ -230,7 +230,7 @@ def test_the_contrast_teaches_the_pictures_and_reads_codes_from_drivers_alone() 
     toy = made(adversary=0.0)
     batch = sample(toy)
     motion, _ = toy._motion(batch)
-    own, stranger = toy._draw(motion, batch.frames[:, 0])
+    own, stranger = toy._draw(motion, toy._known(motion, batch.frames[:, 0]))
     with torch.no_grad():
         fixed = motion._replace(z_driver=motion.z_driver.detach())
     loss = toy._contrast(fixed, *(half._replace(picture=half.picture.detach()) for half in (own, stranger)))["contrast"]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from living_portraits import geometry
 from living_portraits.engine import Track
 from living_portraits.engines.megaportraits import pose as poses
-from living_portraits.engines.megaportraits.base import Base, Drawn, joined
+from living_portraits.engines.megaportraits.base import Base, Drawn, Identity, joined
 from living_portraits.engines.megaportraits.config import preset
 from living_portraits.engines.megaportraits.critic import Critic
 from living_portraits.engines.megaportraits.networks import Appearance, face_of
@@ -60,6 +60,8 @@ class MegaPortraitsConfig(TrainConfig):
         anchor: how much canonical places keep to the canonical face at rest; without it any face would do.
         disguise: how severely the driver's shape and colours are destroyed, 0 to 1.
         own_pose: share of samples that are drawn with poses read from pixels; the rest take the tracker's.
+        strangers_from: the first step that draws s* as well, which doubles the work of drawing: what the contrast says of
+            pictures that are none yet drowns the rest.
         own_pose_from: the first step that does so: wrong poses would teach the pictures nothing.
         critic: the adversary's channels.
     """
@@ -87,6 +89,7 @@ class MegaPortraitsConfig(TrainConfig):
     flow: float = 200.0
     anchor: float = 5.0
     disguise: float = 1.0
+    strangers_from: int = 0
     own_pose: float = 0.5
     own_pose_from: int = 2000
     critic: int = 64
@@ -154,11 +157,14 @@ class MegaPortraits(Recipe):
         if taken < self.config.images_from:
             return self._weighted(terms)
         source, driver = batch.frames[:, 0], batch.frames[:, 1]
-        own, stranger = self._draw(motion, source)
+        known = self._known(motion, source)
+        others = taken >= self.config.strangers_from and (self.config.contrast > 0 or self.face is not None)
+        own, stranger = self._draw(motion, known) if others else (self._draw_own(motion, known), None)
         inside = self._inside(batch)
         shown = inside * own.picture + (1 - inside) * driver  # what no loss may see is the driver's own
-        terms |= self._likeness(shown, batch) | self._contrast(motion, own, stranger)
-        terms |= self._geometry(own, inside, batch)
+        terms |= self._likeness(shown, batch) | self._geometry(own, inside, batch)
+        if stranger is not None:
+            terms |= self._contrast(motion, own, stranger)
         if self.face is not None:
             terms |= self._identity(shown, stranger, batch)
         if taken < self.config.adversary_from or not self.config.adversary:
@@ -213,13 +219,18 @@ class MegaPortraits(Recipe):
         rest = canonical[:, : geometry.MESH_COUNT] - poses.canonical_points(canonical)
         return ((found - goal).abs() * share).mean(), (rest.abs() * share).mean()
 
-    def _draw(self, motion: Motion, source: Pictures) -> tuple[Drawn, Drawn]:
+    def _known(self, motion: Motion, source: Pictures) -> Identity:
+        return self.base.rest(source, motion.seen, motion.source, motion.source_field)
+
+    def _draw_own(self, motion: Motion, own: Identity) -> Drawn:
+        """s with d's motion."""
+        return self.base.show(own, motion.driver, motion.driver_field)
+
+    def _draw(self, motion: Motion, own: Identity) -> tuple[Drawn, Drawn]:
         """s with d's motion, and s* with d's motion: s* is the batch's s, rolled, and costs no second volume."""
-        base = self.base
-        own = base.rest(source, motion.seen, motion.source, motion.source_field)
         other = own.each(lambda part: part.roll(1, dims=0))
-        field = torch.cat([motion.driver_field, base.warp(motion.z_driver + other.descriptor)])
-        return base.show(joined(own, other), poses.join(motion.driver, motion.driver), field).halves()
+        field = torch.cat([motion.driver_field, self.base.warp(motion.z_driver + other.descriptor)])
+        return self.base.show(joined(own, other), poses.join(motion.driver, motion.driver), field).halves()
 
     # --- losses ------------------------------------------------------------------------------------------------------
 
@@ -269,17 +280,17 @@ class MegaPortraits(Recipe):
         terms["carried"] = losses.l1(own.carried, driver, inside)
         return terms
 
-    def _identity(self, shown: Pictures, stranger: Drawn, batch: Batch) -> dict[str, Tensor]:
+    def _identity(self, shown: Pictures, stranger: Drawn | None, batch: Batch) -> dict[str, Tensor]:
         """Who the two pictures show. A stranger's face lies about where the driver's points are."""
         assert self.face is not None
         here, there = batch.points[:, 1], batch.points[:, 0].roll(1, dims=0)
+        terms = {"identity": identity_loss(self.face, shown, batch.frames[:, 1], here)}
+        if stranger is None:
+            return terms
         with torch.no_grad():
             truth = self.face.embed(batch.frames[:, 0].roll(1, dims=0), there)
         other = 1 - (self.face.embed(stranger.picture, here) * truth).sum(dim=1)
-        return {
-            "identity": identity_loss(self.face, shown, batch.frames[:, 1], here),
-            "stranger": other.mean(),
-        }
+        return terms | {"stranger": other.mean()}
 
     def _persuade(self, shown: Pictures, driver: Pictures) -> dict[str, Tensor]:
         """What the base has to say to the adversary."""
@@ -304,7 +315,8 @@ class MegaPortraits(Recipe):
         z_s, z_d = base.code(source, pose_s), base.code(driver, pose_d)
         seen = base.appearance(source)
         fields = base.unwarp(z_s + seen.descriptor), base.warp(z_d + seen.descriptor)
-        drawn = self._draw(Motion(pose_s, pose_d, z_d, seen, *fields), source)
+        motion = Motion(pose_s, pose_d, z_d, seen, *fields)
+        drawn = self._draw(motion, self._known(motion, source))
         own, stranger = (half.matte * half.picture + (1 - half.matte) * _GREY for half in drawn)
         return [source, driver, own, source.roll(1, dims=0), stranger]
 
