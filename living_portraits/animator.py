@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -241,8 +241,8 @@ class Animator:
         pictures = spec.reads_driver_pixels and mover.info is not None  # a motion file has none
         crops = DriverCrops(mover, crop, len(track)) if pictures else ()
         clip = Track(crops, crop.to_crop(track.points), track.blendshapes, track.fps)
-        drive = Drive(relative=options.relative, strength=options.strength, neutral=neutral, seed=options.seed)
-        return self.engine.encode_motion(clip, drive)
+        told = {each.name: getattr(options, each.name) for each in fields(Drive) if each.name != "neutral"}
+        return self.engine.encode_motion(clip, Drive(neutral=neutral, **told))
 
     def _claim(self, portrait: Portrait, mover: Driver, options: Options) -> provenance.Claim:
         # Of paths, the claim keeps the names.

@@ -19,6 +19,8 @@ Points: TypeAlias = Float32[np.ndarray, "478 3"]
 """MediaPipe's face points: (x, y) in pixels of the picture they belong to, x to the right and y down;
 z in the same unit, smaller towards the viewer."""
 
+MOST_DEGREES = 15.0
+"""How far a head may be turned on top of its motion."""
 
 Region: TypeAlias = Literal["face", "body"]
 """What of a person an engine moves."""
@@ -67,12 +69,28 @@ class Drive:
         strength: factor on all motion; 0 is a still picture, 1 the driver's own range.
         neutral: index of the driver's frame that counts as "no expression".
         seed: for engines that draw random numbers.
+        stay: the head keeps the source's own place and size (MegaPortraits, Fig. 13).
+        frontal: turns begin from a head that faces the viewer, not from the source's own pose (its Fig. 14).
+        roll, pitch, yaw: degrees on top of all motion, each within `MOST_DEGREES`: clockwise, up, to the picture's
+            right (its Fig. 15). `strength` does not scale them.
+        expression: factor on mouth, lids and gaze alone, on top of `strength`.
     """
 
     relative: bool = True
     strength: float = 1.0
     neutral: int = 0
     seed: int = 0
+    stay: bool = False
+    frontal: bool = False
+    roll: float = 0.0
+    pitch: float = 0.0
+    yaw: float = 0.0
+    expression: float = 1.0
+
+    @property
+    def travel(self) -> float:
+        """Factor on what moves about in the picture."""
+        return 0.0 if self.stay else self.strength
 
 
 @dataclass(frozen=True)

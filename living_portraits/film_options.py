@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from living_portraits.engine import MOST_DEGREES
 from living_portraits.errors import OptionError
 
 Parse = Callable[[Any], Any]
@@ -63,6 +64,15 @@ def _rate(value: Any) -> float:
     return float(_between(0.0, 240.0)(value))
 
 
+def _degrees(way: str) -> dict[str, Any]:
+    most = MOST_DEGREES
+    return _says(
+        f"degrees that the head is turned {way} on top of its motion, -{most:g} to {most:g}",
+        takes=f"a number from -{most:g} to {most:g}",
+        parse=_between(-most, most),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """How a film is to be made; build it with `Options.of`, which checks what it is given. Times are in seconds."""
@@ -82,6 +92,17 @@ class Options:
         default=1.0,
         metadata=_says("factor on all motion, 0 (still) to 3", takes="a number from 0 to 3", parse=_between(0.0, 3.0)),
     )
+    expression: float = field(
+        default=1.0,
+        metadata=_says(
+            "factor on mouth, lids and gaze, 0 to 2", takes="a number from 0 to 2", parse=_between(0.0, 2.0)
+        ),
+    )
+    stay: bool = field(default=False, metadata=_says("keep the head at the source's own place and size"))
+    frontal: bool = field(default=False, metadata=_says("begin with the head turned to the viewer"))
+    roll: float = field(default=0.0, metadata=_degrees("clockwise"))
+    pitch: float = field(default=0.0, metadata=_degrees("up"))
+    yaw: float = field(default=0.0, metadata=_degrees("to the picture's right"))
     start: float = field(
         default=0.0,
         metadata=_says("second of the driver to begin at", takes="seconds, 0 or more", parse=_between(0.0, 1e6)),
@@ -175,6 +196,8 @@ class Options:
         ):
             if getattr(self, one) and getattr(self, other):
                 raise OptionError(f"The options {one} and {other} exclude each other; leave one out.")
+        if self.frontal and not self.relative:
+            raise OptionError("With the driver's very pose the head begins nowhere of its own; leave frontal out.")
         if (self.certificate is None) != (self.key is None):
             raise OptionError("A certificate and its key go together: give both, or neither for the test certificate.")
 

@@ -61,7 +61,7 @@ class HeadMotion:
 
 
 def measure(driver: Track, drive: Drive) -> HeadMotion:
-    """Reads a driver's motion from its points; `drive.strength` scales all of it."""
+    """Reads a driver's motion from its points, and does to it what `drive` says."""
     poses = [geo.fit_pose(points) for points in driver.points]
     shapes = np.stack(
         [pose.to_face(points.astype(np.float64)) for pose, points in zip(poses, driver.points, strict=True)]
@@ -72,23 +72,31 @@ def measure(driver: Track, drive: Drive) -> HeadMotion:
         turns = [pose.rotation @ start.rotation.T for pose in poses]
     else:
         turns = [pose.rotation for pose in poses]
-    rotation = np.stack([geo.rotation_matrix(strength * geo.rotation_vector(turn)) for turn in turns])
+    on_top = _on_top(drive)
+    rotation = np.stack([on_top @ geo.rotation_matrix(strength * geo.rotation_vector(turn)) for turn in turns])
     shift = np.stack([(pose.translation - start.translation)[:2] / start.scale for pose in poses])
-    zoom = np.array([pose.scale / start.scale for pose in poses]) ** strength
+    zoom = np.array([pose.scale / start.scale for pose in poses]) ** drive.travel
     opening, iris = eye_openings(shapes), iris_places(shapes)
     # Shut is shut and open is open, also where the neutral frame happens to squint or blink.
     lids = (opening - _SHUT) / (np.maximum(opening[drive.neutral], _OPEN) - _SHUT)
     lids = np.clip(lids, 0.0, _WIDEST)
+    face = strength * drive.expression
     return HeadMotion(
         rotation=rotation.astype(np.float32),
-        shift=(strength * shift).astype(np.float32),
+        shift=(drive.travel * shift).astype(np.float32),
         zoom=zoom.astype(np.float32),
-        expression=(strength * (shapes - neutral)[:, : geo.MESH_COUNT]).astype(np.float32),
-        lids=np.clip(1 - strength * (1 - lids), 0.0, _WIDEST).astype(np.float32),
-        gaze=(strength * (iris - iris[drive.neutral])).astype(np.float32),
+        expression=(face * (shapes - neutral)[:, : geo.MESH_COUNT]).astype(np.float32),
+        lids=np.clip(1 - face * (1 - lids), 0.0, _WIDEST).astype(np.float32),
+        gaze=(face * (iris - iris[drive.neutral])).astype(np.float32),
         neutral=neutral.astype(np.float32),
-        relative=drive.relative,
+        # A turn that begins from a frontal head is the source's very pose, whatever its own was.
+        relative=drive.relative and not drive.frontal,
     )
+
+
+def _on_top(drive: Drive) -> Float[np.ndarray, "3 3"]:
+    """The turn that is asked for on top of the driver's, x right, y up, z towards the viewer."""
+    return geo.rotation_matrix(np.radians([-drive.pitch, drive.yaw, -drive.roll]))
 
 
 def neutral_frame(points: Float32[np.ndarray, "time 478 3"], blendshapes: Float32[np.ndarray, "time 52"]) -> int:

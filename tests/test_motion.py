@@ -11,6 +11,7 @@ from living_portraits.motion import SourceShape, adapt, measure
 from living_portraits.motion_file import load_motion, save_motion
 
 SIZE = 256
+NOSE, TOP = 1, 10  # the tip, and the middle of the forehead's hairline
 
 
 def clip(*frames: np.ndarray) -> Track:
@@ -65,6 +66,47 @@ def test_strength_scales_turn_and_travel(strength):
         10 * strength, abs=0.3
     )
     assert motion.shift[1, 0] == pytest.approx(2.0 * strength, abs=0.05)
+
+
+def test_a_head_that_stays_turns_and_speaks_where_it_is():
+    driver = clip(posed((0, 0, 0)), posed((0, 10, 0), zoom=12.0, centre=(138, 128)))
+    motion = measure(driver, Drive(stay=True))
+    assert not motion.shift.any() and (motion.zoom == 1).all()
+    assert angle(motion.rotation[1], np.eye(3)) == pytest.approx(10, abs=0.5)
+
+
+def test_a_frontal_beginning_leaves_the_drivers_turns_alone():
+    driver = clip(posed((0, 5, 0)), posed((0, 20, 0)))
+    source = SourceShape.of(posed((0, -20, 0)))
+    motion = measure(driver, Drive(frontal=True))
+    for frame, turn in enumerate((0, 15)):
+        found = adapt(source, motion, frame).pose.rotation
+        assert angle(found, geo.rotation_matrix(np.radians((0, turn, 0)))) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("wish", "index", "axis", "sign"),
+    [("pitch", NOSE, 1, -1), ("yaw", NOSE, 0, 1), ("roll", TOP, 0, 1)],  # up, to the right; the top to the right
+)
+@pytest.mark.parametrize("relative", [True, False])
+def test_what_is_on_top_turns_the_ways_that_it_says(wish, index, axis, sign, relative):
+    driver = clip(posed((0, 0, 0)), posed((0, 0, 0)))
+    source = SourceShape.of(posed((0, 0, 0)))
+    plain, turned = (adapt(source, measure(driver, Drive(relative=relative, **told)), 1) for told in ({}, {wish: 12.0}))
+    assert sign * (turned.points - plain.points)[index, axis] > 1
+    assert angle(turned.pose.rotation, plain.pose.rotation) == pytest.approx(12, abs=0.1)
+    np.testing.assert_allclose(turned.shape, plain.shape, atol=1e-5)
+
+
+def test_expression_is_a_factor_on_the_face_alone():
+    spoken = face((0, 0), zoom=1)
+    spoken[list(geo.LIPS_INNER_LOWER), 1] += 0.8
+    driver = clip(posed((0, 0, 0)), posed((0, 10, 0), shape=spoken))
+    whole, half, none = (measure(driver, Drive(expression=factor)) for factor in (1.0, 0.5, 0.0))
+    np.testing.assert_allclose(half.expression, whole.expression / 2, atol=1e-6)
+    np.testing.assert_allclose(1 - half.lids, (1 - whole.lids) / 2, atol=1e-6)
+    assert whole.expression[1].any() and not none.expression.any() and not none.gaze.any()
+    np.testing.assert_array_equal(none.rotation, whole.rotation)
 
 
 def test_travel_is_in_the_sources_own_size():

@@ -59,9 +59,9 @@ class MegaPortraitsConfig(TrainConfig):
         pose, shapes, flow: what the tracker says of pose, blendshapes, and where each point came from.
         anchor: how much canonical places keep to the canonical face at rest; without it any face would do.
         disguise: how severely the driver's shape and colours are destroyed, 0 to 1.
+        strangers_from: the first step that draws s* as well, which doubles the work of drawing; what the contrast says
+            of pictures that are none yet drowns the rest.
         own_pose: share of samples that are drawn with poses read from pixels; the rest take the tracker's.
-        strangers_from: the first step that draws s* as well, which doubles the work of drawing: what the contrast says of
-            pictures that are none yet drowns the rest.
         own_pose_from: the first step that does so: wrong poses would teach the pictures nothing.
         critic: the adversary's channels.
     """

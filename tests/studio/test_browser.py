@@ -64,7 +64,7 @@ def _set_end(page: Any, end: float) -> None:
 
 
 def _enter(page: Any, field: str, number: float) -> None:
-    """Types until the number stays: a page that is still being drawn may put the old one back, and takes one in late."""
+    """Types until the number stays: a page that is being drawn may put the old one back, or take one in late."""
     entry, kept = page.locator(f"{field} input"), 0
     for _ in range(20):
         if entry.input_value() != str(number):

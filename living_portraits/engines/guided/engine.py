@@ -112,7 +112,7 @@ class Guided:
 
     def encode_motion(self, driver: Track, drive: Drive) -> GuidedMotion:
         """What the driver's points say of its head, and its pictures of the rest."""
-        moves = sway.measure(driver.crops, drive.neutral).scaled(drive.strength) if len(driver.crops) else None
+        moves = sway.measure(driver.crops, drive.neutral).scaled(drive.travel) if len(driver.crops) else None
         return GuidedMotion(measure(driver, drive), moves)
 
     def generate(self, identity: GuidedIdentity, motion: GuidedMotion) -> Iterator[Frame]:

@@ -1,6 +1,5 @@
 """MegaPortraits: one picture becomes a volume that can be turned and moved (Drobyshev et al. 2022)."""
 
 from living_portraits.engines.megaportraits.engine import MegaPortraits
-from living_portraits.engines.megaportraits.performance import Controls
 
-__all__ = ["Controls", "MegaPortraits"]
+__all__ = ["MegaPortraits"]

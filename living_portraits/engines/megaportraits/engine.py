@@ -17,7 +17,7 @@ from living_portraits.engines.megaportraits.base import Base, Identity
 from living_portraits.engines.megaportraits.blocks import fold
 from living_portraits.engines.megaportraits.config import Config
 from living_portraits.engines.megaportraits.networks import shrunk
-from living_portraits.engines.megaportraits.performance import Controls, Performance
+from living_portraits.engines.megaportraits.performance import Performance
 from living_portraits.engines.megaportraits.pose import Pose, join, of_points
 from living_portraits.errors import OptionError, WeightsError
 from living_portraits.nn.pixels import to_tensor
@@ -63,7 +63,6 @@ class MegaPortraits:
         *,
         size: int = spec.size,
         file: Path | None = None,
-        controls: Controls | None = None,
         poses_from: Literal["points", "pixels"] = "points",
     ) -> None:
         """`file`: weights that the recipe `megaportraits` wrote; None: the registry's.
@@ -82,7 +81,7 @@ class MegaPortraits:
             choices = ", ".join(map(str, sizes))
             raise OptionError(f"These weights of megaportraits do not work at size {size}; choose from {choices}.")
         self.spec = replace(MegaPortraits.spec, size=size, sizes=sizes, driver_size=trained)
-        self.controls, self.poses_from = controls or Controls(), poses_from
+        self.poses_from = poses_from
 
     @torch.inference_mode()
     def encode_identity(self, source: Track) -> Sitter:
@@ -101,7 +100,7 @@ class MegaPortraits:
         if not read:
             raise OptionError("The engine megaportraits reads motion from pixels: a motion file has none.")
         heads, codes = join(*(pose for pose, _ in read)), torch.cat([code for _, code in read])
-        return Performance(heads, codes, drive.neutral, drive.relative, drive.strength)
+        return Performance(heads, codes, drive)
 
     def _read(self, crop: Frame, points: Points) -> tuple[Picture, Pose, Float[Tensor, "1 code"]]:
         """A crop as the networks take it, its head's pose, and its expression's code."""
@@ -119,7 +118,7 @@ class MegaPortraits:
         """
         for number in range(len(motion)):
             with torch.inference_mode():
-                pose, code = motion.on(identity.pose, identity.code, number, controls=self.controls)
+                pose, code = motion.on(identity.pose, identity.code, number)
                 drawn = self.base.draw(identity.identity, pose, code, fine=identity.fine)
                 person, matte = (part[0].movedim(0, -1).numpy() for part in (drawn.picture, drawn.matte))
             yield to_frame(identity.plate + matte * (person - identity.plate))

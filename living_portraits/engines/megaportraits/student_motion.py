@@ -43,8 +43,8 @@ class Performance:
 
     @classmethod
     def of(cls, driver: Track, drive: Drive) -> "Performance":
-        """Reads it; `drive.strength` scales all of it."""
-        moves = sways.measure(driver.crops, drive.neutral).scaled(drive.strength) if len(driver.crops) else None
+        """Reads it, and does to it what `drive` says."""
+        moves = sways.measure(driver.crops, drive.neutral).scaled(drive.travel) if len(driver.crops) else None
         return cls(measure(driver, drive), moves)
 
     def on(
