@@ -22,7 +22,9 @@ class Choices:
 
     Attributes:
         engine, size: how the face is made, and at how many pixels.
-        head: "portrait" keeps the portrait's own pose, "clip" takes that of who is in the clip.
+        head: "portrait" keeps the portrait's own pose, "frontal" turns it to the viewer first, "clip" takes that of who
+            is in the clip.
+        stay: whether the head keeps its place and size. roll, pitch, yaw: degrees on top, see `Drive`.
         start, end: seconds of the clip; an end of 0 is the clip's own.
         neutral: which frame of the clip counts as no expression, "first" or "auto".
         sound: "driver" or "none".
@@ -43,6 +45,11 @@ class Choices:
     sound: str = "driver"
     framing: str = "picture"
     beside: bool = False
+    expression: float = 1.0
+    stay: bool = False
+    roll: float = 0.0
+    pitch: float = 0.0
+    yaw: float = 0.0
     identity: str = ""
 
     @classmethod
@@ -72,8 +79,14 @@ class Choices:
     def options(self, *, sound: Path | None = None) -> dict[str, Any]:
         """As `Animator.animate` takes them; `sound` is a file that replaces the clip's. Raises OptionError."""
         options: dict[str, Any] = {
-            "relative": self.head == "portrait",
+            "relative": self.head != "clip",
+            "frontal": self.head == "frontal",
             "strength": self.strength,
+            "expression": self.expression,
+            "stay": self.stay,
+            "roll": self.roll,
+            "pitch": self.pitch,
+            "yaw": self.yaw,
             "smoothing": self.smoothing,
             "start": self.start,
             "end": self.end or None,
@@ -94,7 +107,7 @@ class Choices:
 
 
 _ALLOWED = {
-    "head": ("portrait", "clip"),
+    "head": ("portrait", "frontal", "clip"),
     "neutral": ("first", "auto"),
     "sound": ("driver", "none"),
     "framing": ("picture", "head", "alpha"),

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from living_portraits import samples, video
+from living_portraits.engine import MOST_DEGREES
 from living_portraits.errors import LivingPortraitsError, MediaError
 from living_portraits.studio import components, views
 from living_portraits.studio.choices import SIZES, Choices
@@ -172,7 +173,13 @@ def option_controls(wording: Wording) -> dict[str, Any]:
     radio, number = gr.Radio, gr.Number
     with gr.Row():
         head = wording.put(
-            radio, {"label": "relative", "choices": options_of(("relative.yes", "portrait"), ("relative.no", "clip"))},
+            radio,
+            {
+                "label": "relative",
+                "choices": options_of(
+                    ("relative.yes", "portrait"), ("relative.frontal", "frontal"), ("relative.no", "clip")
+                ),
+            },
             value=FIRST.head, min_width=220,
         )  # fmt: skip
         framing = wording.put(
@@ -191,6 +198,7 @@ def option_controls(wording: Wording) -> dict[str, Any]:
                                min_width=180)  # fmt: skip
         smoothing = wording.put(gr.Slider, {"label": "smoothing"}, value=FIRST.smoothing, minimum=0, maximum=1,
                                 step=0.05, min_width=180)  # fmt: skip
+    turns = _turn_controls(wording)
     with gr.Row():
         start = wording.put(number, {"label": "start"}, value=FIRST.start, minimum=0, step=0.1, min_width=110,
                             elem_id="start")  # fmt: skip
@@ -216,7 +224,25 @@ def option_controls(wording: Wording) -> dict[str, Any]:
         "size": size, "head": head, "strength": strength, "smoothing": smoothing, "start": start, "end": end,
         "neutral": neutral, "face": face, "sound": sound, "framing": framing, "beside": beside,
         "sound_file": sound_file,
-    }  # fmt: skip
+    } | turns  # fmt: skip
+
+
+def _turn_controls(wording: Wording) -> dict[str, Any]:
+    """What is done to the head on top of the clip's motion, by name; folded away."""
+    with wording.put(gr.Accordion, {"label": "turns"}, open=False, elem_id="turns"):
+        with gr.Row():
+            degrees = {
+                name: wording.put(
+                    gr.Number, {"label": f"turns.{name}"}, value=getattr(FIRST, name), minimum=-MOST_DEGREES,
+                    maximum=MOST_DEGREES, step=1, min_width=90, elem_id=f"turn-{name}",
+                )
+                for name in ("yaw", "pitch", "roll")
+            }  # fmt: skip
+        with gr.Row():
+            expression = wording.put(gr.Slider, {"label": "expression"}, value=FIRST.expression, minimum=0, maximum=2,
+                                     step=0.05, min_width=180)  # fmt: skip
+            stay = wording.put(gr.Checkbox, {"label": "stay"}, value=FIRST.stay, min_width=180)
+    return {**degrees, "expression": expression, "stay": stay}
 
 
 def part_of_clip(wording: Wording, *, name: str, end: float = 0) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import drawn
 from PIL import Image
 
 from living_portraits import samples, video
+from living_portraits.film_options import Options
 from living_portraits.studio.choices import Choices, Settings, read_settings, write_settings
 from living_portraits.studio.order import AGREED, COLLECTION, artwork, take_order
 from living_portraits.studio.shelf import Limits
@@ -51,7 +52,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         ({"drivers": [], "clips": ["words.mp4"]}, "drivers", "words.mp4 cannot be read"),
         ({"drivers": [], "clips": ["clip.mp4"]}, "drivers", "clip.mp4 is 3 s long"),
         ({"drivers": [], "recording": "clip.mp4", "start": 0.5}, "drivers", "is 3 s long"),
-        ({"head": "sideways"}, "options", "portrait, clip"),
+        ({"head": "sideways"}, "options", "portrait, frontal, clip"),
         ({"strength": "much"}, "options", "strength takes a float"),
     ],
 )
@@ -124,3 +125,6 @@ def test_options_as_the_animator_takes_them() -> None:
     assert options["relative"] is False and options["crop_only"] is True and options["end"] is None
     assert options["neutral_frame"] == "auto" and options["sound"] == Path("song.mp3")
     assert Choices(framing="alpha").suffix == ".webm"
+    turned = Options.of(Choices(head="frontal", yaw=10.0, stay=True, expression=1.5).options())
+    assert turned.relative and turned.frontal and turned.stay
+    assert (turned.yaw, turned.pitch, turned.roll, turned.expression) == (10, 0, 0, 1.5)

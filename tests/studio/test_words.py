@@ -30,6 +30,7 @@ MADE_UP = {  # keys that are put together where they are used
     *(f"teach.{lesson}" for lesson in LESSONS),
     *(f"person.stage.{stage}" for stage in ("read", "learn", "done")),
     *(f"person.{lesson}" for lesson in PERSON_LESSONS),
+    *(f"turns.{way}" for way in ("yaw", "pitch", "roll")),
     "engine.guided",
     "engine.puppet",
     "engine.still",
