@@ -360,7 +360,7 @@ def test_a_driven_frame_of_the_shipped_network_costs_at_most_60_gflop() -> None:
         identity = base.identity(picture, base.appearance(picture), pose, code)
 
         def work() -> None:
-            base.code(picture, base.pose(picture))
+            base.seen_code(picture, base.pose(picture))
             base.draw(identity, pose, code)
 
         assert count_flops(work) < 60e9

@@ -10,9 +10,10 @@ from drawn import driver, source
 from living_portraits import weights
 from living_portraits.engine import Drive
 from living_portraits.engines.megaportraits import MegaPortraits
-from living_portraits.engines.megaportraits.base import Base
+from living_portraits.engines.megaportraits.background import before, plate
+from living_portraits.engines.megaportraits.base import Base, Drawn
 from living_portraits.engines.megaportraits.config import preset
-from living_portraits.engines.megaportraits.engine import plate, read_base
+from living_portraits.engines.megaportraits.engine import read_base
 from living_portraits.engines.megaportraits.performance import Performance, on_top, turn_of, turn_vector
 from living_portraits.engines.megaportraits.pose import Pose
 from living_portraits.errors import OptionError, WeightsError
@@ -67,9 +68,8 @@ def test_at_the_neutral_frame_and_without_strength_it_shows_the_sources_own_reco
     sitter = engine.encode_identity(source(SIZE))
     with torch.inference_mode():
         drawn = engine.base.draw(sitter.identity, sitter.pose, sitter.code)
-    matte = drawn.matte[0, 0].numpy()[..., None]
-    own = sitter.plate + matte * (drawn.picture[0].movedim(0, -1).numpy() - sitter.plate)
-    expected = (own.clip(-1, 1) + 1) * 127.5
+        own = before(sitter.plate, drawn, trained=SIZE)
+    expected = (own[0].movedim(0, -1).numpy().clip(-1, 1) + 1) * 127.5
     assert np.abs(run(engine, Drive(neutral=2))[2] - expected).max() < 2
     for frame in run(engine, Drive(strength=0.0)):
         assert np.abs(frame - expected).max() < 2
@@ -98,6 +98,28 @@ def test_poses_come_from_points_or_from_pixels(file) -> None:
 def test_it_needs_pixels(engine) -> None:
     with pytest.raises(OptionError, match="reads motion from pixels"):
         engine.encode_motion(replace(driver(SIZE), crops=[]), Drive())
+
+
+def test_one_that_hears_needs_no_pixels_and_a_difference_of_codes_knows_nobody(tmp_path) -> None:
+    torch.manual_seed(0)
+    base = Base(preset("light", size=64))
+    torch.nn.init.normal_(base.warp.leave.weight, std=0.05)
+    state = {f"base.{name}": value for name, value in base.state_dict().items()}
+    path = tmp_path / "hears.safetensors"
+    weights.write(path, config={"recipe": "megaportraits", "train": {"network": "light", "size": 64}}, state=state)
+    engine = MegaPortraits(size=SIZE, file=path)
+    assert not engine.spec.reads_driver_pixels
+    clip = replace(driver(SIZE, frames=3), crops=[])
+    rng = np.random.default_rng(0)
+    clip = replace(clip, blendshapes=rng.random((3, 52), dtype=np.float32))
+    frames = list(engine.generate(engine.encode_identity(source(SIZE)), engine.encode_motion(clip, Drive())))
+    assert len(frames) == 3 and (frames[0] != frames[1]).any()
+    places, shapes = torch.zeros(2, 478, 3), torch.zeros(2, 52)
+    places[1, 13, 1] = -0.01  # a lip that moves
+    with torch.no_grad():
+        own, other = (base.expression(places + face, shapes) for face in (0.0, torch.randn(1, 478, 3) * 0.05))
+    assert (own[1] - own[0]).abs().max() > 1e-3 and (own - other).abs().max() > 1e-3
+    torch.testing.assert_close(own[1] - own[0], other[1] - other[0], atol=1e-5, rtol=1e-4)
 
 
 def test_folded_weights_draw_what_the_training_drew(file) -> None:
@@ -182,8 +204,24 @@ def test_the_plate_keeps_what_is_not_the_person_and_continues_it_behind_them() -
     crop[20:44, 20:44] = (250, 10, 10)
     matte = np.zeros((SIZE, SIZE), np.float32)
     matte[20:44, 20:44] = 1
-    made = (plate(crop, matte) + 1) * 127.5
+    made = (shown(plate(crop, matte)) + 1) * 127.5
     np.testing.assert_allclose(made[:10], crop[:10], atol=1)
     assert np.abs(made[20:44, 20:44] - [40, 90, 160]).max() < 12
-    assert np.isfinite(plate(crop, np.ones((SIZE, SIZE), np.float32))).all()
-    np.testing.assert_allclose(plate(crop, np.zeros((SIZE, SIZE), np.float32)), crop / 127.5 - 1, atol=1e-5)
+    assert np.isfinite(shown(plate(crop, np.ones((SIZE, SIZE), np.float32)))).all()
+    np.testing.assert_allclose(shown(plate(crop, np.zeros((SIZE, SIZE), np.float32))), crop / 127.5 - 1, atol=1e-5)
+
+
+def shown(picture: torch.Tensor) -> np.ndarray:
+    return picture[0].movedim(0, -1).numpy()
+
+
+def test_round_the_person_their_surroundings_go_along_and_further_off_the_plate_is_seen() -> None:
+    """What is painted counts inside the matte alone."""
+    plate_, painted, carried = (torch.full((1, 3, SIZE, SIZE), value) for value in (-1.0, 1.0, 0.0))
+    matte = torch.zeros(1, 1, SIZE, SIZE)
+    matte[..., 28:36, 28:36] = 1
+    row = before(plate_, Drawn(painted, matte, carried, None), trained=SIZE)[0, 0, 32]
+    assert (row[28:36] == 1).all() and (row[25:28] == 0).all() and (row[36:39] == 0).all()
+    assert (row[:18] == -1).all() and (row[46:] == -1).all()
+    bare = before(plate_, Drawn(painted, matte, None, None), trained=SIZE)[0, 0, 32]
+    assert (bare[28:36] == 1).all() and (bare[36:] == -1).all()

@@ -12,6 +12,7 @@ from living_portraits.engine import Drive, Track
 from living_portraits.engines.megaportraits import pose as poses
 from living_portraits.engines.megaportraits.engine import MegaPortraits as Engine
 from living_portraits.engines.megaportraits.networks import cut_out_grid, face_of
+from living_portraits.errors import WeightsError
 from living_portraits.training import recipe
 from living_portraits.training.augment import Augment
 from living_portraits.training.disguise import bent, disguised, severely_recoloured, thin_plate
@@ -137,6 +138,32 @@ def test_every_weight_of_the_base_learns_and_the_adversary_only_from_its_own_los
     assert silent == []
     grads = torch.autograd.grad(found["critic/hinge"], parameters, allow_unused=True)
     assert all(grad is None for grad in grads)
+
+
+def test_a_base_that_hears_is_taught_no_reading_of_faces() -> None:
+    toy = made(network="light", size=64, images_from=0)
+    batch = sample(toy)
+    found = toy.step(batch)
+    assert names(found) >= {"pose", "flow", "l1"} and not names(found) & {"shapes", "contrast"}
+    sum(found.values()).backward()
+    assert toy.base.expression.hear.weight.grad.any() or not toy.base.warp.leave.weight.any()
+    shown = toy.pictures(batch)
+    assert [part.shape for part in shown] == [batch.frames[:, 0].shape] * 5
+
+
+def test_another_snapshot_gives_what_fits(tmp_path) -> None:
+    first = made(network="light", size=64)
+    torch.nn.init.normal_(first.base.pose.net.leave.weight)
+    file = tmp_path / "start.safetensors"
+    state = {f"base.{name}": value for name, value in first.base.state_dict().items()}
+    weights.write(file, config={"recipe": "megaportraits", "train": {"network": "light", "size": 64}}, state=state)
+    torch.manual_seed(1)
+    second = MegaPortraits(MegaPortraitsConfig(**{**QUICK, "network": "light", "size": 128, "start": str(file)}))
+    torch.testing.assert_close(second.base.pose.net.leave.weight, first.base.pose.net.leave.weight)
+    assert second.base.appearance.enter.weight.shape != first.base.appearance.enter.weight.shape
+    weights.write(file, config={}, state={"base.nothing": torch.zeros(1)})
+    with pytest.raises(WeightsError, match="Nothing in the model file"):
+        made(start=str(file))
 
 
 # --- what losses see --------------------------------------------------------------------------------------------------

@@ -16,15 +16,16 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from living_portraits import geometry
+from living_portraits import geometry, weights
 from living_portraits.engine import Track
 from living_portraits.engines.megaportraits import pose as poses
 from living_portraits.engines.megaportraits.base import Base, Drawn, Identity, joined
 from living_portraits.engines.megaportraits.config import preset
 from living_portraits.engines.megaportraits.critic import Critic
-from living_portraits.engines.megaportraits.networks import Appearance, face_of
+from living_portraits.engines.megaportraits.networks import Appearance, ExpressionNet, face_of
 from living_portraits.engines.megaportraits.pose import Pose
 from living_portraits.engines.megaportraits.warps import driver_places, source_places
+from living_portraits.errors import WeightsError
 from living_portraits.nn import losses
 from living_portraits.nn.identity import MobileFaceNet, identity_loss
 from living_portraits.nn.perceptual import LPIPS, VGG19Loss
@@ -35,6 +36,10 @@ Pictures = Float[Tensor, "batch 3 size size"]
 PointsBatch = Float[Tensor, "batch 478 3"]
 Loss = Float[Tensor, ""]
 _MATTE = 64  # side of what is kept of a matte, px
+_SPEAKING = {
+    *geometry.LIPS_INNER, *geometry.LIPS_OUTER, *geometry.RIGHT_EYE, *geometry.LEFT_EYE,
+    *geometry.RIGHT_IRIS, *geometry.LEFT_IRIS,
+}  # fmt: skip
 _GREY = 0.0  # behind the person in the sheet
 
 
@@ -57,6 +62,7 @@ class MegaPortraitsConfig(TrainConfig):
         matte: where the person is. depth: how deep the face's points lie, as the tracker guesses.
         carried: of the source's pixels where they were carried to, before G2D.
         pose, shapes, flow: what the tracker says of pose, blendshapes, and where each point came from.
+        speaking: how much more than other points those of lips, lids and irises count there.
         anchor: how much canonical places keep to the canonical face at rest; without it any face would do.
         disguise: how severely the driver's shape and colours are destroyed, 0 to 1.
         strangers_from: the first step that draws s* as well, which doubles the work of drawing; what the contrast says
@@ -64,6 +70,7 @@ class MegaPortraitsConfig(TrainConfig):
         own_pose: share of samples that are drawn with poses read from pixels; the rest take the tracker's.
         own_pose_from: the first step that does so: wrong poses would teach the pictures nothing.
         critic: the adversary's channels.
+        start: a snapshot to start from, also of other widths: what does not fit begins anew.
     """
 
     network: Literal["shipped", "light", "paper", "tiny"] = "shipped"
@@ -87,12 +94,14 @@ class MegaPortraitsConfig(TrainConfig):
     pose: float = 10.0
     shapes: float = 10.0
     flow: float = 200.0
+    speaking: float = 8.0
     anchor: float = 5.0
     disguise: float = 1.0
     strangers_from: int = 0
     own_pose: float = 0.5
     own_pose_from: int = 2000
     critic: int = 64
+    start: str = ""
     batch: int = 24
     kinds: tuple[str, ...] = ("video", "pseudo", "edits", "pair")
     shares: tuple[float, ...] = (0.5, 0.3, 0.15, 0.05)
@@ -121,6 +130,8 @@ class MegaPortraits(Recipe):
     def __init__(self, config: MegaPortraitsConfig, *, identities: int = 1) -> None:
         super().__init__(config, identities=identities)
         self.base = Base(preset(config.network, size=config.size))
+        if config.start:
+            start_from(self.base, Path(config.start))
         self.critic = Critic(width=config.critic)
         self.vgg = VGG19Loss.load() if config.perceptual else None
         self.alex = LPIPS.load("alexnet") if config.lpips else None
@@ -158,12 +169,13 @@ class MegaPortraits(Recipe):
             return self._weighted(terms)
         source, driver = batch.frames[:, 0], batch.frames[:, 1]
         known = self._known(motion, source)
-        others = taken >= self.config.strangers_from and (self.config.contrast > 0 or self.face is not None)
+        contrast = self.config.contrast > 0 and not self.base.config.hears  # nothing reads a code from our pictures
+        others = taken >= self.config.strangers_from and (contrast or self.face is not None)
         own, stranger = self._draw(motion, known) if others else (self._draw_own(motion, known), None)
         inside = self._inside(batch)
         shown = inside * own.picture + (1 - inside) * driver  # what no loss may see is the driver's own
         terms |= self._likeness(shown, batch) | self._geometry(own, inside, batch)
-        if stranger is not None:
+        if stranger is not None and contrast:
             terms |= self._contrast(motion, own, stranger)
         if self.face is not None:
             terms |= self._identity(shown, stranger, batch)
@@ -184,13 +196,16 @@ class MegaPortraits(Recipe):
         first, second = slice(None, count), slice(count, None)
         source, driver = truth.pick(first), truth.pick(second)
         side, config = base.config.look, self.config
-        faces = torch.cat(
-            [
-                disguised(frames[:count], source, side=side, strength=config.disguise / 4),
-                disguised(frames[count:], driver, side=side, strength=config.disguise),
+        shapes = batch.blendshapes.transpose(0, 1).flatten(0, 1)
+        if self.base.config.hears:
+            z = base.told_code(poses.places_of(points, size=config.size), truth, shapes)
+        else:
+            strengths = (config.disguise / 4, config.disguise)
+            faces = [
+                disguised(frames[part], pose, side=side, strength=strength)
+                for part, pose, strength in zip((first, second), (source, driver), strengths, strict=True)
             ]
-        )
-        z = base.expression(faces)
+            z = base.expression(torch.cat(faces))
         seen = base.appearance(frames[:count])
         fields = base.unwarp(z[:count] + seen.descriptor), base.warp(z[count:] + seen.descriptor)
         ready = int(self.critic.taken) >= config.own_pose_from
@@ -200,8 +215,9 @@ class MegaPortraits(Recipe):
             z[count:], seen, *fields,
         )  # fmt: skip
         moved, rest = self._way(points[:count], points[count:], source, driver, fields)
-        shapes = base.expression.blendshapes(z) - batch.blendshapes.transpose(0, 1).flatten(0, 1)
-        terms = {"pose": pose_distance(guess, truth), "shapes": shapes.abs().mean(), "flow": moved, "anchor": rest}
+        terms = {"pose": pose_distance(guess, truth), "flow": moved, "anchor": rest}
+        if isinstance(base.expression, ExpressionNet):
+            terms["shapes"] = (base.expression.blendshapes(z) - shapes).abs().mean()
         return motion, terms
 
     def _way(
@@ -215,9 +231,15 @@ class MegaPortraits(Recipe):
         start, goal = poses.places_of(driver, size=size), poses.places_of(source, size=size)
         canonical = driver_places(fields[1], pose_d, start, reach=reach)
         found = source_places(fields[0], pose_s, canonical, reach=reach)
-        share = found.new_tensor((1.0, 1.0, 0.2))
+        share = found.new_tensor((1.0, 1.0, 0.2)) * self._weights(found)
         rest = canonical[:, : geometry.MESH_COUNT] - poses.canonical_points(canonical)
-        return ((found - goal).abs() * share).mean(), (rest.abs() * share).mean()
+        return ((found - goal).abs() * share).mean(), (rest.abs() * share[: geometry.MESH_COUNT]).mean()
+
+    def _weights(self, like: Tensor) -> Float[Tensor, "478 1"]:
+        """Of the points: lips, lids and irises are few, and what speaks. Their mean is 1."""
+        weights = like.new_ones(geometry.MESH_COUNT + 10)
+        weights[list(_SPEAKING)] = self.config.speaking
+        return (weights / weights.mean())[:, None]
 
     def _known(self, motion: Motion, source: Pictures) -> Identity:
         return self.base.rest(source, motion.seen, motion.source, motion.source_field)
@@ -309,10 +331,9 @@ class MegaPortraits(Recipe):
     # --- the sheet ---------------------------------------------------------------------------------------------------
 
     def pictures(self, batch: Batch) -> list[Float[Tensor, "batch 3 height width"]]:
-        """Source, driver, the source as the driver; another's source, and it as the driver. All from pixels."""
+        """Source, driver, the source as the driver; another's source, and it as the driver."""
         base, source, driver = self.base, batch.frames[:, 0], batch.frames[:, 1]
-        pose_s, pose_d = base.pose(source), base.pose(driver)
-        z_s, z_d = base.code(source, pose_s), base.code(driver, pose_d)
+        (pose_s, z_s), (pose_d, z_d) = self._read(batch, 0), self._read(batch, 1)
         seen = base.appearance(source)
         fields = base.unwarp(z_s + seen.descriptor), base.warp(z_d + seen.descriptor)
         motion = Motion(pose_s, pose_d, z_d, seen, *fields)
@@ -320,11 +341,31 @@ class MegaPortraits(Recipe):
         own, stranger = (half.matte * half.picture + (1 - half.matte) * _GREY for half in drawn)
         return [source, driver, own, source.roll(1, dims=0), stranger]
 
+    def _read(self, batch: Batch, frame: int) -> tuple[Pose, Float[Tensor, "batch code"]]:
+        """Pose and code as whoever animates has them."""
+        if not self.base.config.hears:
+            pose = self.base.pose(batch.frames[:, frame])
+            return pose, self.base.seen_code(batch.frames[:, frame], pose)
+        points, size = batch.points[:, frame], self.config.size
+        pose = poses.of_points(points, size=size)
+        return pose, self.base.told_code(poses.places_of(points, size=size), pose, batch.blendshapes[:, frame])
+
 
 def pose_distance(guess: Pose, truth: Pose) -> Loss:
     """Mean differences of the matrices' entries, of places in halves of the crop, of sizes' logarithms."""
     rotation, place = (guess.rotation - truth.rotation).abs().mean(), (guess.place - truth.place).abs().mean()
     return rotation + place + (guess.size.log() - truth.size.clamp_min(1e-3).log()).abs().mean()
+
+
+def start_from(base: Base, file: Path) -> None:
+    """Takes over from a snapshot what has the same name and shape. Raises WeightsError."""
+    _, state = weights.read(file)
+    own = base.state_dict()
+    given = {name.removeprefix("base."): value.float() for name, value in state.items()}
+    fitting = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
+    if not fitting:
+        raise WeightsError(f"Nothing in the model file {file.name} fits this network.")
+    base.load_state_dict(own | fitting)
 
 
 @contextmanager

@@ -6,7 +6,8 @@
 
 z and e are added. The driver's warp takes the source's e, also in training: the driver's own would carry the driver's
 face along. What the paper does otherwise: its E_mtn's pose network is somebody else's, here the tracker teaches it;
-poses have a size as well, because crops do; the expression network sees the face cut out by its pose; and G2D may copy
+poses have a size as well, because crops do; the expression network sees the face cut out by its pose, or the tracker
+says what it would see (`Config.hears`); and G2D may copy
 the source's own pixels (`carried_along`), which it can do at any size.
 """
 
@@ -29,6 +30,7 @@ from living_portraits.engines.megaportraits.networks import (
     Pictures,
     PoseNet,
     Surface,
+    ToldExpression,
     Volume,
     cut_out_grid,
     enlarged,
@@ -45,6 +47,7 @@ from living_portraits.engines.megaportraits.warps import (
 )
 
 Code = Float[Tensor, "batch code"]
+Places = Float[Tensor, "batch 478 3"]
 Matte = Float[Tensor, "batch 1 size size"]
 Field = Float[Tensor, "batch 3 _ _ _"]
 Way = Float[Tensor, "batch 2 side side"]
@@ -122,7 +125,8 @@ class Base(Network):
         super().__init__()
         self.config = config
         self.appearance = AppearanceEncoder(config)
-        self.pose, self.expression = PoseNet(config), ExpressionNet(config)
+        self.pose = PoseNet(config)
+        self.expression = ToldExpression(config) if config.hears else ExpressionNet(config)
         self.unwarp, self.warp = WarpGenerator(config), WarpGenerator(config)
         self.canonical = CanonicalNet(config)
         self.decoder = Decoder(config)
@@ -130,14 +134,18 @@ class Base(Network):
         self.shape = Shape(config.depth, config.side, config.side, config.reach)
 
     def forward(self, source: Pictures, driver: Pictures) -> Drawn:
-        """The source as the driver moves. Absolute, all from pixels."""
+        """The source as the driver moves. Absolute, all from pixels, which a base that hears does not read."""
         pose_s, pose_d = self.pose(source), self.pose(driver)
-        identity = self.identity(source, self.appearance(source), pose_s, self.code(source, pose_s))
-        return self.draw(identity, pose_d, self.code(driver, pose_d))
+        identity = self.identity(source, self.appearance(source), pose_s, self.seen_code(source, pose_s))
+        return self.draw(identity, pose_d, self.seen_code(driver, pose_d))
 
-    def code(self, picture: Pictures, pose: Pose) -> Code:
-        """z of the face that lies there."""
+    def seen_code(self, picture: Pictures, pose: Pose) -> Code:
+        """z of the face that lies there, from its pixels."""
         return self.expression(face_of(picture, pose, side=self.config.look))
+
+    def told_code(self, places: Places, pose: Pose, blendshapes: Float[Tensor, "batch 52"]) -> Code:
+        """z of the face whose points are these places of the picture, for a base that hears."""
+        return self.expression(pose.to_canonical(places), blendshapes)
 
     def identity(self, picture: Pictures, seen: Appearance, pose: Pose, z: Code) -> Identity:
         """The source without its pose and expression."""

@@ -23,6 +23,8 @@ class Config:
         descriptor_blocks: residual blocks in each of the four stages of e_s's network.
         look: side of what the descriptor, pose and expression networks see, px.
         code: numbers of e_s and of z, which are added.
+        hears: z comes from the tracker's word instead of from pixels: half an hour of steps is too little to learn to
+            read faces as well. Not the paper's.
         warp: channels of a warp generator, from its 4 x 4 x 4 seed on; a step doubles height and width.
         warp_depth: how many of the first of these steps double the depth, too.
         canonical: channels of G3D's levels, from below the volume's own down to the innermost.
@@ -47,6 +49,7 @@ class Config:
     motion: int = 40
     look: int = 128
     code: int = 128
+    hears: bool = False
     warp: tuple[int, ...] = (128, 96, 64, 32)
     warp_depth: int = 2
     canonical: tuple[int, ...] = (64, 128)
@@ -73,8 +76,8 @@ class Config:
 
 _LIGHT = Config(
     size=128, channels=16, depth=8, side=32, stem=(24, 48, 96), volume_blocks=1, descriptor=16,
-    descriptor_blocks=(1, 1, 1, 1), motion=24, look=96, code=64, warp=(64, 48, 32), warp_depth=1, canonical=(32, 64),
-    plane=96, plane_blocks=3, ups=(48, 24),
+    descriptor_blocks=(1, 1, 1, 1), motion=24, look=96, code=64, hears=True, warp=(64, 48, 32, 24), warp_depth=1,
+    canonical=(32, 64), plane=96, plane_blocks=3, ups=(48, 24),
 )  # fmt: skip
 """For two cores to train."""
 

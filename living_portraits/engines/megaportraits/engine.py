@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
@@ -13,19 +12,18 @@ from torch import Tensor
 
 from living_portraits import weights
 from living_portraits.engine import Drive, Frame, Points, Spec, Track
+from living_portraits.engines.megaportraits.background import before, plate, to_frame
 from living_portraits.engines.megaportraits.base import Base, Identity
 from living_portraits.engines.megaportraits.blocks import fold
 from living_portraits.engines.megaportraits.config import Config
 from living_portraits.engines.megaportraits.networks import shrunk
 from living_portraits.engines.megaportraits.performance import Performance
-from living_portraits.engines.megaportraits.pose import Pose, join, of_points
+from living_portraits.engines.megaportraits.pose import Pose, join, of_points, places_of
 from living_portraits.errors import OptionError, WeightsError
 from living_portraits.nn.pixels import to_tensor
 
 Picture = Float[Tensor, "1 3 size size"]
 _LARGEST = 1024  # px: beyond it grain alone would be added, and each frame takes four times as long
-_WORK = 128  # side at which the plate is filled in, px
-_ROOM = 1.0 / 24  # of the side: how far round the person the plate is not trusted
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,14 +33,14 @@ class Sitter:
     Attributes:
         identity: what the network keeps of them. pose, code: their own motion.
         fine: their picture at the size of the film, for what is carried over.
-        plate: the picture without them, float32 RGB in [-1, 1] `[size, size, 3]`.
+        plate: the picture without them.
     """
 
     identity: Identity
     fine: Picture
     pose: Pose
     code: Float[Tensor, "1 code"]
-    plate: Float32[np.ndarray, "size size 3"]
+    plate: Picture
 
 
 class MegaPortraits:
@@ -53,8 +51,6 @@ class MegaPortraits:
         title="turns the portrait in depth and invents what it hides; mouth and eyes are learned",
         size=512,
         sizes=(128, 256, 512, 1024),
-        reads_driver_pixels=True,
-        driver_size=128,
         weights=("megaportraits",),
     )
 
@@ -80,15 +76,23 @@ class MegaPortraits:
         if size not in sizes:
             choices = ", ".join(map(str, sizes))
             raise OptionError(f"These weights of megaportraits do not work at size {size}; choose from {choices}.")
-        self.spec = replace(MegaPortraits.spec, size=size, sizes=sizes, driver_size=trained)
         self.poses_from = poses_from
+        looks = poses_from == "pixels" or not self.base.config.hears
+        self.spec = replace(
+            MegaPortraits.spec,
+            size=size,
+            sizes=sizes,
+            reads_driver_pixels=looks,
+            driver_size=trained if looks else None,
+        )
 
     @torch.inference_mode()
     def encode_identity(self, source: Track) -> Sitter:
         """The first crop of the track."""
         crop = source.crops[0]
-        picture, pose, code = self._read(crop, source.points[0])
-        fine = to_tensor([crop])
+        size, fine = self.spec.size, to_tensor([crop])
+        picture = shrunk(fine, self.base.config.size)
+        pose, code = self._read(picture, source.points[0], source.blendshapes[0], size=size)
         identity = self.base.identity(picture, self.base.appearance(picture), pose, code)
         matte = self.base.draw(identity, pose, code, fine=fine).matte[0, 0].numpy()
         return Sitter(identity, fine, pose, code, plate(crop, matte))
@@ -96,23 +100,33 @@ class MegaPortraits:
     @torch.inference_mode()
     def encode_motion(self, driver: Track, drive: Drive) -> Performance:
         """Every crop's pose and code."""
-        read = [self._read(crop, points)[1:] for crop, points in zip(driver.crops, driver.points, strict=False)]
-        if not read:
+        looks, trained = self.spec.reads_driver_pixels, self.base.config.size
+        if looks and not len(driver.crops):
             raise OptionError("The engine megaportraits reads motion from pixels: a motion file has none.")
-        heads, codes = join(*(pose for pose, _ in read)), torch.cat([code for _, code in read])
-        return Performance(heads, codes, drive)
+        read = []
+        size = self.spec.driver_size or self.spec.size
+        for number, crop in enumerate(driver.crops if looks else [None] * len(driver)):
+            picture = None if crop is None else shrunk(to_tensor([crop]), trained)
+            read.append(self._read(picture, driver.points[number], driver.blendshapes[number], size=size))
+        return Performance(join(*(pose for pose, _ in read)), torch.cat([code for _, code in read]), drive)
 
-    def _read(self, crop: Frame, points: Points) -> tuple[Picture, Pose, Float[Tensor, "1 code"]]:
-        """A crop as the networks take it, its head's pose, and its expression's code."""
-        picture = shrunk(to_tensor([crop]), self.base.config.size)
+    def _read(
+        self, picture: Picture | None, points: Points, blendshapes: Float32[np.ndarray, "52"], *, size: int
+    ) -> tuple[Pose, Float[Tensor, "1 code"]]:
+        """A head's pose and its expression's code; points in px of a crop of `size`."""
+        tracked = torch.from_numpy(points)[None]
         if self.poses_from == "points":
-            pose = of_points(torch.from_numpy(points)[None], size=crop.shape[0])
+            pose = of_points(tracked, size=size)
         else:
+            assert picture is not None
             pose = self.base.pose(picture)
-        return picture, pose, self.base.code(picture, pose)
+        if self.base.config.hears:
+            return pose, self.base.told_code(places_of(tracked, size=size), pose, torch.from_numpy(blendshapes)[None])
+        assert picture is not None
+        return pose, self.base.seen_code(picture, pose)
 
     def generate(self, identity: Sitter, motion: Performance) -> Iterator[Frame]:
-        """One frame per driver frame: the person as drawn, before the plate.
+        """One frame per driver frame: the person as drawn, before what was behind them.
 
         Motion, and what is invented, have the size that was trained; what is carried over from the source has its own.
         """
@@ -120,8 +134,8 @@ class MegaPortraits:
             with torch.inference_mode():
                 pose, code = motion.on(identity.pose, identity.code, number)
                 drawn = self.base.draw(identity.identity, pose, code, fine=identity.fine)
-                person, matte = (part[0].movedim(0, -1).numpy() for part in (drawn.picture, drawn.matte))
-            yield to_frame(identity.plate + matte * (person - identity.plate))
+                frame = before(identity.plate, drawn, trained=self.base.config.size)
+            yield to_frame(frame)
 
 
 def read_base(file: Path) -> Base:
@@ -137,31 +151,3 @@ def read_base(file: Path) -> Base:
     base.eval().requires_grad_(False)
     fold(base)
     return base
-
-
-def to_frame(picture: Float32[np.ndarray, "size size 3"]) -> Frame:
-    """[-1, 1] as uint8 RGB."""
-    return np.rint((picture.clip(-1, 1) + 1) * 127.5).astype(np.uint8)
-
-
-def plate(crop: Frame, matte: Float32[np.ndarray, "size size"]) -> Float32[np.ndarray, "size size 3"]:
-    """What would be behind the person: the crop where the matte is 0, filled in from there elsewhere; in [-1, 1].
-
-    The paper inpaints with LaMa. What is filled in shows only where the person was and is no more: a soft
-    continuation of the surroundings serves.
-    """
-    size = crop.shape[0]
-    reach = 2 * max(round(_ROOM * size), 1) + 1
-    person = cv2.dilate((matte > 0.1).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-    work = min(size, _WORK)
-    small = cv2.resize(crop, (work, work), interpolation=cv2.INTER_AREA)
-    hole = (cv2.resize(person, (work, work), interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
-    hole = cv2.dilate(hole, np.ones((3, 3), np.uint8))
-    if hole.all():  # nothing to continue from
-        filled = np.full_like(small, 127)
-    else:
-        filled = cv2.GaussianBlur(cv2.inpaint(small, hole, 3, cv2.INPAINT_TELEA), (0, 0), work / 64)
-    whole = cv2.resize(filled, (size, size), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    share = cv2.GaussianBlur(person.astype(np.float32), (0, 0), size / 128)[..., None]
-    mixed = crop.astype(np.float32) * (1 - share) + whole * share
-    return np.asarray(mixed / 127.5 - 1, dtype=np.float32)

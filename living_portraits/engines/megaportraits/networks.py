@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from living_portraits import geometry
 from living_portraits.engines.megaportraits import pose as poses
 from living_portraits.engines.megaportraits.blocks import ResBlock, ResidualNetwork, group_norm, rescaled
 from living_portraits.engines.megaportraits.config import Config
@@ -20,6 +21,8 @@ BLENDSHAPES = 52
 FACE_SPAN = 0.62
 """Half the side of what the expression network sees, for a head of median size: forehead to chin with some room."""
 _FACE_MIDDLE = (0.0, 0.03, -0.3)  # of the face, canonical frame: the nose
+_MOVES = 0.015  # about how far lips and lids move, canonical frame
+_SHOWS = 0.2  # and how strong blendshapes usually are
 _FACE_DEPTH = -0.2  # of a face's surface, about
 
 
@@ -191,7 +194,35 @@ class ExpressionNet(nn.Module):
         return self.read(z).float()
 
 
-def shrunk(picture: Pictures, side: int) -> Float[Tensor, "batch 3 side side"]:
+class ToldExpression(nn.Module):
+    """z from the tracker's word: blendshapes, and where lips, lids and irises lie in the canonical frame.
+
+    Linear: of whose face it is a difference of two codes knows nothing. What it hears counts from a face at rest, in
+    units that expressions vary by: in others their part would take hundreds of steps to be heard at all.
+    """
+
+    rest: Tensor
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        lips, eyes = (*geometry.LIPS_INNER, *geometry.LIPS_OUTER), (geometry.RIGHT_EYE, geometry.LEFT_EYE)
+        irises = (geometry.RIGHT_IRIS[0], geometry.LEFT_IRIS[0])
+        mesh = sorted({*lips, *eyes[0], *eyes[1]})
+        self.points = (*mesh, *irises)
+        rest = poses.canonical_points(torch.zeros(()))[:, :2]
+        centres = [rest[list(eye)].mean(dim=0) for eye in eyes]
+        self.register_buffer("rest", torch.stack([*rest[mesh], *centres]), persistent=False)  # [P, 2]
+        self.hear = nn.Linear(BLENDSHAPES + 2 * len(self.points), config.code)
+
+    def forward(
+        self, places: Float[Tensor, "batch 478 3"], blendshapes: Float[Tensor, "batch 52"]
+    ) -> Float[Tensor, "batch code"]:
+        """`places`: canonical ones."""
+        moved = (places[:, self.points, :2].float() - self.rest) / _MOVES
+        return self.hear(torch.cat([blendshapes.float() / _SHOWS, moved.flatten(1)], dim=1)).float()
+
+
+def shrunk(picture: Float[Tensor, "batch channels _ _"], side: int) -> Float[Tensor, "batch channels _ _"]:
     """The picture no larger than `side`, by means of pixels."""
     size = picture.shape[-1]
     return picture if size <= side else F.interpolate(picture, size=(side, side), mode="area")

@@ -1,0 +1,60 @@
+"""What is behind the person: a plate without them, and how they are put before it."""
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Float32
+from torch import Tensor
+
+from living_portraits.engine import Frame
+from living_portraits.engines.megaportraits.base import Drawn
+from living_portraits.engines.megaportraits.networks import enlarged, shrunk
+
+Picture = Float[Tensor, "1 3 size size"]
+_WORK = 128  # side at which the plate is filled in, px
+_ROOM = 1.0 / 24  # of the side: how far round the person the plate is not trusted
+
+
+def before(plate: Picture, drawn: Drawn, *, trained: int) -> Picture:
+    """The person before the plate, with what of their surroundings goes along with them between the two.
+
+    The plate is a guess as far round the person as hair may reach beyond the matte: so far the source's own pixels are
+    carried along, as nothing was taught to be painted there. `trained` is the side that the matte was learned at.
+    """
+    if drawn.carried is None:
+        return plate + drawn.matte * (drawn.picture - plate)
+    reach = round(_ROOM * trained)
+    matte = shrunk(drawn.matte, trained)
+    near = F.max_pool2d(matte, 4 * reach + 1, stride=1, padding=2 * reach)
+    near = F.avg_pool2d(near, 2 * reach + 1, stride=1, padding=reach, count_include_pad=False)
+    person = drawn.carried + drawn.matte * (drawn.picture - drawn.carried)
+    return plate + enlarged(near, plate.shape[-1]) * (person - plate)
+
+
+def to_frame(picture: Picture) -> Frame:
+    """[-1, 1] as uint8 RGB."""
+    return ((picture[0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).movedim(0, -1).contiguous().numpy()
+
+
+def plate(crop: Frame, matte: Float32[np.ndarray, "size size"]) -> Picture:
+    """What would be behind the person: the crop where the matte is 0, filled in from there elsewhere; in [-1, 1].
+
+    The paper inpaints with LaMa. What is filled in shows only where the person was and is no more: a soft
+    continuation of the surroundings serves.
+    """
+    size = crop.shape[0]
+    reach = 2 * max(round(_ROOM * size), 1) + 1
+    person = cv2.dilate((matte > 0.1).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    work = min(size, _WORK)
+    small = cv2.resize(crop, (work, work), interpolation=cv2.INTER_AREA)
+    hole = (cv2.resize(person, (work, work), interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
+    hole = cv2.dilate(hole, np.ones((3, 3), np.uint8))
+    if hole.all():  # nothing to continue from
+        filled = np.full_like(small, 127)
+    else:
+        filled = cv2.GaussianBlur(cv2.inpaint(small, hole, 3, cv2.INPAINT_TELEA), (0, 0), work / 64)
+    whole = cv2.resize(filled, (size, size), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    share = cv2.GaussianBlur(person.astype(np.float32), (0, 0), size / 128)[..., None]
+    mixed = crop.astype(np.float32) * (1 - share) + whole * share
+    return torch.from_numpy(np.asarray(mixed / 127.5 - 1, dtype=np.float32)).movedim(-1, 0)[None]
