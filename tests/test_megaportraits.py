@@ -260,6 +260,19 @@ def test_a_larger_picture_is_the_same_one_with_the_sources_grain(base: Base) -> 
     assert torch.corrcoef(torch.stack([grain[inside].flatten(), own[inside].flatten()]))[0, 1] > 0.95
 
 
+def test_what_the_warps_do_not_undo_is_taken_off(base: Base) -> None:
+    torch.nn.init.normal_(base.unwarp.leave.weight, std=0.005)
+    torch.nn.init.normal_(base.warp.leave.weight, std=0.005)
+    ramp = torch.linspace(-1, 1, SIZE).expand(1, 3, SIZE, SIZE)
+    z = torch.randn(1, 16)
+    with torch.no_grad():
+        identity = base.identity(ramp, base.appearance(ramp), at(), z)
+        still = base.still_way(identity, at(), z)
+        raw, held = (base.draw(identity, at(), z, still=way).carried for way in (None, still))
+    inside = (..., slice(12, -12), slice(12, -12))
+    assert (held - ramp)[inside].abs().mean() < 0.3 * (raw - ramp)[inside].abs().mean()
+
+
 def test_identities_join_and_change_part_by_part(base: Base) -> None:
     with torch.no_grad():
         pictures = torch.rand(2, 3, SIZE, SIZE)

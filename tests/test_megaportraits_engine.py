@@ -67,7 +67,7 @@ def test_a_frame_for_each_of_the_drivers_and_the_same_again(engine) -> None:
 def test_at_the_neutral_frame_and_without_strength_it_shows_the_sources_own_reconstruction(engine) -> None:
     sitter = engine.encode_identity(source(SIZE))
     with torch.inference_mode():
-        drawn = engine.base.draw(sitter.identity, sitter.pose, sitter.code)
+        drawn = engine.base.draw(sitter.identity, sitter.pose, sitter.code, still=sitter.still)
         own = before(sitter.plate, drawn, trained=SIZE)
     expected = (own[0].movedim(0, -1).numpy().clip(-1, 1) + 1) * 127.5
     assert np.abs(run(engine, Drive(neutral=2))[2] - expected).max() < 2

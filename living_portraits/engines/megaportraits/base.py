@@ -157,11 +157,26 @@ class Base(Network):
         volume = self.canonical(look_up(seen.volume, places, reach=self.shape.reach))
         return Identity(volume, seen.descriptor, picture, pose, field)
 
-    def draw(self, identity: Identity, pose: Pose, z: Code, *, fine: Pictures | None = None) -> Drawn:
-        """The source with a pose and an expression; as large as `fine`, which is the source in more detail."""
-        return self.show(identity, pose, self.warp(z + identity.descriptor), fine=fine)
+    def draw(
+        self, identity: Identity, pose: Pose, z: Code, *, fine: Pictures | None = None, still: Way | None = None
+    ) -> Drawn:
+        """The source with a pose and an expression.
 
-    def show(self, identity: Identity, pose: Pose, field: Field, *, fine: Pictures | None = None) -> Drawn:
+        Args:
+            fine: the source in more detail: the picture is then as large.
+            still: its `still_way`, which is then taken off every way.
+        """
+        return self.show(identity, pose, self.warp(z + identity.descriptor), fine=fine, still=still)
+
+    def show(
+        self,
+        identity: Identity,
+        pose: Pose,
+        field: Field,
+        *,
+        fine: Pictures | None = None,
+        still: Way | None = None,
+    ) -> Drawn:
         """`draw` where the expression's field is at hand."""
         places = driver_places(field, pose, self._cells(identity.volume), reach=self.shape.reach)
         driven = look_up(identity.volume, places, reach=self.shape.reach)
@@ -170,11 +185,19 @@ class Base(Network):
             return Drawn(painted.picture, painted.matte, None, None)
         depth = self.surface(driven)
         way = self.way(identity, pose, field, depth)
+        if still is not None:
+            way = way - carried_along(way, still)
         carried = carried_along(way, identity.picture)
         painted = self.decoder(driven, carried)
         if fine is not None:
             carried = carried_along(way, fine)
         return Drawn(painted.over(carried), enlarged(painted.matte, carried.shape[-1]), carried, depth)
+
+    def still_way(self, identity: Identity, pose: Pose, z: Code) -> Way | None:
+        """The way to the source in its own pose and expression: none, had the two warps learned to undo each other."""
+        field = self.warp(z + identity.descriptor)
+        depth = self.show(identity, pose, field).depth
+        return None if depth is None else self.way(identity, pose, field, depth)
 
     def way(self, identity: Identity, pose: Pose, field: Field, depth: Float[Tensor, "batch side side"]) -> Way:
         """From each place of the driven surface back to where it is in the source, through both warps."""
@@ -188,7 +211,9 @@ class Base(Network):
         return lattice(self.shape, volume).expand(len(volume), -1, -1, -1, -1)
 
 
-def carried_along(way: Way, picture: Pictures) -> Pictures:
+def carried_along(
+    way: Way, picture: Float[Tensor, "batch channels size size"]
+) -> Float[Tensor, "batch channels size size"]:
     """The pixels that lie where the way leads, at the picture's size.
 
     Enlarged as a way, not as places: beyond the outermost cells' middles it goes on as it is there.

@@ -13,7 +13,7 @@ from torch import Tensor
 from living_portraits import weights
 from living_portraits.engine import Drive, Frame, Points, Spec, Track
 from living_portraits.engines.megaportraits.background import before, plate, to_frame
-from living_portraits.engines.megaportraits.base import Base, Identity
+from living_portraits.engines.megaportraits.base import Base, Identity, Way
 from living_portraits.engines.megaportraits.blocks import fold
 from living_portraits.engines.megaportraits.config import Config
 from living_portraits.engines.megaportraits.networks import shrunk
@@ -33,7 +33,7 @@ class Sitter:
     Attributes:
         identity: what the network keeps of them. pose, code: their own motion.
         fine: their picture at the size of the film, for what is carried over.
-        plate: the picture without them.
+        plate: the picture without them. still: see `Base.still_way`.
     """
 
     identity: Identity
@@ -41,6 +41,7 @@ class Sitter:
     pose: Pose
     code: Float[Tensor, "1 code"]
     plate: Picture
+    still: Way | None
 
 
 class MegaPortraits:
@@ -94,8 +95,9 @@ class MegaPortraits:
         picture = shrunk(fine, self.base.config.size)
         pose, code = self._read(picture, source.points[0], source.blendshapes[0], size=size)
         identity = self.base.identity(picture, self.base.appearance(picture), pose, code)
-        matte = self.base.draw(identity, pose, code, fine=fine).matte[0, 0].numpy()
-        return Sitter(identity, fine, pose, code, plate(crop, matte))
+        still = self.base.still_way(identity, pose, code)
+        matte = self.base.draw(identity, pose, code, fine=fine, still=still).matte[0, 0].numpy()
+        return Sitter(identity, fine, pose, code, plate(crop, matte), still)
 
     @torch.inference_mode()
     def encode_motion(self, driver: Track, drive: Drive) -> Performance:
@@ -133,7 +135,7 @@ class MegaPortraits:
         for number in range(len(motion)):
             with torch.inference_mode():
                 pose, code = motion.on(identity.pose, identity.code, number)
-                drawn = self.base.draw(identity.identity, pose, code, fine=identity.fine)
+                drawn = self.base.draw(identity.identity, pose, code, fine=identity.fine, still=identity.still)
                 frame = before(identity.plate, drawn, trained=self.base.config.size)
             yield to_frame(frame)
 
