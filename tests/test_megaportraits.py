@@ -15,6 +15,7 @@ from living_portraits.engines.megaportraits.base import Base, carried_along, joi
 from living_portraits.engines.megaportraits.blocks import AdaptiveNorm, Conv2d, Conv3d, ResBlock, fold, rescaled
 from living_portraits.engines.megaportraits.config import Config, preset
 from living_portraits.engines.megaportraits.critic import Critic
+from living_portraits.engines.megaportraits.leading import Lead, led
 from living_portraits.engines.megaportraits.networks import enlarged, face_of, shrunk
 from living_portraits.engines.megaportraits.pose import Pose
 from living_portraits.engines.megaportraits.warps import (
@@ -23,6 +24,7 @@ from living_portraits.engines.megaportraits.warps import (
     driver_places,
     lattice,
     look_up,
+    near_face,
     source_places,
 )
 from living_portraits.errors import OptionError
@@ -271,6 +273,28 @@ def test_what_the_warps_do_not_undo_is_taken_off(base: Base) -> None:
         raw, held = (base.draw(identity, at(), z, still=way).carried for way in (None, still))
     inside = (..., slice(12, -12), slice(12, -12))
     assert (held - ramp)[inside].abs().mean() < 0.3 * (raw - ramp)[inside].abs().mean()
+
+
+def test_points_lead_the_way_near_them_and_nowhere_else() -> None:
+    way = torch.zeros(1, 2, 64, 64)
+    start = torch.tensor([[[0.25, -0.25], [-0.5, 0.5]]])
+    lead = Lead(start, start + torch.tensor([[[0.1, 0.05], [0.0, 0.0]]]))
+    found = led(way, lead)
+    said = torch.nn.functional.grid_sample(found, start[:, None], align_corners=False)[0, :, 0].T
+    torch.testing.assert_close(said[0], torch.tensor([0.1, 0.05]), atol=0.02, rtol=0)
+    assert said[1].abs().max() < 1e-3 and found[..., 48:, 48:].abs().max() < 1e-3
+    torch.testing.assert_close(led(found, Lead(start, start + said[None])), found, atol=1e-5, rtol=0)
+
+
+def test_an_expression_stays_near_the_face() -> None:
+    warp = WarpGenerator(replace(preset("light", size=64), spread=0.7))
+    torch.nn.init.normal_(warp.leave.weight, std=0.1)
+    with torch.no_grad():
+        field = warp(torch.randn(1, 64))[0]
+    assert field[..., :3, :].abs().max() == 0 and field[..., -3:].abs().max() == 0
+    middle = slice(12, 20)
+    assert field[..., middle, middle].abs().mean() > 1e-3
+    assert near_face(field[None], 0.7)[15, 15] == 1
 
 
 def test_identities_join_and_change_part_by_part(base: Base) -> None:

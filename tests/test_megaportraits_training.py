@@ -151,6 +151,17 @@ def test_a_base_that_hears_is_taught_no_reading_of_faces() -> None:
     assert [part.shape for part in shown] == [batch.frames[:, 0].shape] * 5
 
 
+def test_points_alone_teach_the_warps_first() -> None:
+    toy = made(network="light", size=64, images_from=0, points_until=1)
+    batch = sample(toy)
+    first = toy.step(batch)
+    assert names(first) == {"flow", "anchor"}
+    sum(first.values()).backward()
+    taught = {name.split(".")[0] for name, p in toy.base.named_parameters() if p.grad is not None and p.grad.any()}
+    assert taught == {"warp", "unwarp"}  # what lies before their last layers, which are zeros, hears of it from then on
+    assert "l1" in names(toy.step(batch))
+
+
 def test_another_snapshot_gives_what_fits(tmp_path) -> None:
     first = made(network="light", size=64)
     torch.nn.init.normal_(first.base.pose.net.leave.weight)

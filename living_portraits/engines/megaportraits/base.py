@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from living_portraits.engines.megaportraits import pose as poses
 from living_portraits.engines.megaportraits.config import Config
+from living_portraits.engines.megaportraits.leading import Lead, led
 from living_portraits.engines.megaportraits.networks import (
     Appearance,
     AppearanceEncoder,
@@ -158,15 +159,23 @@ class Base(Network):
         return Identity(volume, seen.descriptor, picture, pose, field)
 
     def draw(
-        self, identity: Identity, pose: Pose, z: Code, *, fine: Pictures | None = None, still: Way | None = None
+        self,
+        identity: Identity,
+        pose: Pose,
+        z: Code,
+        *,
+        fine: Pictures | None = None,
+        still: Way | None = None,
+        lead: Lead | None = None,
     ) -> Drawn:
         """The source with a pose and an expression.
 
         Args:
             fine: the source in more detail: the picture is then as large.
             still: its `still_way`, which is then taken off every way.
+            lead: points that are known, for what is carried.
         """
-        return self.show(identity, pose, self.warp(z + identity.descriptor), fine=fine, still=still)
+        return self.show(identity, pose, self.warp(z + identity.descriptor), fine=fine, still=still, lead=lead)
 
     def show(
         self,
@@ -176,6 +185,7 @@ class Base(Network):
         *,
         fine: Pictures | None = None,
         still: Way | None = None,
+        lead: Lead | None = None,
     ) -> Drawn:
         """`draw` where the expression's field is at hand."""
         places = driver_places(field, pose, self._cells(identity.volume), reach=self.shape.reach)
@@ -187,6 +197,8 @@ class Base(Network):
         way = self.way(identity, pose, field, depth)
         if still is not None:
             way = way - carried_along(way, still)
+        if lead is not None:  # in cells that a lip fits between
+            way = led(enlarged(way, max(self.config.size // 2, way.shape[-1])), lead)
         carried = carried_along(way, identity.picture)
         painted = self.decoder(driven, carried)
         if fine is not None:

@@ -27,6 +27,8 @@ class Config:
             read faces as well. Not the paper's.
         warp: channels of a warp generator, from its 4 x 4 x 4 seed on; a step doubles height and width.
         warp_depth: how many of the first of these steps double the depth, too.
+        spread: how far from the face's middle an expression moves anything, in halves of the crop's side; 0:
+            everywhere, as in the paper. What few steps teach of a face goes astray in hair.
         canonical: channels of G3D's levels, from below the volume's own down to the innermost.
         canonical_scales: (depth, height, width) factors from level to level; a depth of 2.0 is twice as deep.
         residual: G3D changes its volume instead of making another. Not the paper's; copies from the first step on.
@@ -52,6 +54,7 @@ class Config:
     hears: bool = False
     warp: tuple[int, ...] = (128, 96, 64, 32)
     warp_depth: int = 2
+    spread: float = 0.0
     canonical: tuple[int, ...] = (64, 128)
     canonical_scales: tuple[tuple[float, float, float], ...] = ((1.0, 0.5, 0.5), (0.5, 0.5, 0.5))
     residual: bool = True
@@ -77,7 +80,7 @@ class Config:
 _LIGHT = Config(
     size=128, channels=16, depth=8, side=32, stem=(24, 48, 96), volume_blocks=1, descriptor=16,
     descriptor_blocks=(1, 1, 1, 1), motion=24, look=96, code=64, hears=True, warp=(64, 48, 32, 24), warp_depth=1,
-    canonical=(32, 64), plane=96, plane_blocks=3, ups=(48, 24),
+    spread=0.7, canonical=(32, 64), plane=96, plane_blocks=3, ups=(48, 24),
 )  # fmt: skip
 """For two cores to train."""
 

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
-import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 from torch import Tensor
 
 from living_portraits import weights
@@ -16,13 +15,18 @@ from living_portraits.engines.megaportraits.background import before, plate, to_
 from living_portraits.engines.megaportraits.base import Base, Identity, Way
 from living_portraits.engines.megaportraits.blocks import fold
 from living_portraits.engines.megaportraits.config import Config
+from living_portraits.engines.megaportraits.leading import Lead
 from living_portraits.engines.megaportraits.networks import shrunk
-from living_portraits.engines.megaportraits.performance import Performance
+from living_portraits.engines.megaportraits.performance import Performance, Told
 from living_portraits.engines.megaportraits.pose import Pose, join, of_points, places_of
 from living_portraits.errors import OptionError, WeightsError
+from living_portraits.motion import SourceShape, adapt
 from living_portraits.nn.pixels import to_tensor
+from living_portraits.restraint import restrain
 
 Picture = Float[Tensor, "1 3 size size"]
+Code = Float[Tensor, "1 code"]
+Asked: TypeAlias = tuple[Pose, Code, Lead | None]
 _LARGEST = 1024  # px: beyond it grain alone would be added, and each frame takes four times as long
 
 
@@ -32,6 +36,7 @@ class Sitter:
 
     Attributes:
         identity: what the network keeps of them. pose, code: their own motion.
+        points, shapes: the tracker's, points in px of the crop.
         fine: their picture at the size of the film, for what is carried over.
         plate: the picture without them. still: see `Base.still_way`.
     """
@@ -39,7 +44,9 @@ class Sitter:
     identity: Identity
     fine: Picture
     pose: Pose
-    code: Float[Tensor, "1 code"]
+    code: Code
+    points: Points
+    shapes: Float[Tensor, "1 52"]
     plate: Picture
     still: Way | None
 
@@ -64,8 +71,8 @@ class MegaPortraits:
     ) -> None:
         """`file`: weights that the recipe `megaportraits` wrote; None: the registry's.
 
-        `poses_from`: the tracker's points, which the animator has anyway and has smoothed, or pixels alone, as the
-        paper does.
+        `poses_from`: of a base that does not hear, the tracker's points, which the animator has anyway and has
+        smoothed, or pixels alone, as the paper does.
 
         Raises:
             WeightsError: the file is missing, damaged, or another network's.
@@ -78,7 +85,7 @@ class MegaPortraits:
             choices = ", ".join(map(str, sizes))
             raise OptionError(f"These weights of megaportraits do not work at size {size}; choose from {choices}.")
         self.poses_from = poses_from
-        looks = poses_from == "pixels" or not self.base.config.hears
+        looks = not self.base.config.hears
         self.spec = replace(
             MegaPortraits.spec,
             size=size,
@@ -90,54 +97,75 @@ class MegaPortraits:
     @torch.inference_mode()
     def encode_identity(self, source: Track) -> Sitter:
         """The first crop of the track."""
-        crop = source.crops[0]
-        size, fine = self.spec.size, to_tensor([crop])
+        crop, points, shapes = source.crops[0], source.points[0], torch.from_numpy(source.blendshapes[:1])
+        fine = to_tensor([crop])
         picture = shrunk(fine, self.base.config.size)
-        pose, code = self._read(picture, source.points[0], source.blendshapes[0], size=size)
+        pose, code = self._heard(points, shapes) if self.base.config.hears else self._seen(picture, points, len(crop))
         identity = self.base.identity(picture, self.base.appearance(picture), pose, code)
         still = self.base.still_way(identity, pose, code)
         matte = self.base.draw(identity, pose, code, fine=fine, still=still).matte[0, 0].numpy()
-        return Sitter(identity, fine, pose, code, plate(crop, matte), still)
+        return Sitter(identity, fine, pose, code, points, shapes, plate(crop, matte), still)
 
     @torch.inference_mode()
-    def encode_motion(self, driver: Track, drive: Drive) -> Performance:
-        """Every crop's pose and code."""
-        looks, trained = self.spec.reads_driver_pixels, self.base.config.size
-        if looks and not len(driver.crops):
+    def encode_motion(self, driver: Track, drive: Drive) -> Told | Performance:
+        """Every frame's points and blendshapes, or every crop's pose and code."""
+        if self.base.config.hears:
+            return Told.of(driver, drive)
+        if not len(driver.crops):
             raise OptionError("The engine megaportraits reads motion from pixels: a motion file has none.")
-        read = []
-        size = self.spec.driver_size or self.spec.size
-        for number, crop in enumerate(driver.crops if looks else [None] * len(driver)):
-            picture = None if crop is None else shrunk(to_tensor([crop]), trained)
-            read.append(self._read(picture, driver.points[number], driver.blendshapes[number], size=size))
+        trained = self.base.config.size
+        read = [
+            self._seen(shrunk(to_tensor([crop]), trained), points, len(crop))
+            for crop, points in zip(driver.crops, driver.points, strict=False)
+        ]
         return Performance(join(*(pose for pose, _ in read)), torch.cat([code for _, code in read]), drive)
 
-    def _read(
-        self, picture: Picture | None, points: Points, blendshapes: Float32[np.ndarray, "52"], *, size: int
-    ) -> tuple[Pose, Float[Tensor, "1 code"]]:
-        """A head's pose and its expression's code; points in px of a crop of `size`."""
-        tracked = torch.from_numpy(points)[None]
+    def _seen(self, picture: Picture, points: Points, size: int) -> tuple[Pose, Code]:
+        """A head's pose, and its expression's code as pixels say it; points in px of a crop of `size`."""
         if self.poses_from == "points":
-            pose = of_points(tracked, size=size)
+            pose = of_points(torch.from_numpy(points)[None], size=size)
         else:
-            assert picture is not None
             pose = self.base.pose(picture)
-        if self.base.config.hears:
-            return pose, self.base.told_code(places_of(tracked, size=size), pose, torch.from_numpy(blendshapes)[None])
-        assert picture is not None
         return pose, self.base.seen_code(picture, pose)
 
-    def generate(self, identity: Sitter, motion: Performance) -> Iterator[Frame]:
+    def _heard(self, points: Points, shapes: Float[Tensor, "1 52"]) -> tuple[Pose, Code]:
+        """The same as points and blendshapes say it; points in px of the film's crop."""
+        tracked, size = torch.from_numpy(points)[None], self.spec.size
+        pose = of_points(tracked, size=size)
+        return pose, self.base.told_code(places_of(tracked, size=size), pose, shapes)
+
+    def generate(self, identity: Sitter, motion: Told | Performance) -> Iterator[Frame]:
         """One frame per driver frame: the person as drawn, before what was behind them.
 
         Motion, and what is invented, have the size that was trained; what is carried over from the source has its own.
         """
-        for number in range(len(motion)):
+        asked = self._asked(identity, motion) if isinstance(motion, Told) else _read(identity, motion)
+        for pose, code, lead in asked:
             with torch.inference_mode():
-                pose, code = motion.on(identity.pose, identity.code, number)
-                drawn = self.base.draw(identity.identity, pose, code, fine=identity.fine, still=identity.still)
+                drawn = self.base.draw(
+                    identity.identity, pose, code, fine=identity.fine, still=identity.still, lead=lead
+                )
                 frame = before(identity.plate, drawn, trained=self.base.config.size)
             yield to_frame(frame)
+
+    def _asked(self, sitter: Sitter, motion: Told) -> Iterator[Asked]:
+        """The driver's motion on the sitter's own face, within what one picture can bear, and what that says."""
+        face, size = SourceShape.of(sitter.points), self.spec.size
+        bearable = restrain(motion.head, face.pose)
+        own = places_of(torch.from_numpy(sitter.points)[None], size=size)
+        for number in range(len(motion)):
+            points = adapt(face, bearable, number).points
+            with torch.inference_mode():
+                pose, code = self._heard(points, sitter.shapes + motion.shapes[number : number + 1])
+                lead = Lead.of(places_of(torch.from_numpy(points)[None], size=size), own)
+            yield pose, code, lead
+
+
+def _read(sitter: Sitter, motion: Performance) -> Iterator[Asked]:
+    """The driver's motion as pixels say it: nobody knows which point goes where."""
+    for number in range(len(motion)):
+        with torch.inference_mode():
+            yield *motion.on(sitter.pose, sitter.code, number), None
 
 
 def read_base(file: Path) -> Base:

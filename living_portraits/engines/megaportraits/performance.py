@@ -7,8 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from living_portraits import geometry
-from living_portraits.engine import Drive
+from living_portraits.engine import Drive, Track
 from living_portraits.engines.megaportraits.pose import Pose, product
+from living_portraits.motion import HeadMotion, measure
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,27 @@ class Performance:
         place = pose.place + drive.travel * (now.place - rest.place) * (pose.size / rest.size)
         change = self.codes[frame : frame + 1] - self.codes[drive.neutral : drive.neutral + 1]
         return Pose(rotation, place, pose.size * zoom), code + drive.strength * drive.expression * change
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """A clip's motion as a base hears it, T frames.
+
+    Attributes:
+        head: what the points say. shapes: how blendshapes differ from the neutral frame's.
+    """
+
+    head: HeadMotion
+    shapes: Float[Tensor, "time 52"]
+
+    @classmethod
+    def of(cls, driver: Track, drive: Drive) -> "Told":
+        """Reads it, and does to it what `drive` says."""
+        change = torch.from_numpy(driver.blendshapes - driver.blendshapes[drive.neutral])
+        return cls(measure(driver, drive), drive.strength * drive.expression * change)
+
+    def __len__(self) -> int:
+        return len(self.head)
 
 
 def on_top(drive: Drive) -> Float[Tensor, "3 3"]:

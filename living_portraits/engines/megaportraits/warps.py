@@ -77,7 +77,7 @@ class WarpGenerator(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        widths, self.deeper = config.warp, config.warp_depth
+        widths, self.deeper, self.spread = config.warp, config.warp_depth, config.spread
         self.seed = nn.Linear(config.code, widths[0] * 64)
         self.blocks = nn.ModuleList(
             [ResBlock(3, a, b, code=config.code, shortcut=config.shortcut) for a, b in pairwise(widths)]
@@ -93,4 +93,12 @@ class WarpGenerator(nn.Module):
             x = block(x, code)
             deep = 2.0 if number < self.deeper else 1.0
             x = F.interpolate(x, scale_factor=(deep, 2.0, 2.0), mode="nearest")  # 8^3, 16^3, 16 x 32^2, ...
-        return _STRONGEST * self.leave(F.relu(self.norm(x))).float().tanh()
+        field = _STRONGEST * self.leave(F.relu(self.norm(x))).float().tanh()
+        return field * near_face(field, self.spread) if self.spread else field
+
+
+def near_face(field: Float[Tensor, "batch 3 _ _ _"], spread: float) -> Float[Tensor, "height width"]:
+    """1 about the middle of the canonical face, 0 from `spread` on."""
+    y, x = (_middles(side, field) for side in field.shape[-2:])
+    away = torch.hypot(y[:, None], x[None])
+    return ((spread - away) / (0.3 * spread)).clamp(0.0, 1.0)
