@@ -1,5 +1,6 @@
 """What the notebooks are made of: small experiments with known answers."""
 
+import dataclasses
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from IPython.display import Markdown
 from living_portraits import notebook as nb
 from living_portraits import samples, skeleton, stance, video, weights
 from living_portraits.engine import Track
-from living_portraits.engines.talking_head.networks import FewShot
-from living_portraits.notebook import few_shot, repairs, tiny
+from living_portraits.finetune.watch import Check
+from living_portraits.notebook import few_shot, repairs
 from living_portraits.notebook.tiny import SIDE, People
 from living_portraits.result import Result
 
@@ -101,37 +102,121 @@ def test_a_tiny_talking_head_learns_two_colours_and_switches_them() -> None:
     assert [response.shape[0] for response in seen.values()] == [32, 16, 8, 4, 4, 8, 16, 32]
 
 
-def blinking(frames: int = 24) -> few_shot.Somebody:
-    """A grey square with a mouth, dark where its drawing is white at the left, light where it is at the right."""
-    drawings, pictures = -torch.ones(frames, 3, 64, 64), torch.zeros(frames, 3, 64, 64)
-    drawings[::2, :, :, :32] = drawings[1::2, :, :, 32:] = 1
-    pictures[::2, :, 36:52, 22:42], pictures[1::2, :, 36:52, 22:42] = -1, 1
-    points = np.stack([face((32, 32)) * np.float32(0.25) for _ in range(frames)])
-    points[..., :2] += np.array([32, 32], np.float32) - points[..., :2].mean(axis=(0, 1))
+def sitter(frames: int = 24) -> few_shot.Somebody:
+    """Somebody whose mouth opens more and more, on noise."""
+    points = np.stack([face((48, 48)) * np.float32(0.4) for _ in range(frames)])
+    points[..., :2] += np.array([48, 48], np.float32) - points[..., :2].mean(axis=(0, 1))
     points[:, 14, 1] += np.linspace(0, 6, frames, dtype=np.float32)  # no two frames alike
-    return few_shot.Somebody(pictures, drawings, points.astype(np.float32), list(range(2, frames, 5)))
+    crops = [picture(few_shot.SIDE, few_shot.SIDE, seed=seed) for seed in range(frames)]
+    track = Track(crops, points.astype(np.float32), np.zeros((frames, 52), np.float32), 25.0)
+    return few_shot.Somebody(track, list(range(2, frames, 5)))
 
 
 def test_pictures_to_learn_from_differ_and_are_never_those_that_are_asked() -> None:
-    who = blinking()
+    who = sitter()
     chosen = who.chosen(4)
     assert not set(chosen) & set(who.asked) and len(set(chosen)) == 4
     assert {0, 23} <= set(chosen)  # the ends lie farthest apart
+    assert (who.pictures(chosen).crops[1] == who.track.crops[chosen[1]]).all()
 
 
-def test_fine_tuning_learns_a_stranger_and_one_picture_leaves_them_stiff() -> None:
-    who = blinking()
-    torch.manual_seed(0)
-    net = FewShot(tiny.SMALL).eval()
-    one, many = (few_shot.fine_tune(net, who, count, steps=40, every=20, rate=3e-3) for count in (1, 12))
-    for learned in (one, many):
-        assert learned.steps() == [0, 20, 40]
-        assert learned.rule.checks[-1].likeness < 0.5 * learned.rule.checks[0].likeness
-    assert many.gains[-1] > 1.3 * one.gains[-1]
-    again = many.drawn(net, who.drawings[who.asked[0]], check=0)
-    torch.testing.assert_close(
-        torch.from_numpy(again), torch.from_numpy(few_shot.fed_forward(net, who, 12, who.drawings[who.asked[0]]))
-    )
+def test_fine_tuning_is_looked_at_before_the_first_step_and_learns() -> None:
+    torch.set_num_threads(1)
+    who = sitter(8)
+    learned = nb.fine_tune(who, 1, steps=4, every=2)
+    assert [check.step for check in learned.checks] == [0, 2, 4]
+    assert learned.checks[-1].likeness < 0.9 * learned.checks[0].likeness
+    assert [len(film) for film in learned.films] == [len(who.shown())] * 3
+    assert (learned.films[0][0] != learned.films[-1][0]).any()
+
+
+@pytest.mark.parametrize(
+    ("mimics", "patience", "ended", "kept"),
+    [
+        ((2.0, 1.5, 1.0, 0.9, 0.8), 2, 4, 4),  # better at every look
+        ((2.0, 1.0, 4.0, 4.0, 0.1), 2, 3, 1),  # likeness is bought with mimics: two looks are borne
+        ((2.0, 1.0, 4.0, 4.0, 0.1), 3, 4, 4),  # and patience finds what comes later
+    ],
+)
+def test_a_course_is_stopped_as_the_command_would(
+    mimics: tuple[float, ...], patience: int, ended: int, kept: int
+) -> None:
+    checks = [Check(step, 4.0 / (step + 1), value) for step, value in enumerate(mimics)]
+    found = nb.stopped(checks, patience=patience)
+    assert (found[0].step, found[1].step) == (ended, kept)
+    assert nb.sums(checks)[0] == 2 and nb.sums(checks)[1] == pytest.approx(0.5 + mimics[1] / mimics[0])
+
+
+def test_the_recorded_course_ends_with_the_step_that_is_in_the_file() -> None:
+    about, _ = weights.read(weights.path("talking-head/mona_lisa"))
+    assert nb.stopped(nb.MONA_LISA, patience=len(nb.MONA_LISA))[1].step == about["steps"]
+
+
+def test_who_was_fine_tuned_is_drawn_as_themselves_and_who_was_not_is_not() -> None:
+    torch.set_num_threads(1)
+    source, drivers = nb.source_track(samples.mona_lisa), {"sing": nb.slowly(samples.sing, seconds=0.5)}
+    fed, own = nb.portrayed(source, drivers)["sing"], nb.portrayed(source, drivers, identity="mona_lisa")["sing"]
+    assert len(own.frames) == len(own.asked) == len(drivers["sing"])
+    assert nb.apart(own.frames[0], source.crops[0]) < 0.05 < nb.apart(fed.frames[0], source.crops[0])
+    still = dataclasses.replace(own, asked=own.asked + np.arange(478, dtype=np.float32)[:, None] % 7)
+    error = nb.obeyed({"own": own, "another": still})
+    assert error["own"]["own"] == error["another"]["own"] < error["own"]["another"]
+
+
+def test_a_mouth_whose_corner_is_off_is_lopsided_and_a_turned_head_is_not() -> None:
+    for roll in (0.0, 0.4):
+        straight = face(zoom=4.0, roll=roll)
+        assert max(nb.lopsided(straight).values()) < 0.1
+        straight[61, 0] += 0.06 * 200
+        assert nb.lopsided(straight)["mouth"] > 0.3 > 0.1 > nb.lopsided(straight)["eyes"]
+
+
+def test_a_thinned_track_lasts_as_long() -> None:
+    track = Track([picture(seed=n) for n in range(7)], np.stack([face()] * 7), np.zeros((7, 52), np.float32), 24.0)
+    some = nb.thinned(track, 3)
+    assert len(some) == 3 and some.fps == 8 and (some.crops[1] == track.crops[3]).all()
+
+
+# --- what losses notice -----------------------------------------------------------------------------------------------
+
+
+def test_the_median_is_nearer_to_all_truths_than_any_of_them() -> None:
+    nine = nb.truths(picture(96, 96))
+    off = [sum(nb.apart(answer, one) for one in nine) for answer in (nb.median(nine), *nine)]
+    assert len(nine) == 9 and (nine[4] == picture(96, 96)).all()
+    assert off[0] == min(off)
+
+
+def test_each_loss_minds_its_own_fault_most() -> None:
+    torch.set_num_threads(1)
+    truth, points = picture(128, 128), face((64, 64)) * np.float32(0.5)
+    points[:, :2] += 64 - points[:, :2].mean(axis=0)
+    x, y = np.rint(points[[13, 14], :2].mean(axis=0)).astype(int)
+    mouth, tint = truth.copy(), np.clip(truth.astype(int) + np.array([12, 0, -12]), 0, 255).astype(np.uint8)
+    mouth[y - 3 : y + 3, x - 6 : x + 6] = 255 - mouth[y - 3 : y + 3, x - 6 : x + 6]
+    blurred = nb.median(nb.truths(truth))
+    reals = [picture(128, 128, seed=seed) for seed in range(1, 5)]
+    critic = nb.critic_of(reals, [nb.median(nb.truths(frame)) for frame in reals])
+    table = nb.noticed(truth, points, {"mouth": mouth, "tint": tint, "blurred": blurred, "none": truth}, critic)
+    assert all(row["none"] == pytest.approx(0, abs=1e-6) for row in table.values())
+    assert table["L1"]["mouth"] < table["L1"]["tint"] and table["L1 of the mouth"]["mouth"] > table["L1"]["mouth"] * 3
+    assert table["adversary"]["blurred"] > 3 * abs(table["adversary"]["mouth"])
+    nb.heat(table)
+
+
+# --- embedders --------------------------------------------------------------------------------------------------------
+
+
+def test_sittings_are_embedded_and_told_apart() -> None:
+    torch.set_num_threads(1)
+    sittings = {name: nb.filmed(name, who="the man") for name in ("surprise", "sing")}
+    sittings["dark"] = sittings["sing"].changed(lambda x: x - 5)
+    assert sittings["dark"].pictures.min() == -1 and sittings["sing"].frame().shape == (128, 128, 3)
+    apart = nb.gaps(each := nb.embedded(sittings), each)
+    assert apart["sing"]["sing"] == 0 and apart["sing"]["surprise"] < apart["sing"]["dark"] / 3
+    base, taught = nb.base_model()
+    assert taught == ("megaportraits" in weights.FILES)
+    assert nb.described(base, sittings)["sing"].shape == (4, base.config.code)
 
 
 def test_what_happens_to_films_happens(tmp_path: Path) -> None:
@@ -213,6 +298,22 @@ def test_what_moves_is_looked_for_about_the_drawn_limbs(tmp_path: Path, at: int 
 
 def test_where_no_dancer_comes_along_nothing_moves() -> None:
     assert nb.on_the_limbs(Markdown("nobody")) is None  # type: ignore[no-untyped-call]
+    assert nb.worn(Markdown("nobody")) == {}  # type: ignore[no-untyped-call]
+
+
+def test_colours_are_read_where_the_drawing_has_its_ends(tmp_path: Path) -> None:
+    film = Result(tmp_path / "film.mp4", frames=1, fps=25.0, width=512, height=256, seconds=1.0)
+    frame = np.zeros((256, 512, 3), np.uint8)
+    frame[60:200, 120:136] = frame[100:116, 40:220] = 250  # a body with both arms out
+    frame[:, 256:] = (0, 30, 220)
+    frame[50:210, 256 + 110 : 256 + 146] = 10
+    frame[90:126, 256 + 190 : 256 + 230], frame[90:126, 256 + 30 : 256 + 70] = (200, 20, 20), (200, 200, 40)
+    with video.Film(film.path, width=512, height=256, fps=25.0) as out:
+        out.write(frame)
+    worn = nb.worn(film)
+    assert worn["left hand"][0] > 150 > 60 > worn["left hand"][1]
+    assert min(worn["right hand"][:2]) > 150 > 100 > worn["right hand"][2]
+    assert max(worn["chest"]) < 40 and max(worn["feet"]) < 40 and worn["stage"][2] > 180
 
 
 # --- megapixels -------------------------------------------------------------------------------------------------------
@@ -255,6 +356,15 @@ def test_the_network_changes_a_clip_a_little_and_what_it_changes_is_shown() -> N
     assert 0 < repair.strength() < 2
     away = repair.mended[0].astype(float) - repair.doll[0]
     np.testing.assert_allclose(repair.changes(8)[0], np.clip(128 + 8 * away, 0, 255))
+
+
+def test_a_hand_that_is_turned_about_does_the_opposite() -> None:
+    clip = nb.driver_track(samples.sing, seconds=1.0)
+    clip = Track(clip.crops[::20], clip.points[::20], clip.blendshapes[::20], 1.0)
+    there, back = (nb.repaired(clip, shade=times).change for times in (8.0, -8.0))
+    assert np.abs(there).mean() > 0.1
+    assert np.corrcoef(there.ravel(), back.ravel())[0, 1] < -0.9
+    assert not nb.repaired(clip, paint=0.0).change.any()
 
 
 def test_a_timed_film_is_the_engines_film() -> None:

@@ -10,16 +10,29 @@ try:
     from living_portraits.notebook.choose import choice, drivers, portraits, scrub
     from living_portraits.notebook.compare import card, read, table, take, unrest
     from living_portraits.notebook.detector import Detector, spectrum
-    from living_portraits.notebook.faces import SHAPES, driver_track, expression, first, harder, source_track, turn_of
-    from living_portraits.notebook.few_shot import fed_forward, fine_tune, paths, somebody
+    from living_portraits.notebook.embedder import base_model, described, embedded, filmed, gaps, painted
+    from living_portraits.notebook.faces import (
+        SHAPES,
+        driver_track,
+        expression,
+        first,
+        harder,
+        lopsided,
+        source_track,
+        thinned,
+        turn_of,
+    )
+    from living_portraits.notebook.few_shot import MONA_LISA, courses, fine_tune, sheet, somebody, stopped, sums
     from living_portraits.notebook.fields import Head, arrows, field, pose
-    from living_portraits.notebook.films import bundled_dancer, film, frames_of, on_the_limbs, place
+    from living_portraits.notebook.films import bundled_dancer, film, frames_of, on_the_limbs, place, worn
     from living_portraits.notebook.ladder import found_in, rungs
     from living_portraits.notebook.mask import mask
     from living_portraits.notebook.megapixel import crop_zoom, detail, enlarged, fidelity, middle, timed, with_crop
+    from living_portraits.notebook.noticed import critic_of, heat, median, noticed, spoilt, truths
     from living_portraits.notebook.people_map import map_of, spread_of_means
     from living_portraits.notebook.performer import dressed, performance, stage_of, steps_of
     from living_portraits.notebook.pictures import apart, bars, lines, points_on, row
+    from living_portraits.notebook.portrayed import obeyed, portrayed, slowly
     from living_portraits.notebook.rehearse import after, danced, flicker, held_out, memory, rehearse, trembling
     from living_portraits.notebook.repairs import repaired
     from living_portraits.notebook.standing import (
@@ -35,6 +48,7 @@ except ModuleNotFoundError as error:
     raise OptionError(f'The notebooks need {error.name}: run "make lab", or install the extra "notebooks".') from error
 
 __all__ = [
+    "MONA_LISA",
     "SHAPES",
     "Detector",
     "Head",
@@ -43,13 +57,17 @@ __all__ = [
     "apart",
     "arrows",
     "bars",
+    "base_model",
     "bundled_dancer",
     "card",
     "changed",
     "choice",
     "copied",
+    "courses",
+    "critic_of",
     "crop_zoom",
     "danced",
+    "described",
     "detail",
     "drawn",
     "drawn_mixed",
@@ -57,33 +75,41 @@ __all__ = [
     "driver_track",
     "drivers",
     "each",
+    "embedded",
     "embeddings",
     "enlarged",
     "expression",
-    "fed_forward",
     "feet_of",
     "fidelity",
     "field",
     "film",
+    "filmed",
     "fine_tune",
     "first",
     "flicker",
     "found_in",
     "frames_of",
+    "gaps",
     "harder",
+    "heat",
     "held_out",
     "lines",
+    "lopsided",
     "map_of",
     "mask",
+    "median",
     "memory",
     "middle",
+    "noticed",
+    "obeyed",
     "on_the_limbs",
-    "paths",
+    "painted",
     "people",
     "performance",
     "place",
     "points_on",
     "portraits",
+    "portrayed",
     "pose",
     "published",
     "read",
@@ -94,22 +120,30 @@ __all__ = [
     "rungs",
     "scrub",
     "seen_by_a_camera",
+    "sheet",
     "shrunk",
+    "slowly",
     "somebody",
     "source_track",
     "spectrum",
+    "spoilt",
     "spread_of_means",
     "stage_of",
     "stages",
     "steps_of",
+    "stopped",
+    "sums",
     "table",
     "take",
     "teach",
+    "thinned",
     "timed",
     "trembling",
+    "truths",
     "turn_of",
     "under_the_floor",
     "unrest",
     "with_crop",
     "without_an_ankle",
+    "worn",
 ]

@@ -62,6 +62,12 @@ def first(track: Track) -> Track:
     return Track([track.crops[0]], track.points[:1], track.blendshapes[:1])
 
 
+def thinned(track: Track, every: int) -> Track:
+    """Every so many frames of a track, from the first."""
+    crops, fps = list(track.crops)[::every], track.fps / every
+    return Track(crops, track.points[::every], track.blendshapes[::every], fps)
+
+
 def harder(picture: Frame) -> dict[str, Frame]:
     """The same picture as museums, cameras and copyists hand it on, by what was done to it."""
     height, width = picture.shape[:2]
@@ -84,6 +90,19 @@ def turn_of(points: Points) -> Float64[np.ndarray, "3"]:
     """
     pitch, yaw, roll = np.degrees(geometry.rotation_vector(geometry.fit_pose(points).rotation))
     return np.array([pitch, yaw, -roll])
+
+
+def lopsided(points: Points) -> dict[str, float]:
+    """How far the mouth's and the eyes' outer corners are from being each other's mirror image, of their distance.
+
+    Measured in the face's own frame, so a turned head is no lopsided one: faces have less than 0.1.
+    """
+    shape = geometry.fit_pose(points).to_face(points.astype(np.float64))
+    found = {}
+    for name, (right, left) in {"mouth": (61, 291), "eyes": (33, 263)}.items():
+        across, up = shape[right, 0] + shape[left, 0], shape[right, 1] - shape[left, 1]
+        found[name] = float(np.hypot(across, up) / abs(shape[left, 0] - shape[right, 0]))
+    return found
 
 
 def expression(blendshapes: Float32[np.ndarray, "52"], *, most: int = 8) -> dict[str, float]:

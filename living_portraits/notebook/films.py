@@ -15,8 +15,9 @@ from living_portraits.result import Result
 
 FOLDER = Path("outputs")
 
-_LINES, _MOVED, _ABOUT = 90, 40, 25
-"""Levels from which a drawing's pixel is a limb's, by which a pixel changes that moved; px about a limb."""
+_LINES, _MOVED, _ABOUT, _SEAM = 90, 40, 25, 8
+"""Levels from which a drawing's pixel is a limb's, by which a pixel changes that moved; px about a limb, and px of the
+drawing into which the film beside it runs over."""
 
 
 def place(name: str) -> Path:
@@ -32,11 +33,13 @@ def film(
     *,
     seconds: float = 2.0,
     size: int = 256,
+    identity: str | None = None,
     **options: Any,
 ) -> Result:
     """The first seconds of a film, the head alone, small enough to be made while a class waits."""
     out = place(f"{engine}_{Path(source).stem}_{Path(driver).stem}.mp4")
-    return load(engine, size=size).animate(source, driver, out, end=seconds, crop_only=True, **options)
+    animator = load(engine, size=size, identity=identity)
+    return animator.animate(source, driver, out, end=seconds, crop_only=True, **options)
 
 
 def bundled_dancer(choreography: Path | str = "wave", *, seconds: float = 1.0) -> Result | Markdown:
@@ -65,3 +68,24 @@ def on_the_limbs(film: Result | Markdown) -> float | None:
     about = cv2.dilate(limbs.astype(np.uint8), np.ones((_ABOUT, _ABOUT), np.uint8)) > 0
     moved = np.abs(painted[0].astype(int) - painted[1]).max(axis=2) > _MOVED
     return float((moved & about).sum() / max(moved.sum(), 1))
+
+
+def worn(film: Result | Markdown) -> dict[str, tuple[int, int, int]]:
+    """What colour is painted where the last drawing has its ends: hands (the dancer's own left and right), feet, chest.
+
+    And at the stage's upper corners. Medians of a few pixels, red, green and blue; nothing where there is no film.
+    """
+    if not isinstance(film, Result):
+        return {}
+    last = frames_of(film.path)[-1][: film.height]
+    drawing, painted = np.hsplit(last[:, : 2 * film.height], 2)
+    limbs = drawing.max(axis=2) > _LINES
+    limbs[:, -_SEAM:] = False
+    y, x = np.nonzero(limbs)
+    chest = np.abs(y - (0.7 * y.min() + 0.3 * y.max())) < 2
+    ends = {"left hand": x >= x.max() - 4, "right hand": x <= x.min() + 4, "feet": y >= y.max() - 4}
+    found = {name: painted[y[there], x[there]] for name, there in ends.items()}
+    found["chest"] = painted[y[chest].min() : y[chest].max() + 1, round(float(x[chest].mean()))]
+    found["stage"] = np.concatenate([painted[:20, :20], painted[:20, -20:]]).reshape(-1, 3)
+    colours = {name: np.median(pixels, axis=0) for name, pixels in found.items()}
+    return {name: (int(colour[0]), int(colour[1]), int(colour[2])) for name, colour in colours.items()}

@@ -14,14 +14,20 @@ MOST = 60  # sets of T pictures that are tried; there are many
 
 
 def map_of(each: Float[Tensor, "people poses numbers"], names: Sequence[str], *, taught: int) -> None:
-    """The two strongest directions of embeddings: dots for poses that were taught, rings for those that were not."""
+    """The two strongest directions of embeddings: dots for poses that were taught, rings for those that were not.
+
+    "anna, in spring" and "anna, in autumn" are one person, of one colour.
+    """
     flat = each.flatten(0, 1)
     _, _, directions = torch.linalg.svd(flat - flat.mean(dim=0), full_matrices=False)
     places = ((each - flat.mean(dim=0)) @ directions[:2].T).numpy()
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    for number, name in enumerate(names):
-        colour, own = COLOURS[number % len(COLOURS)], places[number]
-        axes.scatter(own[:taught, 0], own[:taught, 1], s=14, color=colour, label=name)
+    whose = [name.split(",")[0] for name in names]
+    people = list(dict.fromkeys(whose))
+    for number, person in enumerate(whose):
+        colour, own = COLOURS[people.index(person) % len(COLOURS)], places[number]
+        first = person if whose.index(person) == number else None
+        axes.scatter(own[:taught, 0], own[:taught, 1], s=14, color=colour, label=first)
         axes.scatter(own[taught:, 0], own[taught:, 1], s=60, facecolors="none", edgecolors=colour)
     axes.legend(frameon=False, fontsize=9, bbox_to_anchor=(1, 1), loc="upper left")
     axes.set(xlabel="strongest direction", ylabel="second", xticks=[], yticks=[])

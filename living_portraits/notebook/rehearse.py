@@ -17,7 +17,7 @@ from living_portraits.rehearsal.footage import Footage
 from living_portraits.rehearsal.lesson import DanceConfig, Lesson
 from living_portraits.skeleton import BodyPoints, draw_skeleton
 
-STEPS = 160
+STEPS = 120
 _WARM = 10  # steps over which the rate rises
 _SETTLED = 5  # frames after which the first one, which follows nothing, is forgotten
 

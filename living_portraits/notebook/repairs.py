@@ -1,12 +1,16 @@
 """What the network of the engine `guided` does to a film: the posed doll alone, and the doll repaired."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from jaxtyping import Float64
 
+from living_portraits import weights
 from living_portraits.engine import Drive, Frame, Track
-from living_portraits.engines.guided.engine import Guided
+from living_portraits.engines.guided.engine import WEIGHTS, Guided
 from living_portraits.geometry import FACE_OVAL
 from living_portraits.notebook.faces import first
 from living_portraits.warp import polygon_mask
@@ -50,15 +54,30 @@ class Repaired:
         return [np.clip(128 + times * (a.astype(float) - b), 0, 255).astype(np.uint8) for a, b in pairs]
 
 
-def repaired(clip: Track) -> Repaired:
-    """The clip's first frame, driven by the clip: by the doll alone and as the engine `guided` shows it."""
-    engine = Guided(size=clip.crops[0].shape[0])
+def repaired(clip: Track, **hands: float) -> Repaired:
+    """The clip's first frame, driven by the clip: by the doll alone and as the engine `guided` shows it.
+
+    `hands`: where only some of the network's hands ("nudge", "shade", "paint") are to act, how strongly each.
+    """
+    with TemporaryDirectory() as folder:
+        file = _with_hands(hands, Path(folder)) if hands else None
+        engine = Guided(size=clip.crops[0].shape[0], file=file, runtime="torch" if hands else None)
     identity, motion = engine.encode_identity(first(clip)), engine.encode_motion(clip, Drive())
     doll, mended = (list(engine.generate(who, motion)) for who in (replace(identity, features=None), identity))
     truth, shape = list(clip.crops), clip.crops[0].shape[:2]
     faces = [polygon_mask(points[list(FACE_OVAL), :2], (0, 0), shape, 1.0) > 0.5 for points in clip.points]
     before, change = (_within(faces, a, b) for a, b in ((doll, truth), (mended, doll)))
     return Repaired(truth, doll, mended, before, change)
+
+
+def _with_hands(hands: Mapping[str, float], folder: Path) -> Path:
+    """The network's file with the last layer of each hand made stronger or weaker; 0 for those that are not named."""
+    config, state = weights.read(weights.path(WEIGHTS))
+    for hand in ("nudge", "shade", "paint"):
+        for part in ("weight", "bias"):
+            state[f"net.{hand}.{part}"] = state[f"net.{hand}.{part}"] * hands.get(hand, 0.0)
+    weights.write(folder / "hands.safetensors", config=config, state=state)
+    return folder / "hands.safetensors"
 
 
 def _within(faces: list[np.ndarray], a: list[Frame], b: list[Frame]) -> Float64[np.ndarray, "pixels 3"]:
