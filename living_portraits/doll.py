@@ -1,29 +1,27 @@
-"""A still, ready to be moved: its mesh, its paint, its eyes and its mouth, put together frame by frame."""
+"""A still, ready to be moved: its mesh, its paint, and its eyes and mouth, put together frame by frame."""
 
 from dataclasses import dataclass
 
 from living_portraits.engine import Frame, Points
-from living_portraits.eyes import Eye, both_eyes
+from living_portraits.features import Features
 from living_portraits.motion import AdaptedHead, HeadMotion, adapt
-from living_portraits.mouth import Mouth
 from living_portraits.sway import Field
 from living_portraits.warp import HeadMesh, SamplingMap, Texture
 
 
 @dataclass(frozen=True, eq=False)
 class Doll:
-    """What `HeadMesh`, `Eye` and `Mouth` make of one square crop."""
+    """What `HeadMesh` and `Features` make of one square crop."""
 
     texture: Texture
     mesh: HeadMesh
-    eyes: tuple[Eye, Eye]
-    mouth: Mouth
+    features: Features
 
     @classmethod
     def of(cls, crop: Frame, points: Points) -> "Doll":
         """Made from a crop `[size, size, 3]` and its points (px of it)."""
         mesh = HeadMesh.around(points, crop.shape[0])
-        return cls(Texture.of(crop), mesh, both_eyes(crop, points), Mouth.of(crop, points, mesh.source))
+        return cls(Texture.of(crop), mesh, Features.of(crop, points, mesh.source))
 
     def pose(
         self, motion: HeadMotion, number: int, field: Field | None = None
@@ -35,7 +33,5 @@ class Doll:
         head = adapt(self.mesh.source, motion, number)
         sampling = self.mesh.sampling_map(self.mesh.move(head, field))
         frame = self.texture.sample(sampling)
-        for eye in self.eyes:
-            eye.draw(frame, head)
-        self.mouth.draw(frame, head)
+        self.features.draw(frame, head)
         return frame, head, sampling

@@ -12,8 +12,8 @@ PACKAGE = "living_portraits"
 ROOT = Path(__file__).parent.parent / PACKAGE
 
 LEAVES = {
-    "align", "choreographer", "choreography", "doll", "draw", "eyes", "film_options", "geometry", "landmarks68",
-    "manifest", "matting", "metrics", "motion", "motion_file", "mouth", "nn", "packed", "people", "pipeline",
+    "align", "choreographer", "choreography", "doll", "draw", "eyes", "features", "film_options", "geometry",
+    "landmarks68", "manifest", "matting", "metrics", "motion", "motion_file", "mouth", "nn", "packed", "people", "pipeline",
     "processes", "provenance", "recent", "restraint", "result", "samples", "skeleton", "smoothing", "stance", "sway",
     "video", "warp", "weights",
 }  # fmt: skip

@@ -198,7 +198,7 @@ class Base(Network):
         if still is not None:
             way = way - carried_along(way, still)
         if lead is not None:  # in cells that a lip fits between
-            way = led(enlarged(way, max(self.config.size // 2, way.shape[-1])), lead)
+            way = led(enlarged(way, self.config.size), lead)
         carried = carried_along(way, identity.picture)
         painted = self.decoder(driven, carried)
         if fine is not None:

@@ -20,13 +20,14 @@ from living_portraits.engines.megaportraits.networks import shrunk
 from living_portraits.engines.megaportraits.performance import Performance, Told
 from living_portraits.engines.megaportraits.pose import Pose, join, of_points, places_of
 from living_portraits.errors import OptionError, WeightsError
-from living_portraits.motion import SourceShape, adapt
+from living_portraits.features import Features
+from living_portraits.motion import AdaptedHead, SourceShape, adapt
 from living_portraits.nn.pixels import to_tensor
 from living_portraits.restraint import restrain
 
 Picture = Float[Tensor, "1 3 size size"]
 Code = Float[Tensor, "1 code"]
-Asked: TypeAlias = tuple[Pose, Code, Lead | None]
+Asked: TypeAlias = tuple[Pose, Code, Lead | None, AdaptedHead | None]
 _LARGEST = 1024  # px: beyond it grain alone would be added, and each frame takes four times as long
 
 
@@ -38,6 +39,7 @@ class Sitter:
         identity: what the network keeps of them. pose, code: their own motion.
         points, shapes: the tracker's, points in px of the crop.
         fine: their picture at the size of the film, for what is carried over.
+        features: eyes and mouth, drawn last where it is known how the face moves.
         plate: the picture without them. still: see `Base.still_way`.
     """
 
@@ -47,6 +49,7 @@ class Sitter:
     code: Code
     points: Points
     shapes: Float[Tensor, "1 52"]
+    features: Features
     plate: Picture
     still: Way | None
 
@@ -56,7 +59,7 @@ class MegaPortraits:
 
     spec = Spec(
         name="megaportraits",
-        title="turns the portrait in depth and invents what it hides; mouth and eyes are learned",
+        title="turns the portrait in depth and paints what it hid; keeps a painting's grain up to 1024 px",
         size=512,
         sizes=(128, 256, 512, 1024),
         weights=("megaportraits",),
@@ -104,7 +107,8 @@ class MegaPortraits:
         identity = self.base.identity(picture, self.base.appearance(picture), pose, code)
         still = self.base.still_way(identity, pose, code)
         matte = self.base.draw(identity, pose, code, fine=fine, still=still).matte[0, 0].numpy()
-        return Sitter(identity, fine, pose, code, points, shapes, plate(crop, matte), still)
+        features = Features.of(crop, points, SourceShape.of(points))
+        return Sitter(identity, fine, pose, code, points, shapes, features, plate(crop, matte), still)
 
     @torch.inference_mode()
     def encode_motion(self, driver: Track, drive: Drive) -> Told | Performance:
@@ -140,13 +144,16 @@ class MegaPortraits:
         Motion, and what is invented, have the size that was trained; what is carried over from the source has its own.
         """
         asked = self._asked(identity, motion) if isinstance(motion, Told) else _read(identity, motion)
-        for pose, code, lead in asked:
+        for pose, code, lead, head in asked:
             with torch.inference_mode():
                 drawn = self.base.draw(
                     identity.identity, pose, code, fine=identity.fine, still=identity.still, lead=lead
                 )
                 frame = before(identity.plate, drawn, trained=self.base.config.size)
-            yield to_frame(frame)
+            finished = to_frame(frame)
+            if head is not None:
+                identity.features.draw(finished, head)
+            yield finished
 
     def _asked(self, sitter: Sitter, motion: Told) -> Iterator[Asked]:
         """The driver's motion on the sitter's own face, within what one picture can bear, and what that says."""
@@ -154,18 +161,19 @@ class MegaPortraits:
         bearable = restrain(motion.head, face.pose)
         own = places_of(torch.from_numpy(sitter.points)[None], size=size)
         for number in range(len(motion)):
-            points = adapt(face, bearable, number).points
+            head = adapt(face, bearable, number)
+            points = head.points
             with torch.inference_mode():
                 pose, code = self._heard(points, sitter.shapes + motion.shapes[number : number + 1])
                 lead = Lead.of(places_of(torch.from_numpy(points)[None], size=size), own)
-            yield pose, code, lead
+            yield pose, code, lead, head
 
 
 def _read(sitter: Sitter, motion: Performance) -> Iterator[Asked]:
     """The driver's motion as pixels say it: nobody knows which point goes where."""
     for number in range(len(motion)):
         with torch.inference_mode():
-            yield *motion.on(sitter.pose, sitter.code, number), None
+            yield *motion.on(sitter.pose, sitter.code, number), None, None
 
 
 def read_base(file: Path) -> Base:

@@ -14,7 +14,7 @@ from torch import Tensor
 from living_portraits.engines.megaportraits.student_motion import SPOKEN
 
 Way = Float[Tensor, "batch 2 _ _"]
-_NEAR = 0.04  # how far about a point it leads, halves of the picture's side
+_NEAR = 0.028  # how far about a point it leads, halves of the side: no further than from one lip to the other
 _FAR = 0.15  # the weight against all points together
 
 

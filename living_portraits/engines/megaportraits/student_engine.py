@@ -15,9 +15,8 @@ from living_portraits.engine import Drive, Frame, Points, Spec, Track
 from living_portraits.engines.megaportraits.student import Student, StudentConfig, likeness, thumbnail, word
 from living_portraits.engines.megaportraits.student_motion import SPOKEN, WORDS, Performance
 from living_portraits.errors import FaceError, OptionError, WeightsError
-from living_portraits.eyes import Eye, both_eyes
+from living_portraits.features import Features
 from living_portraits.motion import AdaptedHead, SourceShape, adapt
-from living_portraits.mouth import Mouth
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_tensor
 from living_portraits.people import People
@@ -59,7 +58,7 @@ class Sitter:
 
 @dataclass(frozen=True, eq=False)
 class Still:
-    """A portrait's picture `[size, size, 3]`, its points, its eyes and what is behind its lips.
+    """A portrait's picture `[size, size, 3]`, its points, and its eyes and mouth.
 
     A smooth flow closes no eye and opens no mouth sharply, and an hour's painting is soft: lips and lids are led to
     where the tracker has them, and what they uncover is drawn last, as the puppet does.
@@ -67,8 +66,7 @@ class Still:
 
     picture: Frame
     points: Points
-    eyes: tuple[Eye, Eye]
-    mouth: Mouth
+    features: Features
 
     def led(self, flow: Float32[np.ndarray, "drawn drawn 2"], head: AdaptedHead) -> Float32[np.ndarray, "fine fine 2"]:
         """A flow that brings every point that is spoken of to its place, and is as it was away from them.
@@ -95,9 +93,7 @@ class Still:
 
     def finish(self, frame: Frame, head: AdaptedHead) -> Frame:
         """Draws them into a frame, in place; returns it."""
-        for eye in self.eyes:
-            eye.draw(frame, head)
-        self.mouth.draw(frame, head)
+        self.features.draw(frame, head)
         return frame
 
 
@@ -160,7 +156,7 @@ class StudentEngine:
                 points, shape = source.points[0], SourceShape.of(source.points[0])
                 if picture is None:
                     return Sitter(best, shape, run, None)
-                still = Still(picture, points, both_eyes(picture, points), Mouth.of(picture, points, shape))
+                still = Still(picture, points, Features.of(picture, points, shape))
                 return Sitter(best, shape, run, still)
         raise FaceError(
             f"The student animates {', '.join(self.names)} and no other face: take one of these pictures, another "
