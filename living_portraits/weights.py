@@ -52,6 +52,12 @@ FILES: dict[str, WeightsFile] = {
         size=1_708_978,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/guided/README.md",
     ),
+    "megaportraits": WeightsFile(
+        file="megaportraits/megaportraits.safetensors",
+        sha256="df344cc1a3f57a5690af890def8266782a1d306c4e87dbb4367d945c04a8a265",
+        size=8_896_426,
+        licence="Apache-2.0; what it was trained on, and on which terms: weights/megaportraits/README.md",
+    ),
     "pose_landmarker": WeightsFile(
         file="trackers/pose_landmarker_full.task",
         sha256="4eaa5eb7a98365221087693fcc286334cf0858e2eb6e15b506aa4a7ecdcec4ad",

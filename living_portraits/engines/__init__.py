@@ -22,6 +22,7 @@ AUTO = "auto"
 
 ENGINES: dict[str, str] = {
     "guided": "living_portraits.engines.guided:Guided",
+    "megaportraits": "living_portraits.engines.megaportraits:MegaPortraits",
     "student": "living_portraits.engines.megaportraits.student_engine:StudentEngine",
     "talking-head": "living_portraits.engines.talking_head:TalkingHead",
     "puppet": "living_portraits.engines.puppet:Puppet",

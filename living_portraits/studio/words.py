@@ -116,6 +116,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "moves shoulders and hair as well, and repairs mouths and folds",
         "muove anche spalle e capelli, e ripara bocche e pieghe",
     ),
+    "engine.megaportraits": (
+        "turns the portrait in depth and paints what it hid; keeps its grain up to 1024 px",
+        "gira il ritratto in profondità e dipinge ciò che nascondeva; ne conserva la grana fino a 1024 px",
+    ),
     "engine.puppet": (
         "moves the portrait's own paint: turns, expressions, gaze, mouth",
         "muove la pittura stessa del ritratto: testa, espressioni, sguardo, bocca",

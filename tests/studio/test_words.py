@@ -32,6 +32,7 @@ MADE_UP = {  # keys that are put together where they are used
     *(f"person.{lesson}" for lesson in PERSON_LESSONS),
     *(f"turns.{way}" for way in ("yaw", "pitch", "roll")),
     "engine.guided",
+    "engine.megaportraits",
     "engine.puppet",
     "engine.still",
     "engine.student",
