@@ -33,12 +33,14 @@ def film(
     *,
     seconds: float = 2.0,
     size: int = 256,
-    identity: str | None = None,
     **options: Any,
 ) -> Result:
-    """The first seconds of a film, the head alone, small enough to be made while a class waits."""
+    """The first seconds of a film, the head alone, small enough to be made while a class waits.
+
+    Among the options may be `identity`, which no widget chooses: `interact` asks for one for each argument by name.
+    """
     out = place(f"{engine}_{Path(source).stem}_{Path(driver).stem}.mp4")
-    animator = load(engine, size=size, identity=identity)
+    animator = load(engine, size=size, identity=options.pop("identity", None))
     return animator.animate(source, driver, out, end=seconds, crop_only=True, **options)
 
 

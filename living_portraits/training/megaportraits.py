@@ -50,8 +50,8 @@ class MegaPortraitsConfig(TrainConfig):
 
     Attributes:
         network: widths, see `engines.megaportraits.config`.
-        points_until: before this step points alone teach, and the warps alone learn, of a base that hears: a tenth of a
-            second a step, where one with volumes takes twenty times as long.
+        points_until: up to this step points alone teach, and the warps alone learn, of a base that hears: seven steps
+            in the time of one with volumes.
         images_from: the first step that draws pictures; before it the tracker alone teaches, at a fraction of the time.
         adversary_from: the first step with the adversary.
         perceptual: VGG19 (MP 20, on features of another scale). pyramid: how many sizes of the picture it sees.
@@ -229,16 +229,11 @@ class MegaPortraits(Recipe):
 
     def _pointed(self, batch: Batch) -> dict[str, Tensor]:
         """What points alone say of the warps."""
-        base, size = self.base, self.config.size
-        faces = [(batch.points[:, i], batch.blendshapes[:, i]) for i in (0, 1)]
-        pose = [poses.of_points(points, size=size) for points, _ in faces]
-        z = [
-            base.told_code(poses.places_of(points, size=size), its, shapes)
-            for (points, shapes), its in zip(faces, pose, strict=True)
-        ]
+        base = self.base
+        (pose_s, z_s), (pose_d, z_d) = self._read(batch, 0), self._read(batch, 1)
         descriptor = base.appearance.describe(shrunk(batch.frames[:, 0], base.config.look))
-        fields = base.unwarp(z[0] + descriptor), base.warp(z[1] + descriptor)
-        moved, rest = self._way(faces[0][0], faces[1][0], pose[0], pose[1], fields)
+        fields = base.unwarp(z_s + descriptor), base.warp(z_d + descriptor)
+        moved, rest = self._way(batch.points[:, 0], batch.points[:, 1], pose_s, pose_d, fields)
         return {"flow": moved, "anchor": rest}
 
     def _way(

@@ -32,11 +32,6 @@ def before(plate: Picture, drawn: Drawn, *, trained: int) -> Picture:
     return plate + enlarged(near, plate.shape[-1]) * (person - plate)
 
 
-def to_frame(picture: Picture) -> Frame:
-    """[-1, 1] as uint8 RGB."""
-    return ((picture[0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).movedim(0, -1).contiguous().numpy()
-
-
 def plate(crop: Frame, matte: Float32[np.ndarray, "size size"]) -> Picture:
     """What would be behind the person: the crop where the matte is 0, filled in from there elsewhere; in [-1, 1].
 

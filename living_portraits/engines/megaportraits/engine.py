@@ -11,7 +11,7 @@ from torch import Tensor
 
 from living_portraits import weights
 from living_portraits.engine import Drive, Frame, Points, Spec, Track
-from living_portraits.engines.megaportraits.background import before, plate, to_frame
+from living_portraits.engines.megaportraits.background import before, plate
 from living_portraits.engines.megaportraits.base import Base, Identity, Way
 from living_portraits.engines.megaportraits.blocks import fold
 from living_portraits.engines.megaportraits.config import Config
@@ -22,7 +22,7 @@ from living_portraits.engines.megaportraits.pose import Pose, join, of_points, p
 from living_portraits.errors import OptionError, WeightsError
 from living_portraits.features import Features
 from living_portraits.motion import AdaptedHead, SourceShape, adapt
-from living_portraits.nn.pixels import to_tensor
+from living_portraits.nn.pixels import to_frames, to_tensor
 from living_portraits.restraint import restrain
 
 Picture = Float[Tensor, "1 3 size size"]
@@ -150,7 +150,7 @@ class MegaPortraits:
                     identity.identity, pose, code, fine=identity.fine, still=identity.still, lead=lead
                 )
                 frame = before(identity.plate, drawn, trained=self.base.config.size)
-            finished = to_frame(frame)
+            [finished] = to_frames(frame)
             if head is not None:
                 identity.features.draw(finished, head)
             yield finished
