@@ -28,7 +28,7 @@ demo: .venv/.core
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
-	$(BIN)/python -m pytest notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout 300
+	$(BIN)/python -m pytest notebooks -n auto --maxprocesses 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout 300
 
 lint: .venv/.test
 	$(BIN)/ruff check .
