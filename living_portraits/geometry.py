@@ -46,6 +46,8 @@ LIPS_INNER = ring(LIPS_INNER_UPPER, LIPS_INNER_LOWER)
 LIPS_OUTER = ring(LIPS_OUTER_UPPER, LIPS_OUTER_LOWER)
 RIGHT_EYE = ring(RIGHT_EYE_UPPER, RIGHT_EYE_LOWER)
 LEFT_EYE = ring(LEFT_EYE_UPPER, LEFT_EYE_LOWER)
+MIMIC = tuple(sorted({*LIPS_INNER, *LIPS_OUTER, *RIGHT_EYE, *LEFT_EYE}))
+"""Lips and lids: the few points that speak."""
 
 
 def skin_triangles() -> Int32[np.ndarray, "triangles 3"]:

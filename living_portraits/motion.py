@@ -72,8 +72,8 @@ def measure(driver: Track, drive: Drive) -> HeadMotion:
         turns = [pose.rotation @ start.rotation.T for pose in poses]
     else:
         turns = [pose.rotation for pose in poses]
-    on_top = _on_top(drive)
-    rotation = np.stack([on_top @ geo.rotation_matrix(strength * geo.rotation_vector(turn)) for turn in turns])
+    extra = on_top(drive)
+    rotation = np.stack([extra @ geo.rotation_matrix(strength * geo.rotation_vector(turn)) for turn in turns])
     shift = np.stack([(pose.translation - start.translation)[:2] / start.scale for pose in poses])
     zoom = np.array([pose.scale / start.scale for pose in poses]) ** drive.travel
     opening, iris = eye_openings(shapes), iris_places(shapes)
@@ -94,7 +94,7 @@ def measure(driver: Track, drive: Drive) -> HeadMotion:
     )
 
 
-def _on_top(drive: Drive) -> Float[np.ndarray, "3 3"]:
+def on_top(drive: Drive) -> Float[np.ndarray, "3 3"]:
     """The turn that is asked for on top of the driver's, x right, y up, z towards the viewer."""
     return geo.rotation_matrix(np.radians([-drive.pitch, drive.yaw, -drive.roll]))
 

@@ -205,7 +205,7 @@ def unfold(points: Float32[np.ndarray, "478 3"]) -> Float32[np.ndarray, "478 3"]
     flat = points[: geo.MESH_COUNT, :2].astype(np.float64)
     away = _turned_over(flat)
     folded = np.isin(np.arange(geo.MESH_COUNT), geo.TRIANGLES[away])
-    kept = np.isin(np.arange(geo.MESH_COUNT), [*geo.LIPS_OUTER, *geo.LIPS_INNER, *geo.RIGHT_EYE, *geo.LEFT_EYE])
+    kept = np.isin(np.arange(geo.MESH_COUNT), geo.MIMIC)
     if not (folded & ~kept).any():
         return points
     oval = np.isin(np.arange(geo.MESH_COUNT), geo.FACE_OVAL)

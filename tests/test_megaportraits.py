@@ -11,7 +11,7 @@ from torch import nn
 
 from living_portraits import geometry
 from living_portraits.engines.megaportraits import pose as poses
-from living_portraits.engines.megaportraits.base import Base, carried_along, joined, parts
+from living_portraits.engines.megaportraits.base import Base, Known, carried_along, joined, parts
 from living_portraits.engines.megaportraits.blocks import AdaptiveNorm, Conv2d, Conv3d, ResBlock, fold, rescaled
 from living_portraits.engines.megaportraits.config import Config, preset
 from living_portraits.engines.megaportraits.critic import Critic
@@ -253,7 +253,7 @@ def test_a_larger_picture_is_the_same_one_with_the_sources_grain(base: Base) -> 
     with torch.no_grad():
         picture = shrunk(fine, SIZE)
         identity = base.identity(picture, base.appearance(picture), at(), z)
-        small, large = base.draw(identity, moved, z), base.draw(identity, moved, z, fine=fine)
+        small, large = base.draw(identity, moved, z), base.draw(identity, moved, z, Known(fine=fine))
     assert large.picture.shape == fine.shape and large.matte.shape == (1, 1, 4 * SIZE, 4 * SIZE)
     assert (shrunk(large.picture, SIZE) - small.picture)[..., 10:].abs().mean() < 0.02  # at the rim a line is drawn out
     inside = (..., slice(4 * 24, 4 * 40))
@@ -270,7 +270,7 @@ def test_what_the_warps_do_not_undo_is_taken_off(base: Base) -> None:
     with torch.no_grad():
         identity = base.identity(ramp, base.appearance(ramp), at(), z)
         still = base.still_way(identity, at(), z)
-        raw, held = (base.draw(identity, at(), z, still=way).carried for way in (None, still))
+        raw, held = (base.draw(identity, at(), z, Known(still=way)).carried for way in (None, still))
     inside = (..., slice(12, -12), slice(12, -12))
     assert (held - ramp)[inside].abs().mean() < 0.3 * (raw - ramp)[inside].abs().mean()
 

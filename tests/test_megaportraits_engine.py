@@ -11,7 +11,7 @@ from living_portraits import weights
 from living_portraits.engine import Drive
 from living_portraits.engines.megaportraits import MegaPortraits
 from living_portraits.engines.megaportraits.background import before, plate
-from living_portraits.engines.megaportraits.base import Base, Drawn
+from living_portraits.engines.megaportraits.base import Base, Drawn, Known
 from living_portraits.engines.megaportraits.config import preset
 from living_portraits.engines.megaportraits.engine import read_base
 from living_portraits.engines.megaportraits.performance import Performance, on_top, turn_of, turn_vector
@@ -67,7 +67,7 @@ def test_a_frame_for_each_of_the_drivers_and_the_same_again(engine) -> None:
 def test_at_the_neutral_frame_and_without_strength_it_shows_the_sources_own_reconstruction(engine) -> None:
     sitter = engine.encode_identity(source(SIZE))
     with torch.inference_mode():
-        drawn = engine.base.draw(sitter.identity, sitter.pose, sitter.code, still=sitter.still)
+        drawn = engine.base.draw(sitter.identity, sitter.pose, sitter.code, Known(still=sitter.still))
         own = before(sitter.plate, drawn, trained=SIZE)
     expected = (own[0].movedim(0, -1).numpy().clip(-1, 1) + 1) * 127.5
     assert np.abs(run(engine, Drive(neutral=2))[2] - expected).max() < 2

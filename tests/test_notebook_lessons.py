@@ -154,7 +154,7 @@ def test_the_recorded_course_ends_with_the_step_that_is_in_the_file() -> None:
 
 def test_who_was_fine_tuned_is_drawn_as_themselves_and_who_was_not_is_not() -> None:
     torch.set_num_threads(1)
-    source, drivers = nb.source_track(samples.mona_lisa), {"sing": nb.slowly(samples.sing, seconds=0.5)}
+    source, drivers = nb.source_track(samples.mona_lisa), {"sing": nb.driver_track(samples.sing, seconds=0.5, fps=4.0)}
     fed, own = nb.portrayed(source, drivers)["sing"], nb.portrayed(source, drivers, identity="mona_lisa")["sing"]
     assert len(own.frames) == len(own.asked) == len(drivers["sing"])
     assert nb.apart(own.frames[0], source.crops[0]) < 0.05 < nb.apart(fed.frames[0], source.crops[0])

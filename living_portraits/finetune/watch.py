@@ -21,7 +21,7 @@ Tracker = Callable[[Frame], Points | None]
 LOST = 0.1
 """Of the picture's side: the error of a face that the tracker does not find."""
 
-_MIMICS = list({*geometry.LIPS_INNER, *geometry.LIPS_OUTER, *geometry.RIGHT_EYE, *geometry.LEFT_EYE})
+_MIMICS = list(geometry.MIMIC)
 
 
 @dataclass(frozen=True)

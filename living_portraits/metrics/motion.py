@@ -16,7 +16,7 @@ from living_portraits.motion import LOWER_LIP, UPPER_LIP, eye_openings, iris_pla
 NAN = float("nan")
 
 BROWS = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55, 336, 296, 334, 293, 300, 285, 295, 282, 283, 276)
-EXPRESSIVE = tuple(sorted({*geo.LIPS_INNER, *geo.LIPS_OUTER, *geo.RIGHT_EYE, *geo.LEFT_EYE, *BROWS}))
+EXPRESSIVE = tuple(sorted({*geo.MIMIC, *BROWS}))
 """The points that expressions move: lips, lids, brows. Elsewhere a tracker mostly reports its own noise."""
 
 EYEBALL = 1.2  # cm, radius; nearly the same in everybody

@@ -32,7 +32,7 @@ try:
     from living_portraits.notebook.people_map import map_of, spread_of_means
     from living_portraits.notebook.performer import dressed, performance, stage_of, steps_of
     from living_portraits.notebook.pictures import apart, bars, lines, points_on, row
-    from living_portraits.notebook.portrayed import obeyed, portrayed, slowly
+    from living_portraits.notebook.portrayed import obeyed, portrayed
     from living_portraits.notebook.rehearse import after, danced, flicker, held_out, memory, rehearse, trembling
     from living_portraits.notebook.repairs import repaired
     from living_portraits.notebook.standing import (
@@ -122,7 +122,6 @@ __all__ = [
     "seen_by_a_camera",
     "sheet",
     "shrunk",
-    "slowly",
     "somebody",
     "source_track",
     "spectrum",

@@ -9,15 +9,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from living_portraits import engines, samples, weights
-from living_portraits.engine import Drive, Frame, Track
+from living_portraits.engine import Drive, Frame
 from living_portraits.engines.megaportraits.base import Base
 from living_portraits.engines.megaportraits.config import preset
 from living_portraits.engines.megaportraits.engine import MegaPortraits, read_base
 from living_portraits.engines.talking_head.engine import WEIGHTS, drawings, read_head
 from living_portraits.motion import SourceShape, adapt, measure
 from living_portraits.nn.pixels import to_frames, to_tensor
-from living_portraits.notebook.faces import source_track
-from living_portraits.notebook.portrayed import slowly
+from living_portraits.notebook.faces import driver_track, source_track
 
 SIZE, POSES = 128, 4
 """Px of the pictures, as the talking head learned on them; pictures of each sitting."""
@@ -45,7 +44,7 @@ class Sitting:
 
 def painted(name: str) -> Sitting:
     """A bundled portrait, set in motion by the puppet."""
-    clip = slowly(samples.look_around, fps=POSES / 2, seconds=2.0, size=SIZE)
+    clip = driver_track(samples.look_around, fps=POSES / 2, seconds=2.0, size=SIZE)
     source = source_track(samples.PORTRAITS[name], size=SIZE)
     puppet, face, motion = engines.create("puppet", size=SIZE), SourceShape.of(source.points[0]), measure(clip, Drive())
     frames = list(puppet.generate(puppet.encode_identity(source), puppet.encode_motion(clip, Drive())))[:POSES]
@@ -55,7 +54,7 @@ def painted(name: str) -> Sitting:
 
 def filmed(name: str, *, who: str) -> Sitting:
     """The first second of a bundled driver clip."""
-    clip: Track = slowly(samples.DRIVERS[name], fps=float(POSES), seconds=1.0, size=SIZE)
+    clip = driver_track(samples.DRIVERS[name], fps=float(POSES), seconds=1.0, size=SIZE)
     return Sitting(who, to_tensor(list(clip.crops)[:POSES]), drawings(list(clip.points)[:POSES], size=SIZE))
 
 

@@ -47,12 +47,18 @@ def cut_out(picture: Frame, found: Face, *, size: int = 256, scale: float = FRAM
 
 
 def driver_track(
-    path: Path, *, seconds: float = 2.0, size: int = 256, smoothing: float = 0.5, scale: float = FRAMING
+    path: Path,
+    *,
+    seconds: float = 2.0,
+    fps: float | None = None,
+    size: int = 256,
+    smoothing: float = 0.5,
+    scale: float = FRAMING,
 ) -> Track:
-    """The first seconds of a driver clip, cut out by the face of its first frame."""
-    info = video.probe(path)
-    frames = list(video.read_frames(path, end=seconds))
-    track = face.follow(frames, fps=info.fps, smoothing=smoothing)
+    """The first seconds of a driver clip, at its own frames a second or others, cut out by its first frame's face."""
+    rate = fps or video.probe(path).fps
+    frames = list(video.read_frames(path, end=seconds, fps=fps))
+    track = face.follow(frames, fps=rate, smoothing=smoothing)
     crop = Crop.around(track.points[0], size=size, scale=scale)
     return Track([crop.take(frame) for frame in frames], crop.to_crop(track.points), track.blendshapes, track.fps)
 

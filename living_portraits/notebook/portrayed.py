@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
 
-from living_portraits import face, video
-from living_portraits.align import Crop
 from living_portraits.engine import Drive, Frame, Points, Track
 from living_portraits.engines.talking_head.engine import TalkingHead
 from living_portraits.engines.talking_head.person import PERSONS
@@ -31,14 +28,6 @@ class Portrayed:
 
     frames: list[Frame]
     asked: Float32[np.ndarray, "time 478 3"]
-
-
-def slowly(driver: Path, *, fps: float = 4.0, seconds: float = 3.0, size: int = SIZE) -> Track:
-    """The first seconds of a driver clip at a few frames a second, cut out."""
-    frames = list(video.read_frames(driver, end=seconds, fps=fps))
-    track = face.follow(frames, fps=fps)
-    crop = Crop.around(track.points[0], size=size)
-    return Track([crop.take(frame) for frame in frames], crop.to_crop(track.points), track.blendshapes, fps)
 
 
 def portrayed(source: Track, drivers: Mapping[str, Track], *, identity: str | None = None) -> dict[str, Portrayed]:

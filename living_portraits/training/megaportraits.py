@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from living_portraits import geometry, weights
 from living_portraits.engine import Track
 from living_portraits.engines.megaportraits import pose as poses
-from living_portraits.engines.megaportraits.base import Base, Drawn, Identity, joined
+from living_portraits.engines.megaportraits.base import Base, Drawn, Identity, Known, joined
 from living_portraits.engines.megaportraits.config import preset
 from living_portraits.engines.megaportraits.critic import Critic
 from living_portraits.engines.megaportraits.leading import Lead
@@ -37,10 +37,7 @@ Pictures = Float[Tensor, "batch 3 size size"]
 PointsBatch = Float[Tensor, "batch 478 3"]
 Loss = Float[Tensor, ""]
 _MATTE = 64  # side of what is kept of a matte, px
-_SPEAKING = {
-    *geometry.LIPS_INNER, *geometry.LIPS_OUTER, *geometry.RIGHT_EYE, *geometry.LEFT_EYE,
-    *geometry.RIGHT_IRIS, *geometry.LEFT_IRIS,
-}  # fmt: skip
+_SPEAKING = [*geometry.MIMIC, *geometry.RIGHT_IRIS, *geometry.LEFT_IRIS]
 _GREY = 0.0  # behind the person in the sheet
 
 
@@ -254,7 +251,7 @@ class MegaPortraits(Recipe):
     def _weights(self, like: Tensor) -> Float[Tensor, "478 1"]:
         """Of the points: lips, lids and irises are few, and what speaks. Their mean is 1."""
         weights = like.new_ones(geometry.MESH_COUNT + 10)
-        weights[list(_SPEAKING)] = self.config.speaking
+        weights[_SPEAKING] = self.config.speaking
         return (weights / weights.mean())[:, None]
 
     def _known(self, motion: Motion, source: Pictures) -> Identity:
@@ -262,7 +259,7 @@ class MegaPortraits(Recipe):
 
     def _draw_own(self, motion: Motion, own: Identity) -> Drawn:
         """s with d's motion."""
-        return self.base.show(own, motion.driver, motion.driver_field, lead=motion.lead)
+        return self.base.show(own, motion.driver, motion.driver_field, Known(lead=motion.lead))
 
     def _lead(self, batch: Batch) -> Lead | None:
         """The face's points, which whoever animates has; of a base that reads faces nobody says them."""

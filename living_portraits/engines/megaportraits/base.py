@@ -7,8 +7,7 @@
 z and e are added. The driver's warp takes the source's e, also in training: the driver's own would carry the driver's
 face along. What the paper does otherwise: its E_mtn's pose network is somebody else's, here the tracker teaches it;
 poses have a size as well, because crops do; the expression network sees the face cut out by its pose, or the tracker
-says what it would see (`Config.hears`); and G2D may copy
-the source's own pixels (`carried_along`), which it can do at any size.
+says what it would see (`Config.hears`); and G2D may copy the source's own pixels (`carried_along`), at any size.
 """
 
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 
 from living_portraits.engines.megaportraits import pose as poses
 from living_portraits.engines.megaportraits.config import Config
-from living_portraits.engines.megaportraits.leading import Lead, led
+from living_portraits.engines.megaportraits.leading import Lead, Way, led
 from living_portraits.engines.megaportraits.networks import (
     Appearance,
     AppearanceEncoder,
@@ -51,7 +50,6 @@ Code = Float[Tensor, "batch code"]
 Places = Float[Tensor, "batch 478 3"]
 Matte = Float[Tensor, "batch 1 size size"]
 Field = Float[Tensor, "batch 3 _ _ _"]
-Way = Float[Tensor, "batch 2 side side"]
 
 
 class Network(nn.Module):
@@ -92,6 +90,23 @@ class Identity(NamedTuple):
         """With every tensor changed."""
         pose = Pose(*map(change, self.pose))
         return Identity(change(self.volume), change(self.descriptor), change(self.picture), pose, change(self.field))
+
+
+class Known(NamedTuple):
+    """What is known of a source beside what the network keeps of it; all of it concerns the pixels that are carried.
+
+    Attributes:
+        fine: the source in more detail: the picture is then as large.
+        still: its `Base.still_way`, which is then taken off every way.
+        lead: points of the driven face, and where they came from.
+    """
+
+    fine: Pictures | None = None
+    still: Way | None = None
+    lead: Lead | None = None
+
+
+NOTHING = Known()
 
 
 class Drawn(NamedTuple):
@@ -158,35 +173,11 @@ class Base(Network):
         volume = self.canonical(look_up(seen.volume, places, reach=self.shape.reach))
         return Identity(volume, seen.descriptor, picture, pose, field)
 
-    def draw(
-        self,
-        identity: Identity,
-        pose: Pose,
-        z: Code,
-        *,
-        fine: Pictures | None = None,
-        still: Way | None = None,
-        lead: Lead | None = None,
-    ) -> Drawn:
-        """The source with a pose and an expression.
+    def draw(self, identity: Identity, pose: Pose, z: Code, known: Known = NOTHING) -> Drawn:
+        """The source with a pose and an expression."""
+        return self.show(identity, pose, self.warp(z + identity.descriptor), known)
 
-        Args:
-            fine: the source in more detail: the picture is then as large.
-            still: its `still_way`, which is then taken off every way.
-            lead: points that are known, for what is carried.
-        """
-        return self.show(identity, pose, self.warp(z + identity.descriptor), fine=fine, still=still, lead=lead)
-
-    def show(
-        self,
-        identity: Identity,
-        pose: Pose,
-        field: Field,
-        *,
-        fine: Pictures | None = None,
-        still: Way | None = None,
-        lead: Lead | None = None,
-    ) -> Drawn:
+    def show(self, identity: Identity, pose: Pose, field: Field, known: Known = NOTHING) -> Drawn:
         """`draw` where the expression's field is at hand."""
         places = driver_places(field, pose, self._cells(identity.volume), reach=self.shape.reach)
         driven = look_up(identity.volume, places, reach=self.shape.reach)
@@ -195,14 +186,14 @@ class Base(Network):
             return Drawn(painted.picture, painted.matte, None, None)
         depth = self.surface(driven)
         way = self.way(identity, pose, field, depth)
-        if still is not None:
-            way = way - carried_along(way, still)
-        if lead is not None:  # in cells that a lip fits between
-            way = led(enlarged(way, self.config.size), lead)
+        if known.still is not None:
+            way = way - carried_along(way, known.still)
+        if known.lead is not None:  # in cells that a lip fits between
+            way = led(enlarged(way, self.config.size), known.lead)
         carried = carried_along(way, identity.picture)
         painted = self.decoder(driven, carried)
-        if fine is not None:
-            carried = carried_along(way, fine)
+        if known.fine is not None:
+            carried = carried_along(way, known.fine)
         return Drawn(painted.over(carried), enlarged(painted.matte, carried.shape[-1]), carried, depth)
 
     def still_way(self, identity: Identity, pose: Pose, z: Code) -> Way | None:

@@ -12,10 +12,10 @@ from torch import Tensor
 from living_portraits import weights
 from living_portraits.engine import Drive, Frame, Points, Spec, Track
 from living_portraits.engines.megaportraits.background import before, plate
-from living_portraits.engines.megaportraits.base import Base, Identity, Way
+from living_portraits.engines.megaportraits.base import Base, Identity, Known
 from living_portraits.engines.megaportraits.blocks import fold
 from living_portraits.engines.megaportraits.config import Config
-from living_portraits.engines.megaportraits.leading import Lead
+from living_portraits.engines.megaportraits.leading import Lead, Way
 from living_portraits.engines.megaportraits.networks import shrunk
 from living_portraits.engines.megaportraits.performance import Performance, Told
 from living_portraits.engines.megaportraits.pose import Pose, join, of_points, places_of
@@ -106,7 +106,7 @@ class MegaPortraits:
         pose, code = self._heard(points, shapes) if self.base.config.hears else self._seen(picture, points, len(crop))
         identity = self.base.identity(picture, self.base.appearance(picture), pose, code)
         still = self.base.still_way(identity, pose, code)
-        matte = self.base.draw(identity, pose, code, fine=fine, still=still).matte[0, 0].numpy()
+        matte = self.base.draw(identity, pose, code, Known(fine, still)).matte[0, 0].numpy()
         features = Features.of(crop, points, SourceShape.of(points))
         return Sitter(identity, fine, pose, code, points, shapes, features, plate(crop, matte), still)
 
@@ -146,9 +146,8 @@ class MegaPortraits:
         asked = self._asked(identity, motion) if isinstance(motion, Told) else _read(identity, motion)
         for pose, code, lead, head in asked:
             with torch.inference_mode():
-                drawn = self.base.draw(
-                    identity.identity, pose, code, fine=identity.fine, still=identity.still, lead=lead
-                )
+                known = Known(identity.fine, identity.still, lead)
+                drawn = self.base.draw(identity.identity, pose, code, known)
                 frame = before(identity.plate, drawn, trained=self.base.config.size)
             [finished] = to_frames(frame)
             if head is not None:

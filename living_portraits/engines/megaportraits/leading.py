@@ -12,9 +12,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from living_portraits.engines.megaportraits.student_motion import SPOKEN
+from living_portraits.engines.megaportraits.warps import middles
 
 Way = Float[Tensor, "batch 2 _ _"]
-_NEAR = 0.028  # how far about a point it leads, halves of the side: no further than from one lip to the other
+NEAR = 0.028
+"""How far about a point it leads, halves of the side: no further than from one lip to the other."""
+
 _FAR = 0.15  # the weight against all points together
 
 
@@ -31,13 +34,13 @@ class Lead(NamedTuple):
         return cls(driven[:, points, :2].float(), source[:, points, :2].float())
 
 
-def led(way: Way, lead: Lead) -> Way:
+def led(way: Way, lead: Lead, *, near: float = NEAR) -> Way:
     """The way with what it misses at the points taken back about them, by Gaussians (Nadaraya 1964, Watson 1964)."""
     said = F.grid_sample(way, lead.start[:, None], padding_mode="border", align_corners=False)[:, :, 0]  # [B, 2, P]
     missed = (lead.goal - lead.start).mT - said
     side = way.shape[-1]
-    axis = (2 * torch.arange(side, device=way.device, dtype=torch.float32) + 1) / side - 1
-    x, y = (torch.exp(-(((axis - lead.start[..., i, None]) / _NEAR) ** 2) / 2) for i in (0, 1))  # [B, P, side]
+    cells = middles(side, way)
+    x, y = (torch.exp(-(((cells - lead.start[..., i, None]) / near) ** 2) / 2) for i in (0, 1))  # [B, P, side]
     told = torch.einsum("bcp,bpy,bpx->bcyx", missed, y, x)
     weight = torch.einsum("bpy,bpx->byx", y, x) + _FAR
     return way + told / weight[:, None]

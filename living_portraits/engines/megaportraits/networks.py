@@ -205,13 +205,10 @@ class ToldExpression(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        lips, eyes = (*geometry.LIPS_INNER, *geometry.LIPS_OUTER), (geometry.RIGHT_EYE, geometry.LEFT_EYE)
-        irises = (geometry.RIGHT_IRIS[0], geometry.LEFT_IRIS[0])
-        mesh = sorted({*lips, *eyes[0], *eyes[1]})
-        self.points = (*mesh, *irises)
+        self.points = (*geometry.MIMIC, geometry.RIGHT_IRIS[0], geometry.LEFT_IRIS[0])
         rest = poses.canonical_points(torch.zeros(()))[:, :2]
-        centres = [rest[list(eye)].mean(dim=0) for eye in eyes]
-        self.register_buffer("rest", torch.stack([*rest[mesh], *centres]), persistent=False)  # [P, 2]
+        centres = [rest[list(eye)].mean(dim=0) for eye in (geometry.RIGHT_EYE, geometry.LEFT_EYE)]
+        self.register_buffer("rest", torch.stack([*rest[list(geometry.MIMIC)], *centres]), persistent=False)  # [P, 2]
         self.hear = nn.Linear(BLENDSHAPES + 2 * len(self.points), config.code)
 
     def forward(

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from living_portraits import geometry
+from living_portraits import geometry, motion
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.megaportraits.pose import Pose, product
-from living_portraits.motion import HeadMotion, measure
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,14 +54,14 @@ class Told:
         head: what the points say. shapes: how blendshapes differ from the neutral frame's.
     """
 
-    head: HeadMotion
+    head: motion.HeadMotion
     shapes: Float[Tensor, "time 52"]
 
     @classmethod
     def of(cls, driver: Track, drive: Drive) -> "Told":
         """Reads it, and does to it what `drive` says."""
         change = torch.from_numpy(driver.blendshapes - driver.blendshapes[drive.neutral])
-        return cls(measure(driver, drive), drive.strength * drive.expression * change)
+        return cls(motion.measure(driver, drive), drive.strength * drive.expression * change)
 
     def __len__(self) -> int:
         return len(self.head)
@@ -69,7 +69,8 @@ class Told:
 
 def on_top(drive: Drive) -> Float[Tensor, "3 3"]:
     """The turn that is asked for on top of the driver's, in the picture's frame (x right, y down, z away)."""
-    return turn_of(torch.tensor([-drive.pitch, -drive.yaw, drive.roll]) * (torch.pi / 180))
+    flip = np.diag([1.0, -1.0, -1.0])  # from y up and z towards the viewer
+    return torch.from_numpy(flip @ motion.on_top(drive) @ flip).float()
 
 
 def followed(own: Pose, now: Pose, rest: Pose) -> Pose:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from living_portraits import weights
 from living_portraits.engine import Drive, Frame, Points, Spec, Track
+from living_portraits.engines.megaportraits.leading import Lead, led
 from living_portraits.engines.megaportraits.student import Student, StudentConfig, likeness, thumbnail, word
 from living_portraits.engines.megaportraits.student_motion import SPOKEN, WORDS, Performance
 from living_portraits.errors import FaceError, OptionError, WeightsError
@@ -33,8 +34,8 @@ ALIKE = 0.9
 """Correlation of two thumbnails from which they show one picture: bundled portraits reach .7 with each other, one cut
 out a little otherwise .95 with itself."""
 
-_FINE, _NEAR, _FAR = 128, 2.5, 0.15
-"""Cells along a side of a flow that is led, how far round a point it is, cells, and what weighs against all points."""
+_FINE, _NEAR = 128, 0.04
+"""Cells along a side of a flow that is led, and how far about a point it is, halves of the side."""
 
 _RUNTIMES = ("torch", "openvino")
 
@@ -69,27 +70,14 @@ class Still:
     features: Features
 
     def led(self, flow: Float32[np.ndarray, "drawn drawn 2"], head: AdaptedHead) -> Float32[np.ndarray, "fine fine 2"]:
-        """A flow that brings every point that is spoken of to its place, and is as it was away from them.
-
-        What it misses at the points is spread by Gaussians about them (Nadaraya 1964, Watson 1964).
-        """
+        """A flow that brings every point that is spoken of to its place, and is as it was away from them."""
         size = self.picture.shape[0]
-        fine = np.ascontiguousarray(cv2.resize(flow, (_FINE, _FINE), interpolation=cv2.INTER_LINEAR))
-        now, rest = (points[list(SPOKEN), :2] for points in (head.points, self.points))
-        cells = ((now + 0.5) * (_FINE / size) - 0.5).astype(np.float32)
-        said = cv2.remap(fine, cells[None], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
-        missed = (rest - now) * (2 / size) - said
-        low = np.clip(np.floor(cells.min(axis=0)) - 4 * _NEAR, 0, _FINE - 1).astype(int)
-        high = np.clip(np.ceil(cells.max(axis=0)) + 4 * _NEAR, 1, _FINE).astype(int)
-        across, down = (np.arange(low[axis], high[axis], dtype=np.float32) for axis in range(2))
-        x, y = (
-            np.exp(-(((line[:, None] - cells[:, axis]) / _NEAR) ** 2) / 2) for axis, line in ((0, across), (1, down))
+        fine = cv2.resize(flow, (_FINE, _FINE), interpolation=cv2.INTER_LINEAR)
+        now, rest = (
+            torch.from_numpy((2 * face[list(SPOKEN), :2] + 1) / size - 1)[None] for face in (head.points, self.points)
         )
-        weight = np.einsum("yn,xn->yx", y, x) + _FAR
-        for axis in range(2):
-            told = (y * missed[:, axis]) @ x.T
-            fine[low[1] : high[1], low[0] : high[0], axis] += told / weight
-        return fine
+        way = led(torch.from_numpy(fine).movedim(-1, 0)[None], Lead(now, rest), near=_NEAR)
+        return np.ascontiguousarray(way[0].movedim(0, -1).numpy())
 
     def finish(self, frame: Frame, head: AdaptedHead) -> Frame:
         """Draws them into a frame, in place; returns it."""

@@ -17,8 +17,7 @@ from living_portraits.motion import HeadMotion, measure
 from living_portraits.restraint import restrain, restrain_sway
 from living_portraits.sway import CELLS, Sway
 
-_RINGS = (geo.LIPS_INNER, geo.LIPS_OUTER, geo.RIGHT_EYE, geo.LEFT_EYE)
-SPOKEN = tuple(sorted({*range(0, geo.MESH_COUNT, 6), *(point for ring in _RINGS for point in ring)}))
+SPOKEN = tuple(sorted({*range(0, geo.MESH_COUNT, 6), *geo.MIMIC}))
 """Points of the mesh whose displacement is told: all about mouth and eyes, every sixth of the rest."""
 
 WORDS = 3 + 2 + 1 + 2 + 4 + 3 * len(SPOKEN)

@@ -35,12 +35,13 @@ class Shape(NamedTuple):
 
 def lattice(shape: Shape, like: Tensor) -> Float[Tensor, "depth height width 3"]:
     """The middles of a volume's cells, (x, y, z) in halves of the crop's side."""
-    axes = [_middles(side, like) for side in (shape.depth, shape.height, shape.width)]
+    axes = [middles(side, like) for side in (shape.depth, shape.height, shape.width)]
     z, y, x = torch.meshgrid(*axes, indexing="ij")
     return torch.stack([x, y, z * shape.reach], dim=-1)
 
 
-def _middles(side: int, like: Tensor) -> Float[Tensor, "side"]:
+def middles(side: int, like: Tensor) -> Float[Tensor, "side"]:
+    """Those of as many cells along an axis, which runs from -1 to 1."""
     return (2 * torch.arange(side, device=like.device, dtype=torch.float32) + 1) / side - 1
 
 
@@ -99,6 +100,6 @@ class WarpGenerator(nn.Module):
 
 def near_face(field: Float[Tensor, "batch 3 _ _ _"], spread: float) -> Float[Tensor, "height width"]:
     """1 about the middle of the canonical face, 0 from `spread` on."""
-    y, x = (_middles(side, field) for side in field.shape[-2:])
+    y, x = (middles(side, field) for side in field.shape[-2:])
     away = torch.hypot(y[:, None], x[None])
     return ((spread - away) / (0.3 * spread)).clamp(0.0, 1.0)
