@@ -8,8 +8,8 @@ import gradio as gr
 
 from living_portraits.studio import components, panels, views
 from living_portraits.studio.order import Order, Version, take_order
-from living_portraits.studio.portrait_tab import PRIVATE, pick_portrait
-from living_portraits.studio.running import Runner, Studio
+from living_portraits.studio.portrait_tab import pick_portrait
+from living_portraits.studio.running import PRIVATE, Runner, Studio
 from living_portraits.studio.shelf import Limits
 from living_portraits.studio.wording import Wording
 from living_portraits.studio.words import say

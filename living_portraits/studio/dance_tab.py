@@ -16,12 +16,11 @@ from living_portraits.studio.dance_order import (
     take_dance,
 )
 from living_portraits.studio.lesson_panel import lesson_panel
-from living_portraits.studio.running import ONE_AT_A_TIME, Studio, idle, refused
+from living_portraits.studio.running import ONE_AT_A_TIME, PRIVATE, Studio, idle, refused, wire_run_and_stop
 from living_portraits.studio.trouble import Trouble
 from living_portraits.studio.wording import Wording, options_of
 from living_portraits.studio.words import say
 
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 CLIP_TYPES = ["video", ".dance", ".gif", ".mkv", ".avi"]
 ABOUT = (
     "A film of a dancer who dances a choreography. Yields how far it is; in the end the film, and the choreography as "
@@ -132,15 +131,9 @@ def _wire(studio: Studio, inputs: Mapping[str, Any], notes: Mapping[str, Any], s
             yield quiet | refused(trouble, language, notes, stage, "stage.refused")
         yield idle(run, stop)
 
-    running = run.click(
-        lambda: [gr.update(interactive=False), gr.update(visible=True)], None, [run, stop], queue=False, **PRIVATE
-    ).then(
-        film, inputs_kwargs=dict(inputs), outputs=[run, stop, stage, files, *notes.values()], show_progress="full",
-        show_progress_on=[stage], api_visibility="private", **ONE_AT_A_TIME,
-    )  # fmt: skip
-    stop.click(
-        lambda language: {stage: views.message(say("stage.stopped", language)), **idle(run, stop)},
-        inputs["language"], [stage, run, stop], cancels=[running], queue=False, **PRIVATE,
+    wire_run_and_stop(
+        run, stop, stage, work=film, inputs=inputs, outputs=[files, *notes.values()],
+        stopped="stage.stopped", turn=ONE_AT_A_TIME,
     )  # fmt: skip
     _endpoint(studio, inputs)
 

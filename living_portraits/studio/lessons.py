@@ -6,14 +6,11 @@ from typing import Any
 
 import gradio as gr
 
-from living_portraits.studio import views
-from living_portraits.studio.running import Studio, idle, refused
+from living_portraits.studio.running import Studio, idle, refused, wire_run_and_stop
 from living_portraits.studio.shelf import Limits
 from living_portraits.studio.trouble import Trouble
 from living_portraits.studio.wording import Wording
-from living_portraits.studio.words import say
 
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 ONE_LESSON: dict[str, Any] = {"concurrency_id": "lesson", "concurrency_limit": 1}
 """Lessons wait for each other, and no film waits for them."""
 
@@ -73,15 +70,9 @@ class LessonPanel:
             yield idle(run, stop)
 
         inputs = {**self.inputs, "language": language}
-        running = run.click(
-            lambda: [gr.update(interactive=False), gr.update(visible=True)], None, [run, stop], queue=False, **PRIVATE
-        ).then(
-            lesson, inputs_kwargs=inputs, outputs=[run, stop, stage, *taught, *self.notes.values()],
-            show_progress="full", show_progress_on=[stage], api_visibility="private", **ONE_LESSON,
-        )  # fmt: skip
-        stop.click(
-            lambda language: {stage: views.message(say(subject.words["stopped"], language)), **idle(run, stop)},
-            language, [stage, run, stop], cancels=[running], queue=False, **PRIVATE,
+        wire_run_and_stop(
+            run, stop, stage, work=lesson, inputs=inputs, outputs=[*taught, *self.notes.values()],
+            stopped=subject.words["stopped"], turn=ONE_LESSON,
         )  # fmt: skip
         self._endpoint(studio, inputs)
 

@@ -12,8 +12,8 @@ from living_portraits.studio import components, panels, views
 from living_portraits.studio.compare_tab import look_at
 from living_portraits.studio.live_seats import Seats
 from living_portraits.studio.order import COLLECTION, portrait_of
-from living_portraits.studio.portrait_tab import PRIVATE, pick_portrait
-from living_portraits.studio.running import Studio
+from living_portraits.studio.portrait_tab import pick_portrait
+from living_portraits.studio.running import PRIVATE, Studio
 from living_portraits.studio.trouble import Trouble, explain
 from living_portraits.studio.wording import Wording
 from living_portraits.studio.words import say

@@ -16,8 +16,8 @@ from living_portraits.studio.compare_tab import look_at
 from living_portraits.studio.megapixel_views import closer
 from living_portraits.studio.order import Order, Version, take_order
 from living_portraits.studio.placing import found_face
-from living_portraits.studio.portrait_tab import PRIVATE, pick_portrait
-from living_portraits.studio.running import Runner, Studio
+from living_portraits.studio.portrait_tab import pick_portrait
+from living_portraits.studio.running import PRIVATE, Runner, Studio
 from living_portraits.studio.shelf import Limits
 from living_portraits.studio.wording import Wording
 from living_portraits.studio.words import say

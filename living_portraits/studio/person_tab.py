@@ -14,11 +14,10 @@ from living_portraits.studio.order import COLLECTION
 from living_portraits.studio.person_film import learn_person
 from living_portraits.studio.person_order import LESSONS, person_names, take_learning, take_person
 from living_portraits.studio.person_views import learning
-from living_portraits.studio.running import Runner, Studio
+from living_portraits.studio.running import PRIVATE, Runner, Studio
 from living_portraits.studio.wording import Wording, options_of
 from living_portraits.studio.words import say
 
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 PICTURE_TYPES = ["image", "video", ".mkv", ".avi"]
 SECONDS = 3.0
 """How much of a clip is filmed unless more is asked for."""

@@ -13,12 +13,10 @@ from living_portraits.studio.choices import Settings, read_settings
 from living_portraits.studio.converting import FORMS, Form, convert
 from living_portraits.studio.order import COLLECTION
 from living_portraits.studio.production import Production
-from living_portraits.studio.running import ONE_AT_A_TIME, Runner, Studio
+from living_portraits.studio.running import ONE_AT_A_TIME, PRIVATE, Runner, Studio
 from living_portraits.studio.trouble import Trouble
 from living_portraits.studio.wording import Wording
 from living_portraits.studio.words import say
-
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 ABOUT = (
     "Films of a portrait, one for each clip. Yields how far they are; in the end the films, their motion and the "

@@ -1,6 +1,6 @@
 """Run, Stop, the stage, and what comes of it: the half of a tab where films are made."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ from living_portraits.studio.shelf import Limits
 from living_portraits.studio.trouble import Trouble
 from living_portraits.studio.wording import Wording
 from living_portraits.studio.words import say
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+"""Events that scripts don't see."""
 
 ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "film", "concurrency_limit": 1}
 """Films wait for each other: two at once would each take twice as long."""
@@ -39,6 +42,43 @@ class Studio:
 def idle(run: Any, stop: Any) -> dict[Any, Any]:
     """Updates of both buttons when nothing is going on."""
     return {run: gr.update(interactive=True), stop: gr.update(visible=False)}
+
+
+def wire_run_and_stop(
+    run: Any,
+    stop: Any,
+    stage: Any,
+    *,
+    work: Callable[..., Iterator[dict[Any, Any]]],
+    inputs: Mapping[str, Any],
+    outputs: Sequence[Any],
+    stopped: str,
+    turn: Mapping[str, Any],
+) -> None:
+    """The events of the buttons Run and Stop.
+
+    Args:
+        work: yields updates of `outputs`, which both buttons and the stage need not be among.
+        inputs: the controls by `work`'s argument names; "language" is one.
+        stopped: key of the sentence on the stage after Stop.
+        turn: how `work` waits for its turn.
+    """
+    # Stop is there at once, also for those who stand in the queue.
+    running = run.click(
+        lambda: [gr.update(interactive=False), gr.update(visible=True)], None, [run, stop], queue=False, **PRIVATE
+    ).then(
+        work, inputs_kwargs=dict(inputs), outputs=[run, stop, stage, *outputs], show_progress="full",
+        show_progress_on=[stage], api_visibility="private", **turn,
+    )  # fmt: skip
+
+    def said(language: str) -> dict[Any, Any]:
+        return {stage: views.message(say(stopped, language)), **idle(run, stop)}
+
+    # Said twice: the browser doesn't wait for the end of what it cancels, whose last picture may come after the first.
+    shown = [stage, run, stop]
+    stop.click(said, inputs["language"], shown, cancels=[running], queue=False, **PRIVATE).then(
+        said, inputs["language"], shown, queue=False, **PRIVATE
+    )
 
 
 def refused(trouble: Trouble, language: str, notes: Mapping[str, Any], stage: Any, key: str) -> dict[Any, Any]:
@@ -96,25 +136,14 @@ class Runner:
             inputs: what `take_order` reads, and "language".
             notes: what shows a sentence, by `Trouble`'s places.
         """
-        shown = [self._run, self._stop, self._stage, self._close, self._card, self.files, self.results, self.made]
 
         def film(**given: Any) -> Iterator[dict[Any, Any]]:
             yield from self._film(given, notes)
 
-        # Stop is there at once, also for those who stand in the queue.
-        running = self._run.click(
-            lambda: [gr.update(interactive=False), gr.update(visible=True)], None, [self._run, self._stop],
-            queue=False, api_visibility="private", show_progress="hidden",
-        ).then(
-            film, inputs_kwargs=dict(inputs), outputs=[*shown, *notes.values()], show_progress="full",
-            show_progress_on=[self._stage], api_visibility="private", **ONE_AT_A_TIME,
-        )  # fmt: skip
-        self._stop.click(
-            lambda language: {
-                self._stage: views.message(say("stage.stopped", language)), **idle(self._run, self._stop)
-            },
-            inputs["language"], [self._stage, self._run, self._stop],
-            cancels=[running], queue=False, api_visibility="private", show_progress="hidden",
+        outputs = [self._close, self._card, self.files, self.results, self.made, *notes.values()]
+        wire_run_and_stop(
+            self._run, self._stop, self._stage,
+            work=film, inputs=inputs, outputs=outputs, stopped="stage.stopped", turn=ONE_AT_A_TIME,
         )  # fmt: skip
         self._endpoint(inputs, endpoint, description)
 

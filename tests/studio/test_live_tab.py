@@ -128,7 +128,7 @@ def test_scripts_are_live_too(server: Server) -> None:
         studio.predict(seat=key, picture=as_data(frame), leave=number == 1, api_name="/live_frame")["state"]
         for number, frame in enumerate([next(video.read_frames(samples.laugh))] * 3)
     ]
-    assert states == ["resting", "resting", "ended"]
+    assert states in (["resting", "resting", "ended"], ["resting", "live", "ended"]), "as fast as this machine is"
     with pytest.raises(client.exceptions.AppError, match="consent"):
         studio.predict(source=client.handle_file(samples.astronaut), api_name="/live_start")
 
