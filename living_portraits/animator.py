@@ -143,6 +143,14 @@ class Animator:
             write_manifest(chosen.manifest, recipe)
         return Result(Path(out), film.frames, mover.fps, width, height, time.perf_counter() - begun)
 
+    def follow(self, driver: Path | str, *, progress: Callable[[Progress], None] | None = None, **options: Any) -> None:
+        """Measure a driver before its film is asked for with these options; lost unless the animator remembers.
+
+        Stops where `progress` raises. Raises LivingPortraitsError as `animate` does.
+        """
+        chosen = Options.of(options)
+        self._follow(Driver(Path(driver), chosen), chosen, progress)
+
     def _open(self, source: Path, options: Options) -> Portrait:
         points = options.points and version_of(options.points)
         key = version_of(source), options.face, options.all_faces, options.alpha, options.backend, points

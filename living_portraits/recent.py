@@ -2,29 +2,49 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future
 from pathlib import Path
+from threading import Lock
 from typing import Generic, TypeVar
 
 Made = TypeVar("Made")
 
 
 class Recent(Generic[Made]):
-    """Keeps the `room` things that were used last; with no room it makes everything anew."""
+    """Keeps the `room` things that were used last; with no room it makes everything anew.
+
+    Threads may share it: what one of them is making, another that asks for it waits for.
+    """
 
     def __init__(self, room: int) -> None:
         self._room = room
-        self._kept: OrderedDict[Hashable, Made] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Future[Made]] = OrderedDict()
+        self._lock = Lock()
 
     def of(self, key: Hashable, make: Callable[[], Made]) -> Made:
-        """What was kept under `key`, or else what `make` gives."""
-        if key not in self._kept:
+        """What was kept under `key`, or else what `make` gives. Raises what `make` raises, and keeps nothing then."""
+        while True:
+            with self._lock:
+                mine = key not in self._kept
+                promise = self._kept.setdefault(key, Future())
+                self._kept.move_to_end(key)
+                while len(self._kept) > self._room:
+                    self._kept.popitem(last=False)
+            if mine:
+                return self._make(key, promise, make)
+            if promise.exception() is None:  # else whoever was making it had reasons of their own to stop
+                return promise.result()
+
+    def _make(self, key: Hashable, promise: "Future[Made]", make: Callable[[], Made]) -> Made:
+        try:
             made = make()
-            self._kept[key] = made
-        else:
-            made = self._kept[key]
-        self._kept.move_to_end(key)
-        while len(self._kept) > self._room:
-            self._kept.popitem(last=False)
+        except BaseException as error:
+            with self._lock:
+                if self._kept.get(key) is promise:
+                    del self._kept[key]
+            promise.set_exception(error)
+            raise
+        promise.set_result(made)
         return made
 
 

@@ -2,11 +2,13 @@
 
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from living_portraits import engines, samples, weights
-from living_portraits.animator import Animator, load
+from living_portraits.animator import Animator, Progress, load
 from living_portraits.errors import LivingPortraitsError, WeightsError
 from living_portraits.studio.choices import Choices
 from living_portraits.studio.words import known, say
@@ -42,6 +44,7 @@ class EngineList:
         self._speeds: dict[str, float] = {}
         self._by_size: dict[tuple[str, int], float] = {}
         self._animators: dict[tuple[str, int], Animator] = {}
+        self._changed, self._waiting = threading.Condition(), 0
 
     def entries(self) -> tuple[Entry, ...]:
         """Those for faces, the default first."""
@@ -86,6 +89,18 @@ class EngineList:
         lost = [entry for entry in self.entries() if not entry.usable]
         return [f"{entry.name}: {say('engine.unusable', language, why=entry.why_not)}" for entry in lost]
 
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """While somebody waits for films: trials stand still, which would make them wait longer."""
+        with self._changed:
+            self._waiting += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._waiting -= 1
+                self._changed.notify_all()
+
     def warm_up(self) -> threading.Thread:
         """Makes a moment of film with each, in a thread: its speed is known then, and the first user need not wait."""
         thread = threading.Thread(target=self._try_all, daemon=True)
@@ -95,13 +110,35 @@ class EngineList:
     def _try_all(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             for name in self.usable():
-                try:
-                    out = Path(folder, f"{name}.mp4")
-                    films = [load(name).animate(samples.mona_lisa, samples.smile, out, end=end) for end in TRIALS]
-                except LivingPortraitsError:  # whoever chooses it will be told
-                    continue
-                if name not in self._speeds:
-                    self.note(name, films[-1].speed)
+                # The default engine is kept for whoever comes first; all of them would fill the memory.
+                animator = self.animator(name, FIRST.size) if name == engines.DEFAULT else load(name)
+                for end in TRIALS:
+                    speed = self._trial(animator, Path(folder, f"{name}.mp4"), end)
+                if speed and name not in self._speeds:
+                    self.note(name, speed)
+
+    def _trial(self, animator: Animator, out: Path, end: float) -> float | None:
+        """Frames a second, of a film that nobody's work came between; None where the engine makes none."""
+        stops = [True]
+
+        def hear(progress: Progress) -> None:
+            stops.append(self._stand_still())
+
+        while any(stops):
+            self._stand_still()
+            stops.clear()
+            try:
+                speed = animator.animate(samples.mona_lisa, samples.smile, out, end=end, progress=hear).speed
+            except LivingPortraitsError:  # whoever chooses it will be told
+                return None
+        return speed
+
+    def _stand_still(self) -> bool:
+        """Waits until nobody waits for films; whether there was anybody."""
+        with self._changed:
+            stood = self._waiting > 0
+            self._changed.wait_for(lambda: not self._waiting)
+        return stood
 
 
 def _why_not(name: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 Made = TypeVar("Made")
 
-EVERY_SECONDS = 0.2
+EVERY_SECONDS = 0.4
 """How often at most a report is passed on; a page that is redrawn for every frame slows the frames down."""
 
 

@@ -73,7 +73,7 @@ def take_order(given: Mapping[str, Any], limits: Limits) -> Order:
     """
     source, name = portrait_of(given.get("source"), bool(given.get("consent")), limits)
     choices = Choices.of(given)
-    drivers = _drivers(given, choices, limits)
+    drivers = drivers_of(given, choices, limits)
     points = given.get("points")
     sound = given.get("sound_file")
     return Order(
@@ -128,8 +128,8 @@ def _source(path: str | None, limits: Limits) -> Path:
     return source
 
 
-def _drivers(given: Mapping[str, Any], choices: Choices, limits: Limits) -> tuple[Path, ...]:
-    """Samples first, in the collection's order, then files."""
+def drivers_of(given: Mapping[str, Any], choices: Choices, limits: Limits) -> tuple[Path, ...]:
+    """The clips of `take_order`: samples first, in the collection's order, then files. Raises Trouble."""
     names = given.get("drivers") or []
     if unknown := [name for name in names if name not in samples.DRIVERS]:
         detail = f"There is no clip {unknown[0]!r} in the collection; choose from {', '.join(samples.DRIVERS)}."

@@ -1,6 +1,7 @@
 """The tab that brings a portrait to life: one film for each clip."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import gradio as gr
 from living_portraits import samples
 from living_portraits.errors import LivingPortraitsError
 from living_portraits.studio import components, panels, views
-from living_portraits.studio.choices import Settings, read_settings
+from living_portraits.studio.ahead import Ahead
+from living_portraits.studio.choices import Choices, Settings, read_settings
 from living_portraits.studio.converting import FORMS, Form, convert
-from living_portraits.studio.order import COLLECTION
+from living_portraits.studio.order import COLLECTION, drivers_of
 from living_portraits.studio.production import Production
 from living_portraits.studio.running import ONE_AT_A_TIME, PRIVATE, Runner, Studio
 from living_portraits.studio.trouble import Trouble
@@ -43,6 +45,7 @@ def portrait_tab(studio: Studio, wording: Wording, language: Any) -> None:
         notes = {**chosen.notes, "drivers": drivers.note, "options": options_note}
         runner.wire(inputs, notes, endpoint="animate", description=ABOUT)
         _landmarks_endpoint(chosen, options["face"])
+        _follow_ahead(studio, inputs)
         restored = gr.State(None)
     looked = [chosen.source, options["face"], language, restored]
     _source_events(chosen, options["face"], language, restored, looked)
@@ -60,6 +63,30 @@ def _options(studio: Studio, wording: Wording) -> tuple[dict[str, Any], Any]:
         options = panels.option_controls(wording)
         restore = wording.put(gr.UploadButton, {"label": "restore"}, file_types=[".json"], size="sm", elem_id="restore")
     return {"engine": engine, **options, "restore": restore}, components.note(elem_id="options-note")
+
+
+def _follow_ahead(studio: Studio, inputs: dict[str, Any]) -> None:
+    """Whenever another clip, part of it or engine is chosen, the clips are followed for the film to come."""
+    ahead = Ahead()
+    names = ("drivers", "clips", "recording", "engine", "size", "smoothing", "start", "end")
+    controls = {name: inputs[name] for name in names}
+
+    def picked(**given: Any) -> None:
+        try:
+            choices = Choices.of(given)
+            drivers = drivers_of(given, choices, studio.limits)
+        except Trouble:
+            return
+        ahead.wish(partial(_follow, studio, choices, drivers))
+
+    for control in controls.values():
+        control.change(picked, inputs_kwargs=controls, queue=False, **PRIVATE)
+
+
+def _follow(studio: Studio, choices: Choices, drivers: tuple[Path, ...], check: Callable[[Any], None]) -> None:
+    animator = studio.engine_list.animator(choices.engine, choices.size)
+    for driver in drivers:
+        animator.follow(driver, progress=check, **choices.options())
 
 
 def _landmarks_endpoint(chosen: panels.SourcePanel, face: Any) -> None:

@@ -52,6 +52,11 @@ def produce(order: Order, root: Path, engine_list: EngineList) -> Iterator[Produ
     Raises:
         Trouble: something the user can mend.
     """
+    with engine_list.at_work():
+        yield from _produce(order, root, engine_list)
+
+
+def _produce(order: Order, root: Path, engine_list: EngineList) -> Iterator[Production]:
     folder = new_folder(root)
     shots = plan(order, folder)
     for shots in shoot(order, shots, engine_list.animator):  # noqa: B020 (the newest state of the same films)

@@ -166,7 +166,7 @@ def test_a_closed_tab_frees_its_job(opened: Open, server: Server) -> None:
     _choose(page, "erasmus", "look_around", end=6)
     _choose(other, "erasmus", "look_around", end=0.2)
     page.click("#portrait-run")
-    page.wait_for_selector("#portrait-stage figure[data-stage=track]")
+    page.wait_for_selector("#portrait-stage figure[data-stage=generate]")
     page.close()
     other.click("#portrait-run")
     other.wait_for_selector("#portrait-stage figure[data-stage=done] video")

@@ -1,8 +1,12 @@
 """What the page shows, from values."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +16,7 @@ pytest.importorskip("gradio", reason="the studio needs the extra 'app'")
 import drawn
 
 from living_portraits import engines, provenance, samples, video
+from living_portraits.animator import Animator, Progress
 from living_portraits.errors import FaceError, MediaError, OptionError, OutputError
 from living_portraits.studio import views
 from living_portraits.studio.checking import check
@@ -133,3 +138,36 @@ def test_engines_are_listed_with_their_speed_and_why_not(monkeypatch: pytest.Mon
     monkeypatch.setattr(engines, "spec", lambda name: lacking)
     assert known.usable() == ()
     assert "nowhere" in known.excuses("en")[0]
+
+
+def test_trials_stand_still_while_somebody_waits_for_a_film(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = EngineList()
+    monkeypatch.setattr(known, "usable", lambda: ("still",))
+    with known.at_work(), known.at_work():
+        thread = known.warm_up()
+        thread.join(1.0)
+        assert thread.is_alive() and "frames a second" not in known.line("still", "en")
+    thread.join(120)
+    assert "frames a second" in known.line("still", "en")
+
+
+def test_a_trial_that_was_disturbed_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, ends = EngineList(), []
+
+    class Disturbed(Animator):
+        def __init__(self) -> None:
+            pass
+
+        def animate(self, source: Path, driver: Path, out: Path, *, end: float, progress: Callable) -> Any:
+            ends.append(end)
+            if len(ends) == 2:  # a user comes in the midst of it, and goes
+                visit = known.at_work()
+                visit.__enter__()
+                Timer(0.1, visit.__exit__, (None, None, None)).start()
+            progress(Progress("generate", 1, 1))
+            return SimpleNamespace(speed=float(len(ends)))
+
+    monkeypatch.setattr(known, "usable", lambda: (engines.DEFAULT,))
+    monkeypatch.setattr(known, "animator", lambda name, size: Disturbed())
+    known.warm_up().join(60)
+    assert ends == [0.1, 1.0, 1.0] and "about 3 frames" in known.line(engines.DEFAULT, "en")
