@@ -66,6 +66,20 @@ def test_the_stage_holds_the_dancer_all_the_while() -> None:
     assert np.ptp(placed[..., 1]) > 0.6 * SIZE
 
 
+def test_a_camera_that_moves_is_noticed(tmp_path, monkeypatch) -> None:
+    footage = material()
+    points = footage.dance.points
+    assert footages.unsteadiness(footage.frames, points, footage.plate) < 1
+    lawn = np.random.default_rng(0).integers(0, 99, footage.plate.shape).astype(np.uint8)
+    panned = np.stack([np.roll(lawn, number, axis=1) for number in range(len(footage.frames))])
+    assert footages.unsteadiness(panned, points, empty_stage(panned, points)) > footages.UNSTEADY
+    path = write_clip(tmp_path / "target.mp4", frames=100)
+    steps = Choreography(np.concatenate([dance().points] * 3)[:100], 25.0)
+    monkeypatch.setattr(footages, "unsteadiness", lambda *_: footages.UNSTEADY + 0.1)
+    with pytest.warns(footages.MovingCameraWarning, match="camera"), pytest.warns(footages.ShortClipWarning):
+        open_target(path, size=SIZE, tracked=steps)
+
+
 @pytest.mark.parametrize(
     ("kind", "error", "expected"),
     [

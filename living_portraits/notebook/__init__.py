@@ -29,7 +29,7 @@ try:
     from living_portraits.notebook.mask import mask
     from living_portraits.notebook.megapixel import crop_zoom, detail, enlarged, fidelity, middle, timed, with_crop
     from living_portraits.notebook.noticed import critic_of, heat, median, noticed, spoilt, truths
-    from living_portraits.notebook.people_map import map_of, spread_of_means
+    from living_portraits.notebook.people_map import map_of, spread_of_means, strips
     from living_portraits.notebook.performer import dressed, performance, stage_of, steps_of
     from living_portraits.notebook.pictures import apart, bars, lines, points_on, row
     from living_portraits.notebook.portrayed import obeyed, portrayed
@@ -131,6 +131,7 @@ __all__ = [
     "stages",
     "steps_of",
     "stopped",
+    "strips",
     "sums",
     "table",
     "take",

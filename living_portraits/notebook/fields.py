@@ -58,7 +58,8 @@ class Head:
         colour, full = self.volume[0, :3], self.volume[0, 3:].clamp(0, 1)
         seen = torch.cumprod(torch.cat([torch.ones_like(full[:, :1]), 1 - full[:, :-1]], dim=1), dim=1) * full
         light = (colour / self.volume[0, 3:].clamp_min(1e-4)).clamp(0, 1)
-        frame = to_frames((2 * (light * seen).sum(dim=1) - 1)[None])[0]
+        covered = seen.sum(dim=1).clamp_min(0.5)  # skin that falls between two cells is no darker for it
+        frame = to_frames((2 * (light * seen).sum(dim=1) / covered - 1)[None])[0]
         return np.ascontiguousarray(frame[ROOM:-ROOM, ROOM:-ROOM])
 
     def side(self) -> str:

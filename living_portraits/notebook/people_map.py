@@ -1,6 +1,6 @@
 """Embeddings on paper: a map of people, and how chance averages out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import matplotlib.pyplot as plt
@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from living_portraits.notebook.pictures import COLOURS
+from living_portraits.notebook.pictures import COLOURS, finish
 
 MOST = 60  # sets of T pictures that are tried; there are many
 
@@ -31,8 +31,17 @@ def map_of(each: Float[Tensor, "people poses numbers"], names: Sequence[str], *,
         axes.scatter(own[taught:, 0], own[taught:, 1], s=60, facecolors="none", edgecolors=colour)
     axes.legend(frameon=False, fontsize=9, bbox_to_anchor=(1, 1), loc="upper left")
     axes.set(xlabel="strongest direction", ylabel="second", xticks=[], yticks=[])
-    plt.show()
-    plt.close(figure)
+    finish(figure)
+
+
+def strips(known: Mapping[str, Float[Tensor, "pictures numbers"]]) -> None:
+    """Vectors as strips of grey, one below the other: of each person a row for each picture, a column for each number."""
+    figure, axes = plt.subplots(len(known), figsize=(8, 0.6 * len(known)), squeeze=False, layout="constrained")
+    for place, (name, vectors) in zip(axes[:, 0], known.items(), strict=True):
+        place.imshow(vectors.numpy(), cmap="gray", aspect="auto", interpolation="nearest")
+        place.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
+        place.set(xticks=[], yticks=[])
+    finish(figure)
 
 
 def spread_of_means(each: Float[Tensor, "people poses numbers"]) -> list[float]:

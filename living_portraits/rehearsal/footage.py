@@ -23,6 +23,7 @@ STIFF = 0.02  # of the body's height: joints that move less, on average, show on
 ROOM = 1.15  # side of the square stage over what the dancer's points span
 HELD_OUT = 0.1  # of the clip, at its end
 PLATE_FRAMES = 72  # looked at for the empty stage
+UNSTEADY = 3.5  # levels of 255 by which the empty stage changes: 0 to 1 from a tripod, 6 where the camera pans
 _BODY = 0.16  # thickness, in heights, of what a skeleton's line hides
 _NEVER = 0.12  # share of frames in which a pixel must be free to be known
 
@@ -31,6 +32,10 @@ Shots = UInt8[np.ndarray, "time size size 3"]
 
 class ShortClipWarning(UserWarning):
     """The clip teaches little."""
+
+
+class MovingCameraWarning(UserWarning):
+    """The stage will come out blurred."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +100,15 @@ def open_target(
     check_moves(tracked)
     crop = stage(tracked, size=size)
     taken = (crop.take(frame) for frame in video.read_frames(path, start=start, end=end, fps=fps))
-    return footage(taken, placed(tracked, crop), tracked, size=size)
+    found = footage(taken, placed(tracked, crop), tracked, size=size)
+    if unsteadiness(found.frames, found.dance.points, found.plate) > UNSTEADY:
+        warnings.warn(
+            f"In {path.name} what is behind the dancer changes, as where the camera moves: it will come out blurred; "
+            "a camera that stands still teaches more.",
+            MovingCameraWarning,
+            stacklevel=2,
+        )
+    return found
 
 
 def rate(path: Path) -> float:
@@ -160,7 +173,7 @@ def placed(dance: Choreography, crop: Crop) -> Choreography:
 
 def empty_stage(frames: Shots, points: np.ndarray) -> Frame:
     """The plate: of each pixel the median over the frames in which nobody hides it; what is never free is filled in."""
-    some = np.unique(np.linspace(0, len(frames) - 1, min(PLATE_FRAMES, len(frames))).astype(int))
+    some = _looked_at(len(frames))
     shots = frames[some].astype(np.float32)
     hidden = np.stack([hides(points[index], size=frames.shape[1]) for index in some])
     free = (~hidden).sum(axis=0)
@@ -174,6 +187,19 @@ def empty_stage(frames: Shots, points: np.ndarray) -> Frame:
     if unknown.all():
         return np.median(frames[some], axis=0).astype(np.uint8)
     return filled(plate, unknown)
+
+
+def unsteadiness(frames: Shots, points: np.ndarray, plate: Frame) -> float:
+    """How far, in levels of 255, a pixel of the stage is from the plate as a rule, while nobody hides it."""
+    some = _looked_at(len(frames))
+    away = np.abs(frames[some].astype(np.float32) - plate).mean(axis=-1)
+    away[np.stack([hides(points[index], size=frames.shape[1]) for index in some])] = np.nan
+    known = ~np.isnan(away).all(axis=0)
+    return float(np.median(np.nanmedian(away[:, known], axis=0))) if known.any() else 0.0
+
+
+def _looked_at(count: int) -> np.ndarray:
+    return np.unique(np.linspace(0, count - 1, min(PLATE_FRAMES, count)).astype(int))
 
 
 def filled(picture: Frame, unknown: Bool[np.ndarray, "height width"]) -> Frame:
