@@ -65,7 +65,7 @@ def load(
     `identity` is somebody whom the engine was taught in person (`finetune`): their name, or their file.
 
     `runtime` is where its network runs: "torch", or "openvino" or "int8", which are faster on an ordinary processor and
-    are used only when they are asked for ("auto" is PyTorch).
+    which a process that trains must not use. "auto" is PyTorch; in commands that make films alone, OpenVINO if there.
 
     Raises OptionError for an unknown engine, or a size, runtime or identity that it does not take.
     """

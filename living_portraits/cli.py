@@ -21,10 +21,15 @@ from living_portraits.commands import augment, batch, bench, dance, distill, eva
 from living_portraits.commands.runtime import RUNTIME_HELP
 from living_portraits.errors import LivingPortraitsError, OptionError
 from living_portraits.film_options import Options
+from living_portraits.nn import process
 
 PROGRAM = "living-portraits"
 MENDABLE, STOPPED, CHANGED = 2, 130, 1
 """Exit codes: something the user can mend, Ctrl-C, a file that is not as it was signed."""
+
+
+_FILMING = ("animate", "demo", "live", "bench")
+"""Commands whose process trains nothing."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if unknown:
             choices = ", ".join(given.options) or "none"
             raise OptionError(f"There is no option {unknown[0]} for {given.command}; choose from: {choices}.")
+        if given.command in _FILMING:
+            process.makes_films_alone()
         with _one_line_warnings(), _every_stop_like_ctrl_c():
             return int(given.run(given))
     except LivingPortraitsError as error:

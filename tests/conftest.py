@@ -2,8 +2,17 @@
 
 import sys
 
+import pytest
 from jaxtyping import install_import_hook
 
 if any(name.split(".")[0] == "living_portraits" for name in sys.modules):
     raise RuntimeError("living_portraits was imported before the run-time type checks were installed.")
 install_import_hook("living_portraits", "beartype.beartype")
+
+
+@pytest.fixture(autouse=True)
+def _trains_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands make films alone in a process of their own; this one trains as well."""
+    from living_portraits.nn import process
+
+    monkeypatch.setattr(process, "makes_films_alone", lambda: None)

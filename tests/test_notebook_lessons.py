@@ -3,8 +3,10 @@
 import dataclasses
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from living_portraits import notebook as nb
 from living_portraits import samples, skeleton, stance, video, weights
 from living_portraits.engine import Track
 from living_portraits.finetune.watch import Check
-from living_portraits.notebook import few_shot, repairs
+from living_portraits.notebook import few_shot, people_map, repairs
 from living_portraits.notebook.tiny import SIDE, People
 from living_portraits.result import Result
 
@@ -73,6 +75,25 @@ def test_a_head_in_the_volume_turns_where_it_is_told() -> None:
     assert canonical.driven(nb.pose(yaw=-30.0)).side() == "to the left"
     assert torch.equal(canonical.driven(nb.pose()).volume, canonical.volume)
     assert canonical.picture().shape == (72, 72, 3)
+
+
+def test_a_head_of_one_colour_stays_of_one_colour_where_it_is_turned() -> None:
+    points = face((128, 128), zoom=5.0)
+    head = nb.Head.of(np.full((256, 256, 3), 200, np.uint8), points).canonical().driven(nb.pose(yaw=20.0))
+    middle = head.picture()[32:44, 32:44]
+    assert middle.min() > 190, "no cell of the skin is darker for lying between two of the volume"
+
+
+def test_long_vectors_are_shown_as_strips_that_fit_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures: list[Any] = []
+    monkeypatch.setattr(people_map, "finish", figures.append)
+    nb.strips({"anna": torch.rand(4, 500), "berta": torch.rand(2, 500)})
+    (figure,) = figures
+    assert [place.get_ylabel() for place in figure.axes] == ["anna", "berta"]
+    assert figure.get_figwidth() <= 8
+    figure.draw_without_rendering()
+    assert all(place.get_position().height > 0.3 for place in figure.axes), "thick enough to be seen"
+    plt.close(figure)
 
 
 def test_the_mean_of_more_pictures_is_steadier() -> None:

@@ -1,13 +1,15 @@
 """Runtimes: each computes what PyTorch computes, 8 bits nearly so, and a damaged cache costs time alone."""
 
 import importlib.util
+import subprocess
+import sys
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from living_portraits.errors import OptionError
-from living_portraits.nn import runtime
+from living_portraits.nn import process, runtime
 from living_portraits.nn.quantise import QuantisedConv, quantised, ranges
 
 needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
@@ -67,6 +69,24 @@ def test_eight_bits_compute_what_the_rounded_network_does():
 
 
 @needs_openvino
+def test_eight_bits_are_eight_bits():
+    net = Net()
+
+    def kinds(kind):
+        run = runtime.compiled(net, inputs(), runtime=kind, ranges=measured(net), threads=1)._run
+        layers = [op.get_rt_info() for op in run.get_runtime_model().get_ops()]
+        return {str(told["runtimePrecision"]) for told in layers if str(told["layerType"]) == "Convolution"}
+
+    assert kinds("openvino") <= {"f32", "f16", "bf16"} and kinds("int8") <= {"i8", "u8"}
+
+
+@needs_openvino
+def test_ranges_of_another_network_are_refused():
+    with pytest.raises(KeyError, match="third"):
+        runtime.compiled(Net(), inputs(), runtime="int8", ranges={"third": (0.0, 1.0)})
+
+
+@needs_openvino
 def test_a_compiled_network_is_kept_and_found_again(cache, monkeypatch):
     net = Net()
     first = runtime.compiled(net, inputs(), runtime="openvino")(*inputs(2))
@@ -108,6 +128,28 @@ def test_pytorch_runs_what_nobody_asked_to_run_elsewhere(monkeypatch):
     monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: object())
     assert runtime.choose(ranges={"first": (0.0, 1.0)}) == "torch"
     assert runtime.choose("int8", ranges={"first": (0.0, 1.0)}) == "int8"
+
+
+@pytest.mark.parametrize(
+    ("trains", "installed", "expected"),
+    [(True, True, "torch"), (False, True, "openvino"), (False, False, "torch")],
+)
+def test_openvino_is_taken_unasked_where_nothing_is_trained(monkeypatch, trains, installed, expected):
+    monkeypatch.setattr(process, "may_train", lambda: trains)
+    monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: object() if installed else None)
+    assert runtime.choose() == expected
+
+
+def test_commands_that_make_films_say_so():
+    code = (
+        "import sys; from living_portraits import cli; from living_portraits.nn import process\n"
+        "told = [process.may_train()]\n"
+        "for arguments in (['train', 'nothing'], ['animate', '--engine', 'nothing']):\n"
+        "    cli.main(arguments); told.append(process.may_train())\n"
+        "print(told)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[True, True, False]"
 
 
 @pytest.mark.parametrize(

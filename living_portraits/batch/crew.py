@@ -113,7 +113,10 @@ def hired(name: str, place: str) -> Any:
     import cv2
     import torch
 
+    from living_portraits.nn import process
+
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+    process.makes_films_alone()
     module, class_name = name.split(":")
     return getattr(import_module(module), class_name)(place)

@@ -15,6 +15,9 @@ from torch import Tensor, nn
 Ranges = dict[str, tuple[float, float]]
 """Of each convolution's input, by the layer's name: lowest and highest value."""
 
+SMALLEST = 1e-8
+"""Peak of a channel's weights below which all of them are 0."""
+
 _KEPT = 0.9999  # of the values, in each direction: one outlier more would coarsen all the others
 _SAMPLED = 4096  # values of each input that are looked at
 
@@ -62,6 +65,12 @@ def quantised(net: nn.Module, found: Mapping[str, tuple[float, float]]) -> nn.Mo
     return rounded
 
 
+def steps_of(low: float, high: float) -> tuple[float, int]:
+    """Scale S and zero point Z of a range."""
+    scale = max(high - low, 1e-6) / 255
+    return scale, min(255, max(0, round(-low / scale)))
+
+
 class QuantisedConv(nn.Module):
     """A convolution that rounds its input and its weights to 8 bits.
 
@@ -75,9 +84,8 @@ class QuantisedConv(nn.Module):
     def __init__(self, conv: nn.Conv2d, low: float, high: float) -> None:
         super().__init__()
         self.conv = conv
-        self.scale = max(high - low, 1e-6) / 255
-        self.zero = min(255, max(0, round(-low / self.scale)))
-        peaks = conv.weight.detach().abs().amax(dim=(1, 2, 3)).clamp(min=1e-8)
+        self.scale, self.zero = steps_of(low, high)
+        peaks = conv.weight.detach().abs().amax(dim=(1, 2, 3)).clamp(min=SMALLEST)
         steps = (peaks / 127).view(-1, 1, 1, 1)
         with torch.no_grad():
             conv.weight.copy_((conv.weight / steps).round() * steps)

@@ -1,4 +1,4 @@
-"""Where a network runs: in PyTorch as it is, or, when asked, in OpenVINO, which is faster on an ordinary processor.
+"""Where a network runs: in PyTorch as it is, or in OpenVINO, which is faster on an ordinary processor.
 
     torch     PyTorch, eager: anywhere; the reference
     openvino  the same in single precision, compiled
@@ -21,9 +21,12 @@ import torch
 from torch import Tensor, nn
 
 from living_portraits.errors import OptionError
-from living_portraits.nn.quantise import quantised
+from living_portraits.nn import process
+from living_portraits.nn.quantise import SMALLEST, steps_of
 
 RUNTIMES = ("torch", "openvino", "int8")
+
+_MADE = 2  # raised where networks are converted in another way: what was kept of them before is not taken
 
 FOLDER_VARIABLE = "LIVING_PORTRAITS_COMPILED"
 
@@ -32,10 +35,7 @@ Function: TypeAlias = Callable[..., tuple[Tensor, ...]]
 
 
 def choose(asked: str | None = None, *, ranges: Ranges | None = None) -> str:
-    """The runtime that was asked for, or PyTorch.
-
-    OpenVINO is not chosen unasked: a process that has run `RepairNet` in OpenVINO 2026.4 crashes when PyTorch 2.13
-    trains in it afterwards. Using networks side by side was never seen to fail.
+    """The runtime that was asked for; else OpenVINO where it is installed and nothing is trained, or else PyTorch.
 
     Args:
         asked: one of `RUNTIMES`, or None.
@@ -43,9 +43,9 @@ def choose(asked: str | None = None, *, ranges: Ranges | None = None) -> str:
 
     Raises OptionError for a name that is none, for "int8" without ranges, and for OpenVINO where it is not installed.
     """
-    if asked is None:
-        return "torch"
     installed = importlib.util.find_spec("openvino") is not None
+    if asked is None:
+        return "openvino" if installed and not process.may_train() else "torch"
     if asked not in RUNTIMES:
         raise OptionError(f"There is no runtime {asked!r}; choose from {', '.join(RUNTIMES)}.")
     if asked == "int8" and not ranges:
@@ -77,9 +77,7 @@ def compiled(
     net = net.eval()
     if runtime == "torch":
         return torch.inference_mode()(net)
-    if runtime == "int8":
-        net = quantised(net, {name: (low, high) for name, (low, high) in (ranges or {}).items()}).eval()
-    return _OpenVINO(net, tuple(example), threads)
+    return _OpenVINO(net, tuple(example), threads, ranges if runtime == "int8" else None)
 
 
 def folder() -> Path:
@@ -90,17 +88,19 @@ def folder() -> Path:
 class _OpenVINO:
     """A network compiled for this processor."""
 
-    def __init__(self, net: nn.Module, example: tuple[Tensor, ...], threads: int | None) -> None:
+    def __init__(self, net: nn.Module, example: tuple[Tensor, ...], threads: int | None, ranges: Ranges | None) -> None:
         import openvino
 
         core = openvino.Core()
         settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
-        path = folder() / f"{_fingerprint(net, example, openvino.__version__)}.xml"
+        path = folder() / f"{_fingerprint(net, example, openvino.__version__, ranges)}.xml"
         model = _kept(core, path)
         if model is None:
             model = _converted(net, example)
+            if ranges:
+                _round(model, ranges)
             _keep(model, path)
         self._run = core.compile_model(model, "CPU", settings)
 
@@ -123,11 +123,38 @@ def _converted(net: nn.Module, example: tuple[Tensor, ...]) -> "object":
     return model
 
 
-def _fingerprint(net: nn.Module, example: tuple[Tensor, ...], version: str) -> str:
-    """The same for the same network, shapes and version alone."""
-    told = hashlib.sha256(f"{version} {torch.__version__} {net} {[tuple(each.shape) for each in example]}".encode())
-    for module in net.modules():
-        told.update(repr((getattr(module, "scale", None), getattr(module, "zero", None))).encode())
+def _round(model: "object", ranges: Ranges) -> None:
+    """`quantised`, in OpenVINO's own graph: it finds 8-bit convolutions only where their ranges are plain numbers.
+
+    Layers that it does not run, as those that see a source once, may have ranges, too. Raises KeyError if all are such.
+    """
+    import openvino
+    from openvino import opset13 as ops
+
+    assert isinstance(model, openvino.Model)
+    left = dict(ranges)
+    for node in model.get_ordered_ops():
+        name = node.get_friendly_name().split("/")[0].removeprefix("__module.")
+        if node.get_type_name() != "Convolution" or name not in left:
+            continue
+        scale, zero = steps_of(*left.pop(name))
+        low, high = np.float32(-zero * scale), np.float32((255 - zero) * scale)
+        weight = node.input_value(1).get_node().get_data()
+        peaks = np.maximum(np.abs(weight).max(axis=(1, 2, 3), keepdims=True), np.float32(SMALLEST))
+        inputs = ops.fake_quantize(node.input_value(0), low, high, low, high, levels=256)
+        weights = ops.fake_quantize(node.input_value(1), -peaks, peaks, -peaks, peaks, levels=255)
+        node.input(0).replace_source_output(inputs.output(0))
+        node.input(1).replace_source_output(weights.output(0))
+    if len(left) == len(ranges):
+        raise KeyError(f"no convolution of the network is called {' or '.join(left)}")
+    model.validate_nodes_and_infer_types()
+
+
+def _fingerprint(net: nn.Module, example: tuple[Tensor, ...], version: str, ranges: Ranges | None) -> str:
+    """The same for the same network, shapes, version and ranges alone."""
+    shapes = [tuple(each.shape) for each in example]
+    rounded = sorted(ranges.items()) if ranges else None
+    told = hashlib.sha256(f"{version} {torch.__version__} {net} {shapes} {_MADE} {rounded}".encode())
     for name, value in net.state_dict().items():
         told.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
     return told.hexdigest()[:32]

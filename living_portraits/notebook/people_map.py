@@ -35,7 +35,7 @@ def map_of(each: Float[Tensor, "people poses numbers"], names: Sequence[str], *,
 
 
 def strips(known: Mapping[str, Float[Tensor, "pictures numbers"]]) -> None:
-    """Vectors as strips of grey, one below the other: of each person a row for each picture, a column for each number."""
+    """Vectors as strips of grey, a person below the other: a row for each picture, a column for each number."""
     figure, axes = plt.subplots(len(known), figsize=(8, 0.6 * len(known)), squeeze=False, layout="constrained")
     for place, (name, vectors) in zip(axes[:, 0], known.items(), strict=True):
         place.imshow(vectors.numpy(), cmap="gray", aspect="auto", interpolation="nearest")

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from living_portraits.engine import Frame
 
 COLOURS = ("#3a6ea5", "#c8553d", "#588157", "#8d6a9f", "#b08968", "#6c757d")
+MANY = 3  # curves, beyond which their names would lie on them
 
 
 def row(pictures: Mapping[str, Any], *, height: float = 3.0) -> None:
@@ -42,7 +43,10 @@ def lines(
         x = at if at is not None else np.arange(len(values)) / (fps or 1.0)
         axes.plot(x, values, label=title, color=COLOURS[number % len(COLOURS)], linewidth=1.6)
     label(axes, xlabel or ("seconds" if fps else "frame"), ylabel)
-    axes.legend(frameon=False, fontsize=9)
+    if len(curves) > MANY:
+        axes.legend(frameon=False, fontsize=9, bbox_to_anchor=(1, 1), loc="upper left")
+    else:
+        axes.legend(frameon=False, fontsize=9)
     finish(figure)
 
 
