@@ -16,7 +16,7 @@ from living_portraits.studio.dance_order import (
     take_dance,
 )
 from living_portraits.studio.lesson_panel import lesson_panel
-from living_portraits.studio.running import ONE_AT_A_TIME, PRIVATE, Studio, idle, refused, wire_run_and_stop
+from living_portraits.studio.running import ONE_AT_A_TIME, PRIVATE, Studio, refused, wire_run_and_stop
 from living_portraits.studio.trouble import Trouble
 from living_portraits.studio.wording import Wording, options_of
 from living_portraits.studio.words import say
@@ -129,7 +129,6 @@ def _wire(studio: Studio, inputs: Mapping[str, Any], notes: Mapping[str, Any], s
             yield {stage: views.films([shot], None, language), files: gr.update(value=made, visible=True)}
         except Trouble as trouble:
             yield quiet | refused(trouble, language, notes, stage, "stage.refused")
-        yield idle(run, stop)
 
     wire_run_and_stop(
         run, stop, stage, work=film, inputs=inputs, outputs=[files, *notes.values()],

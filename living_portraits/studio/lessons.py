@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from living_portraits.studio.running import Studio, idle, refused, wire_run_and_stop
+from living_portraits.studio.running import Studio, refused, wire_run_and_stop
 from living_portraits.studio.shelf import Limits
 from living_portraits.studio.trouble import Trouble
 from living_portraits.studio.wording import Wording
@@ -67,7 +67,6 @@ class LessonPanel:
                 yield {taught[0]: gr.update(choices=subject.choices(said), value=order.name), taught[1]: ""}
             except Trouble as trouble:
                 yield quiet | refused(trouble, said, self.notes, stage, subject.words["refused"])
-            yield idle(run, stop)
 
         inputs = {**self.inputs, "language": language}
         wire_run_and_stop(

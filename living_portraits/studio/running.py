@@ -39,11 +39,6 @@ class Studio:
     engine_list: EngineList
 
 
-def idle(run: Any, stop: Any) -> dict[Any, Any]:
-    """Updates of both buttons when nothing is going on."""
-    return {run: gr.update(interactive=True), stop: gr.update(visible=False)}
-
-
 def wire_run_and_stop(
     run: Any,
     stop: Any,
@@ -58,7 +53,7 @@ def wire_run_and_stop(
     """The events of the buttons Run and Stop.
 
     Args:
-        work: yields updates of `outputs`, which both buttons and the stage need not be among.
+        work: yields updates of the stage and `outputs`.
         inputs: the controls by `work`'s argument names; "language" is one.
         stopped: key of the sentence on the stage after Stop.
         turn: how `work` waits for its turn.
@@ -67,18 +62,22 @@ def wire_run_and_stop(
     running = run.click(
         lambda: [gr.update(interactive=False), gr.update(visible=True)], None, [run, stop], queue=False, **PRIVATE
     ).then(
-        work, inputs_kwargs=dict(inputs), outputs=[run, stop, stage, *outputs], show_progress="full",
+        work, inputs_kwargs=dict(inputs), outputs=[stage, *outputs], show_progress="full",
         show_progress_on=[stage], api_visibility="private", **turn,
     )  # fmt: skip
+    # Also where it was cancelled, and then not before that has come through: it would cancel the next run instead.
+    running.then(
+        lambda: [gr.update(interactive=True), gr.update(visible=False)], None, [run, stop], queue=False, **PRIVATE
+    )
 
-    def said(language: str) -> dict[Any, Any]:
-        return {stage: views.message(say(stopped, language)), **idle(run, stop)}
+    def said(language: str) -> Any:
+        return views.message(say(stopped, language))
 
     # Said twice: the browser doesn't wait for the end of what it cancels, whose last picture may come after the first.
-    shown = [stage, run, stop]
-    stop.click(said, inputs["language"], shown, cancels=[running], queue=False, **PRIVATE).then(
-        said, inputs["language"], shown, queue=False, **PRIVATE
-    )
+    stop.click(
+        lambda language: [said(language), gr.update(visible=False)], inputs["language"], [stage, stop],
+        cancels=[running], queue=False, **PRIVATE,
+    ).then(said, inputs["language"], stage, queue=False, **PRIVATE)  # fmt: skip
 
 
 def refused(trouble: Trouble, language: str, notes: Mapping[str, Any], stage: Any, key: str) -> dict[Any, Any]:
@@ -158,7 +157,6 @@ class Runner:
                 yield self._shown(state, language)
         except Trouble as trouble:
             yield quiet | refused(trouble, language, notes, self._stage, "stage.refused")
-        yield idle(self._run, self._stop)
 
     def _produce(self, order: Order) -> Iterator[Production]:
         return produce(order, self._studio.root, self._studio.engine_list)

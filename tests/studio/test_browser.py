@@ -148,6 +148,12 @@ def test_stop_really_stops_and_leaves_nothing(opened: Open, server: Server) -> N
     page.click("#portrait-stop")
     page.wait_for_selector("#portrait-stage >> text=Stopped")
     page.wait_for_function("() => !document.querySelector('#portrait-run').disabled")
+    page.click("#portrait-run")  # at once: what ends the first run must not end the second
+    page.wait_for_selector("#portrait-stage figure[data-stage=generate]")
+    assert page.is_visible("#portrait-stop") and page.is_disabled("#portrait-run")
+    page.click("#portrait-stop")
+    page.wait_for_selector("#portrait-stage >> text=Stopped")
+    page.wait_for_function("() => !document.querySelector('#portrait-run').disabled")
     page.wait_for_timeout(700)
     assert _films(server) == before
     _ready_again(page)
