@@ -122,7 +122,8 @@ class EngineList:
         stops = [True]
 
         def hear(progress: Progress) -> None:
-            stops.append(self._stand_still())
+            # Not while the clip is followed: the film that somebody waits for may be waiting for just that.
+            stops.append(self._stand_still() if progress.stage == "generate" else self._waiting > 0)
 
         while any(stops):
             self._stand_still()

@@ -163,6 +163,7 @@ def test_a_trial_that_was_disturbed_is_made_again(monkeypatch: pytest.MonkeyPatc
             if len(ends) == 2:  # a user comes in the midst of it, and goes
                 visit = known.at_work()
                 visit.__enter__()
+                progress(Progress("track", 1, 1))  # goes on: the user's film may wait for the same clip
                 Timer(0.1, visit.__exit__, (None, None, None)).start()
             progress(Progress("generate", 1, 1))
             return SimpleNamespace(speed=float(len(ends)))
