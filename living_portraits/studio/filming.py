@@ -79,9 +79,8 @@ def shoot(
 ) -> Iterator[tuple[Shot, ...]]:
     """Makes the films; yields how far they all are several times a second. Closing it stops the work.
 
-    `animator` gives the one of an engine, a size and an identity. Where several engines make a film each, one locked to
-    other
-    portraits is left out.
+    `animator` gives the one of an engine, a size and an identity. Where several engines make a film each, one
+    locked to other portraits is left out.
 
     Raises:
         Trouble: something the user can mend; films that were done by then stay.
