@@ -21,6 +21,7 @@ from living_portraits.errors import OptionError, OutputError
 from living_portraits.face import Face, FaceTrack
 from living_portraits.film_options import Options
 from living_portraits.manifest import Manifest, write_manifest
+from living_portraits.notices import along
 from living_portraits.pipeline import ahead
 from living_portraits.portrait import Portrait, open_portrait
 from living_portraits.recent import Recent, version_of
@@ -127,7 +128,7 @@ class Animator:
         # Opened before the long work, so that a place that cannot be written to costs no time.
         with self._film(out, portrait, mover, chosen) as film, ThreadPoolExecutor(1) as beside:
             # While the driver is followed: neither needs the other.
-            cast = beside.submit(self._cast, portrait, chosen)
+            cast = beside.submit(along(self._cast), portrait, chosen)
             track = self._follow(mover, chosen, progress)
             for frame in self._frames(cast.result(), portrait, mover, track, chosen):
                 film.write(frame)

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import os
 import signal
 import sys
 import threading
@@ -24,8 +25,8 @@ from living_portraits.film_options import Options
 from living_portraits.nn import process
 
 PROGRAM = "living-portraits"
-MENDABLE, STOPPED, CHANGED = 2, 130, 1
-"""Exit codes: something the user can mend, Ctrl-C, a file that is not as it was signed."""
+MENDABLE, STOPPED, CHANGED, UNHEARD = 2, 130, 1, 141
+"""Exit codes: something the user can mend, Ctrl-C, a file that is not as it was signed, output that nobody reads."""
 
 
 _FILMING = ("animate", "demo", "live", "bench")
@@ -46,7 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command in _FILMING:
             process.makes_films_alone()
         with _one_line_warnings(), _every_stop_like_ctrl_c():
-            return int(given.run(given))
+            code = int(given.run(given))
+            sys.stdout.flush()  # so that whoever no longer listens is noticed here
+            return code
+    except BrokenPipeError:  # as in `living-portraits samples | head -3`: they have read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNHEARD
     except LivingPortraitsError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return MENDABLE

@@ -14,6 +14,7 @@ from living_portraits.choreography import Choreography
 from living_portraits.engine import Frame
 from living_portraits.engines.dance import dancer as dancers
 from living_portraits.engines.dance.engine import Dance
+from living_portraits.engines.dance.repertoire import warn_of_guesses
 from living_portraits.errors import MediaError, OptionError
 from living_portraits.pipeline import ahead
 from living_portraits.result import Result
@@ -160,10 +161,12 @@ def open_choreography(given: Path | str | None, options: Staging) -> Steps:
 
 def _frames(engine: Dance, motion: Choreography, options: Staging) -> Iterator[Frame]:
     identity = engine.encode_identity()
+    fitted = stance.normalised(motion, identity.stance, size=identity.size)
+    if identity.repertoire is not None:
+        warn_of_guesses(identity.repertoire, fitted, height=identity.stance.near_height)
     # The engine paints the next frames while this one is encoded.
     frames: Iterator[Frame] = ahead(engine.generate(identity, engine.encode_motion(motion)))
     if options.side_by_side:
-        fitted = stance.normalised(motion, identity.stance, size=identity.size)
         drawn = (skeleton.draw_skeleton(points, size=identity.size) for points in fitted.points)
         frames = (draw.side_by_side(*pair) for pair in zip(drawn, frames, strict=True))
     return (provenance.mark(frame) for frame in frames) if options.mark else frames

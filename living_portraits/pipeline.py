@@ -5,6 +5,8 @@ from queue import Full, Queue
 from threading import Event, Thread
 from typing import Generic, TypeVar
 
+from living_portraits.notices import along
+
 Item = TypeVar("Item")
 
 _POLL_SECONDS = 0.1  # how soon a thread that waits for room hears that nobody wants its items any more
@@ -43,7 +45,7 @@ def ahead(items: Iterable[Item], *, depth: int = 3) -> Generator[Item, None, Non
             if wanted:
                 offer(_End())
 
-    thread = Thread(target=produce, daemon=True)
+    thread = Thread(target=along(produce), daemon=True)
     thread.start()
     try:
         while not isinstance(item := queue.get(), _End):

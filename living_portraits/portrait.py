@@ -1,7 +1,6 @@
 """The source, opened: a picture, and the faces in it that are to move."""
 
 import mimetypes
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from living_portraits import face, matting, video
 from living_portraits.engine import Frame
 from living_portraits.errors import FaceError, MediaError, OptionError
 from living_portraits.film_options import Options
+from living_portraits.notices import tell
 
 SEARCH_SECONDS, SEARCH_FPS = 10.0, 5.0
 """How much of a filmed source is searched for a face, and how many frames a second of it."""
@@ -101,4 +101,4 @@ def _choose(faces: Sequence[face.Face], path: Path, options: Options) -> Sequenc
 
 
 def _say(sentence: str) -> None:
-    warnings.warn(sentence, Notice, stacklevel=3)
+    tell(Notice(sentence), stacklevel=3)

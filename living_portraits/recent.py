@@ -3,22 +3,32 @@
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Generic, TypeVar
 
+from living_portraits.notices import gather, tell
+
 Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class _Kept(Generic[Made]):
+    made: Made
+    notices: tuple[UserWarning, ...]
 
 
 class Recent(Generic[Made]):
     """Keeps the `room` things that were used last; with no room it makes everything anew.
 
-    Threads may share it: what one of them is making, another that asks for it waits for.
+    Threads may share it: what one of them is making, another that asks for it waits for. What was told while a thing
+    was made is told again to whoever is given it later.
     """
 
     def __init__(self, room: int) -> None:
         self._room = room
-        self._kept: OrderedDict[Hashable, Future[Made]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Future[_Kept[Made]]] = OrderedDict()
         self._lock = Lock()
 
     def of(self, key: Hashable, make: Callable[[], Made]) -> Made:
@@ -33,18 +43,22 @@ class Recent(Generic[Made]):
             if mine:
                 return self._make(key, promise, make)
             if promise.exception() is None:  # else whoever was making it had reasons of their own to stop
-                return promise.result()
+                kept = promise.result()
+                for notice in kept.notices:
+                    tell(notice)
+                return kept.made
 
-    def _make(self, key: Hashable, promise: "Future[Made]", make: Callable[[], Made]) -> Made:
+    def _make(self, key: Hashable, promise: "Future[_Kept[Made]]", make: Callable[[], Made]) -> Made:
         try:
-            made = make()
+            with gather() as notices:
+                made = make()
         except BaseException as error:
             with self._lock:
                 if self._kept.get(key) is promise:
                     del self._kept[key]
             promise.set_exception(error)
             raise
-        promise.set_result(made)
+        promise.set_result(_Kept(made, tuple(notices)))
         return made
 
 

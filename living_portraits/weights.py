@@ -36,8 +36,8 @@ class WeightsFile:
 FILES: dict[str, WeightsFile] = {
     "dancer": WeightsFile(
         file="dance/dancer.safetensors",
-        sha256="edcc4aad543064d559728ad002b1ff63133064ddc5fe34d21c90e8dc59ff6ed4",
-        size=2_815_286,
+        sha256="b3ebb37db179478771dff5c35eb7cf613aa890c7bdfbff65c203e0cf6218194d",
+        size=2_828_678,
         licence="GPL-3.0, as the film it was taught from: weights/dance/README.md",
     ),
     "face_landmarker": WeightsFile(

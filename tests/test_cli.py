@@ -191,6 +191,16 @@ def test_samples(capsys):
         assert name in said and str(path) in said and path.is_file()
 
 
+def test_who_reads_the_beginning_alone_is_no_trouble():
+    reading, writing = os.pipe()
+    os.close(reading)  # as in `living-portraits samples | head -0`
+    with os.fdopen(writing, "w") as nobody:
+        run = subprocess.run(
+            [sys.executable, "-m", "living_portraits", "samples"], stdout=nobody, stderr=subprocess.PIPE, text=True
+        )
+    assert (run.returncode, run.stderr) == (cli.UNHEARD, "")
+
+
 @pytest.mark.parametrize(
     ("file", "words"),
     [

@@ -1,6 +1,7 @@
 """Learning a dancer: footage, networks, losses, stages, stopping and going on; on a puppet of coloured limbs."""
 
 import dataclasses
+import warnings
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from clips import write_clip
 
 from living_portraits import body, choreographer, people, skeleton
 from living_portraits.choreography import Choreography
-from living_portraits.engines.dance import Dance, body_window, dancer, face_window
+from living_portraits.engines.dance import Dance, body_window, dancer, face_window, repertoire
 from living_portraits.engines.dance.engine import perform
 from living_portraits.engines.dance.networks import PAPER, FaceResidual, Generator, Shape
 from living_portraits.errors import BodyError, MediaError, OptionError, WeightsError
@@ -80,6 +81,7 @@ def test_a_camera_that_moves_is_noticed(tmp_path, monkeypatch) -> None:
         open_target(path, size=SIZE, tracked=steps)
 
 
+@pytest.mark.filterwarnings("error")  # no advice before the sentence
 @pytest.mark.parametrize(
     ("kind", "error", "expected"),
     [
@@ -97,14 +99,8 @@ def test_bad_targets_are_one_sentence(tmp_path, kind: str, error: type, expected
     elif kind != "missing":
         write_clip(path, frames=25 if kind == "short" else 100)
     tracked = Choreography(np.stack([person()] * 100), 25.0)
-    with pytest.raises(error, match=expected), pytest.warns(footages.ShortClipWarning) if kind == "static" else _calm():
+    with pytest.raises(error, match=expected):
         open_target(path, size=SIZE, tracked=tracked)
-
-
-def _calm():
-    import contextlib
-
-    return contextlib.nullcontext()
 
 
 # --- networks ---------------------------------------------------------------------------------------------------------
@@ -308,9 +304,43 @@ def test_a_dancer_comes_back_from_their_file_as_they_were(tmp_path) -> None:
     again = dancer.read(path)
     assert again.about == {"name": "anna"} and again.stance == taught.stance and again.size == SIZE
     np.testing.assert_array_equal(again.plate, taught.plate)
+    np.testing.assert_allclose(again.repertoire, taught.repertoire, atol=1e-3)
     pairs = zip(perform(taught, dance()), perform(again, dance()), strict=True)
     assert max(np.abs(a.astype(int) - b).max() for a, b in pairs) <= 3  # half precision
     assert path.stat().st_size < 200_000
+
+
+def test_poses_that_were_taught_are_no_guesses_and_others_are_limb_by_limb() -> None:
+    taught = lesson().dancer({}, face=False)
+    steps, height = dance(), taught.stance.near_height
+    assert taught.repertoire is not None and len(taught.repertoire) == 36  # not the held-out end
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        repertoire.warn_of_guesses(taught.repertoire, Choreography(steps.points[:36], 25.0), height=height)
+    points = steps.points[:30].copy()
+    points[10:25, skeleton.LEFT_ANKLE, 0] += 0.3 * height  # a split to the side, and it takes no new arm
+    away = repertoire.beyond(taught.repertoire, points, height=height)
+    assert {limb for limb, values in away.items() if values.max() > repertoire.FAR} == {"left leg", "feet"}
+    assert (np.nonzero(away["left leg"] > repertoire.FAR)[0] == np.arange(10, 25)).all()
+    message = r"^15 of 30 frames show poses .* \(left leg and feet; first at 0\.4 s\): they are guesses"
+    with pytest.warns(repertoire.UntaughtPosesWarning, match=message):
+        repertoire.warn_of_guesses(taught.repertoire, Choreography(points, 25.0), height=height)
+
+
+def test_a_mirrored_lesson_teaches_mirrored_poses() -> None:
+    poses = {mirror: lesson(mirror=mirror).dancer({}, face=False).repertoire for mirror in (False, True)}
+    flipped = np.stack([skeleton.mirrored(pose, width=SIZE) for pose in dance().points[:36]])
+    height = lesson().footage.stance.near_height
+    away = {mirror: max(v.max() for v in repertoire.beyond(known, flipped, height=height).values())
+            for mirror, known in poses.items()}  # fmt: skip
+    assert away[True] < 1e-3 < away[False]
+
+
+def test_kept_poses_are_few_and_lie_near_all_the_others() -> None:
+    points = np.repeat(dance().points, 20, axis=0) + np.random.default_rng(0).normal(0, 0.02, (800, 33, 3))
+    known = repertoire.of(points.astype(np.float32), height=40.0)
+    assert len(known) == repertoire.KEPT
+    assert max(v.max() for v in repertoire.beyond(known, points.astype(np.float32), height=40.0).values()) < 0.01
 
 
 def test_files_of_other_things_are_refused(tmp_path) -> None:

@@ -76,10 +76,8 @@ def follow(
     dance = whole(seen, fps=fps, max_gap=max_gap)
     several = sum(count > 1 for count in looks)
     if several > CROWD * len(looks):
-        raise BodyError(
-            f"The clip shows {max(looks)} people (in {several} of {len(looks)} looks): "
-            "cut it to one dancer, or choose another."
-        )
+        often = "at every look" if several == len(looks) else f"at {several} of {len(looks)} looks"
+        raise BodyError(f"The clip shows {max(looks)} people ({often}): cut it to one dancer, or choose another.")
     check_whole_body(dance, height=shape[0])
     return steadied_dance(dance, smoothing)
 

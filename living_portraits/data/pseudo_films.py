@@ -23,6 +23,7 @@ from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Frame, Points, Track
 from living_portraits.errors import MediaError
 from living_portraits.motion import AdaptedHead, HeadMotion, measure, neutral_frame
+from living_portraits.variety import spread
 from living_portraits.warp import SamplingMap, density, pixel_grid
 
 STRETCH = 2.2
@@ -148,16 +149,6 @@ def varied(motion: HeadMotion, random: np.random.Generator) -> HeadMotion:
         expression=(strength * motion.expression).astype(np.float32),
         rotation=(np.stack(extra) @ motion.rotation).astype(np.float32),
     )
-
-
-def spread(features: Float64[np.ndarray, "frames values"], count: int, *, first: int) -> list[int]:
-    """`count` rows that lie far from each other, beginning with `first`: each the farthest from those before."""
-    chosen = [first]
-    nearest = np.linalg.norm(features - features[first], axis=1)
-    while len(chosen) < min(count, len(features)):
-        chosen.append(int(nearest.argmax()))
-        nearest = np.minimum(nearest, np.linalg.norm(features - features[chosen[-1]], axis=1))
-    return chosen
 
 
 def pseudo_film(

@@ -1,6 +1,5 @@
 """From files to what a person is learned from: pictures of one person, cut out and measured; motion to pose them by."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -16,6 +15,7 @@ from living_portraits.engine import Frame, Track
 from living_portraits.errors import FaceError, OptionError
 from living_portraits.finetune.views import apart, motion_of
 from living_portraits.nn.pixels import to_tensor
+from living_portraits.notices import tell
 
 Embed: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """Pictures in [-1, 1] and the points in them, px -> embeddings of length 1."""
@@ -105,9 +105,9 @@ def warn_of_strangers(pictures: Track, embed: Embed | None, names: Sequence[str]
     alike = (embeddings @ embeddings.T).numpy()
     a, b = min(combinations(range(len(pictures)), 2), key=lambda pair: alike[pair])
     if alike[a, b] < STRANGERS:
-        warnings.warn(
-            f"{names[a]} and {names[b]} hardly show the same person (similarity {alike[a, b]:.2f}); "
-            "leave one out if they do not.",
-            StrangersWarning,
-            stacklevel=2,
+        tell(
+            StrangersWarning(
+                f"{names[a]} and {names[b]} hardly show the same person (similarity {alike[a, b]:.2f}); "
+                "leave one out if they do not."
+            )
         )

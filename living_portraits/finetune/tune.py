@@ -194,7 +194,7 @@ class Lesson:
         return check, np.concatenate(shown, axis=1)
 
     def _paint(self, drawn: Tensor) -> Tensor:
-        parts = drawn.split(_TOGETHER)
+        parts = torch.split(drawn, _TOGETHER)
         return torch.cat([self.generator(part, self.style.expand(len(part), -1)) for part in parts])
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from living_portraits.data.pseudo_films import spread
 from living_portraits.engine import Drive, Engine, Frame, Points, Track
 from living_portraits.motion import HeadMotion, SourceShape, adapt, measure, neutral_frame
 from living_portraits.restraint import restrain
+from living_portraits.variety import spread
 
 
 @dataclass(frozen=True, eq=False)

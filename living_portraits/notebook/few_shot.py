@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Float32
 
 from living_portraits import samples, weights
-from living_portraits.data.pseudo_films import spread
 from living_portraits.engine import Frame, Points, Track
 from living_portraits.engines.talking_head.content import Weights
 from living_portraits.engines.talking_head.engine import WEIGHTS, drawings, read_networks
@@ -22,6 +21,7 @@ from living_portraits.finetune.watch import Check, Rule
 from living_portraits.nn.pixels import to_frames
 from living_portraits.notebook.faces import driver_track
 from living_portraits.notebook.pictures import COLOURS, finish, label
+from living_portraits.variety import spread
 
 SIDE, CLOSE = 96, 1.8
 """Px of the pictures, and sides of the crop in face heights: the face is as large as those that the base learned on."""

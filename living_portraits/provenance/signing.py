@@ -5,7 +5,6 @@ import mimetypes
 import os
 import shutil
 import tempfile
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from PIL import Image
 
 from living_portraits.errors import OptionError, OutputError
+from living_portraits.notices import tell
 from living_portraits.provenance.claim import FILM_ASSERTION, NAME, VERSION, Claim
 from living_portraits.provenance.digests import digests, frames_of
 from living_portraits.provenance.library import TEST_CERTIFICATE, context, read_pem, reason
@@ -64,11 +64,11 @@ def sign(
         data["frames"] = digests(others)
     media_type = CARRIERS.get(carrier.suffix.lower())
     if media_type is None:
-        warnings.warn(
-            f"{title or path.name} carries plain metadata only: {path.suffix or 'such'} files cannot hold a content "
-            f"credential; choose one of {', '.join(CARRIERS)} for one that can.",
-            NoCredential,
-            stacklevel=2,
+        tell(
+            NoCredential(
+                f"{title or path.name} carries plain metadata only: {path.suffix or 'such'} files cannot hold a "
+                f"content credential; choose one of {', '.join(CARRIERS)} for one that can."
+            )
         )
         return
     with _signer(certificate, key) as signer:

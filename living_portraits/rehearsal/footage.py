@@ -1,6 +1,5 @@
 """A target clip, ready to be learned from: square frames, points in them, and the empty stage."""
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from living_portraits.align import Crop
 from living_portraits.choreography import Choreography
 from living_portraits.engine import Frame
 from living_portraits.errors import BodyError, MediaError
+from living_portraits.notices import tell
 from living_portraits.skeleton import BodyPoints
 
 FPS = 25.0  # faster clips are thinned out: neighbours teach the same
@@ -91,22 +91,23 @@ def open_target(
     if tracked is None:
         frames = video.read_frames(path, start=start, end=end, fps=fps)
         tracked = body.follow(frames, fps=fps, on_frame=on_frame)
-    if seconds < SHORT:
-        warnings.warn(
-            f"{path.name} shows {seconds:.1f} s: poses that it does not show will be guesses; a minute teaches more.",
-            ShortClipWarning,
-            stacklevel=2,
-        )
     check_moves(tracked)
+    if seconds < SHORT:
+        tell(
+            ShortClipWarning(
+                f"{path.name} shows {seconds:.1f} s: poses that it does not show will be guesses; a minute "
+                "teaches more."
+            )
+        )
     crop = stage(tracked, size=size)
     taken = (crop.take(frame) for frame in video.read_frames(path, start=start, end=end, fps=fps))
     found = footage(taken, placed(tracked, crop), tracked, size=size)
     if unsteadiness(found.frames, found.dance.points, found.plate) > UNSTEADY:
-        warnings.warn(
-            f"In {path.name} what is behind the dancer changes, as where the camera moves: it will come out blurred; "
-            "a camera that stands still teaches more.",
-            MovingCameraWarning,
-            stacklevel=2,
+        tell(
+            MovingCameraWarning(
+                f"In {path.name} what is behind the dancer changes, as where the camera moves: it will come out "
+                "blurred; a camera that stands still teaches more."
+            )
         )
     return found
 

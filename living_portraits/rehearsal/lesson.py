@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from living_portraits import skeleton
-from living_portraits.engines.dance import body_window, face_window
+from living_portraits.engines.dance import body_window, face_window, repertoire
 from living_portraits.engines.dance.body_window import Window
 from living_portraits.engines.dance.dancer import Dancer
 from living_portraits.engines.dance.engine import Frames, paint
@@ -348,7 +348,11 @@ class Lesson:
         """What was learned so far."""
         footage = self.footage
         refiner = self.face if face else None
-        return Dancer(self.generator, refiner, footage.plate, footage.stance, footage.dance.fps, dict(about))
+        poses = footage.dance.points[: footage.taught]
+        if self.config.mirror:
+            poses = np.stack([*poses, *(mirrored(pose, width=footage.size) for pose in poses)])
+        known = repertoire.of(poses, height=footage.stance.near_height)
+        return Dancer(self.generator, refiner, footage.plate, footage.stance, footage.dance.fps, known, dict(about))
 
 
 class Look(nn.Module):

@@ -1,10 +1,9 @@
 """Clips are followed as soon as they are picked: whoever then asks for the film waits that much less."""
 
+import logging
 from collections.abc import Callable
 from threading import Lock, Thread
 from typing import Any, TypeAlias
-
-from living_portraits.errors import LivingPortraitsError
 
 Follow: TypeAlias = Callable[[Callable[[Any], None]], None]
 """Follows a clip; calls what it is given after every frame, and stops where that raises."""
@@ -34,8 +33,10 @@ class Ahead:
         while follow := self._next():
             try:
                 follow(self._check)
-            except (_Outdated, LivingPortraitsError):  # what is wrong with a clip is said where its film is asked for
+            except _Outdated:
                 continue
+            except Exception:  # what is wrong with a clip is said where its film is asked for; the next may be right
+                logging.getLogger(__name__).debug("A clip could not be followed ahead.", exc_info=True)
 
     def _next(self) -> Follow | None:
         with self._lock:

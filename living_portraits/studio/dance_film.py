@@ -8,10 +8,11 @@ from typing import Any, Literal
 from living_portraits import choreography, dancing
 from living_portraits.engine import Frame
 from living_portraits.errors import LivingPortraitsError
+from living_portraits.notices import gather
 from living_portraits.rehearsal.learning import Heard, learn
 from living_portraits.rehearsal.lesson import DanceConfig
 from living_portraits.studio.dance_order import AGREED, DancerOrder, LessonOrder, explained
-from living_portraits.studio.filming import Shot, watched
+from living_portraits.studio.filming import Shot, sentences, watched
 from living_portraits.studio.job import Stopped, follow
 from living_portraits.studio.shelf import new_folder
 
@@ -34,7 +35,7 @@ def dance(order: DancerOrder, root: Path) -> Iterator[Shot]:
     shot = Shot("dance", order.steps, out)
     yield shot
     try:
-        yield from watched(shot, work)
+        yield from watched(shot, work, order.steps)
     except LivingPortraitsError as error:
         raise explained(error, order.steps, "drivers") from error
 
@@ -53,6 +54,7 @@ class Schooling:
         stage: "track" while the clip is read, then what is taught; "done" once they are kept. share: of it all.
         errors: on the held-out end at each look so far, less is better.
         preview: held-out poses over what is painted of them over the clip's own frames.
+        notices: what there is to say of the clip; sentences of the library's.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Schooling:
     share: float = 0.0
     errors: tuple[float, ...] = ()
     preview: Frame | None = field(default=None, repr=False)
+    notices: tuple[str, ...] = ()
 
     def report(self) -> dict[str, Any]:
         """For scripts."""
@@ -74,6 +77,7 @@ def teach(order: LessonOrder, *, config: DanceConfig | None = None, **more: Any)
     seconds = max(60 * order.minutes / LOOKS, LOOK_SECONDS)
     config = config or DanceConfig(minutes=order.minutes, check_seconds=seconds, patience=PATIENCE)
     looks: list[Heard] = []
+    notices: list[UserWarning] = []
 
     def work(report: Callable[[Any], None]) -> None:
         def hear(heard: Heard) -> None:
@@ -84,7 +88,8 @@ def teach(order: LessonOrder, *, config: DanceConfig | None = None, **more: Any)
             except Stopped:
                 raise KeyboardInterrupt from None  # a course then ends with its best
 
-        learn(order.target, name=order.name, size=order.size, config=config, consent=AGREED, hear=hear, **more)
+        with gather(notices):
+            learn(order.target, name=order.name, size=order.size, config=config, consent=AGREED, hear=hear, **more)
 
     state = Schooling(order.name)
     yield state
@@ -93,7 +98,8 @@ def teach(order: LessonOrder, *, config: DanceConfig | None = None, **more: Any)
         for heard in lesson:
             errors = tuple(look.error for look in looks if look.error is not None)
             preview = looks[-1].preview if looks else None
-            state = Schooling(order.name, heard.stage, heard.share, errors, preview)
+            told = sentences(notices, order.target)
+            state = Schooling(order.name, heard.stage, heard.share, errors, preview, told)
             yield state
     except LivingPortraitsError as error:
         raise explained(error, order.target, "target") from error

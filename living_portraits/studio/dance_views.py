@@ -4,7 +4,7 @@ import html
 from collections.abc import Sequence
 
 from living_portraits.studio.dance_film import Schooling
-from living_portraits.studio.views import message, picture_data
+from living_portraits.studio.views import message, notices, picture_data
 from living_portraits.studio.words import say
 
 PREVIEW_HEIGHT = 480
@@ -25,6 +25,7 @@ def schooling(state: Schooling, language: str) -> str:
         f'aria-valuemax="100" aria-valuenow="{share}"><span style="width:{share}%"></span></div>'
         f"<figcaption><b>{html.escape(state.name)}</b><span>{html.escape(words)}</span></figcaption>"
     )
+    parts.append(notices(state.notices))
     if state.errors:
         parts.append(curve(state.errors) + message(say("teach.error", language, error=f"{state.errors[-1]:.3f}")))
     return (

@@ -1,7 +1,7 @@
 """Making the films of an order, one after the other, in a way that can be watched and stopped."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from living_portraits import engines, face
 from living_portraits.animator import Animator, Progress
 from living_portraits.driver import MOTION_SUFFIX
 from living_portraits.errors import FaceError, LivingPortraitsError
+from living_portraits.notices import gather
 from living_portraits.studio.choices import Choices
 from living_portraits.studio.job import follow
 from living_portraits.studio.order import Order
@@ -38,6 +39,7 @@ class Shot:
         size: of the face, px; 0 where there is no choice.
         title: what it is called where one clip gives several films, or that text's key; empty: as the clip.
         identity: who the engine was taught in person; empty: nobody.
+        notices: what else there is to say of the film, once it is done; sentences of the library's.
     """
 
     engine: str
@@ -53,6 +55,7 @@ class Shot:
     size: int = 0
     title: str = ""
     identity: str = ""
+    notices: tuple[str, ...] = ()
 
 
 def plan(order: Order, folder: Path) -> tuple[Shot, ...]:
@@ -116,11 +119,15 @@ def _one(
         chosen = animator(shot.engine, shot.size, shot.identity)
         return chosen.animate(order.source, shot.driver, shot.out, progress=report, **options).speed
 
-    yield from watched(shot, work)
+    yield from watched(shot, work, order.source, shot.driver)
 
 
-def watched(shot: Shot, work: Callable[[Callable[[Any], None]], float]) -> Iterator[Shot]:
-    """How far `work` is, which makes one film, reports `Progress` and returns frames a second. Closing it stops it."""
+def watched(shot: Shot, work: Callable[[Callable[[Any], None]], float], *read: Path) -> Iterator[Shot]:
+    """How far `work` is, which makes one film, reports `Progress` and returns frames a second. Closing it stops it.
+
+    `read`: the files that it reads, whose folders are nobody's business.
+    """
+    notices: list[UserWarning] = []
     clock: list[tuple[float, int]] = []  # when the first and the newest frames were painted, and how many by then
 
     def timed(report: Callable[[Any], None]) -> float:
@@ -129,7 +136,8 @@ def watched(shot: Shot, work: Callable[[Callable[[Any], None]], float]) -> Itera
                 clock[1:] = [(time.perf_counter(), progress.done)]
             report(progress)
 
-        return work(hear)
+        with gather(notices):
+            return work(hear)
 
     making = follow(timed)
     try:
@@ -148,9 +156,19 @@ def watched(shot: Shot, work: Callable[[Callable[[Any], None]], float]) -> Itera
             )
             shot = replace(shot, stage=progress.stage, total=progress.total)
     except StopIteration as end:
-        yield replace(shot, stage="done", done=shot.total, frame=None, fps=float(end.value), ms=_each(clock))
+        told = sentences(notices, *read)
+        done = replace(shot, stage="done", done=shot.total, frame=None, fps=float(end.value), ms=_each(clock))
+        yield replace(done, notices=told)
     finally:
         making.close()
+
+
+def sentences(notices: Sequence[UserWarning], *read: Path) -> tuple[str, ...]:
+    """What the library told, as the page shows it: files by their names alone."""
+    told = [str(notice) for notice in notices]
+    for path in read:
+        told = [sentence.replace(str(path), path.name) for sentence in told]
+    return tuple(told)
 
 
 def _left(since: float, first: int, progress: Progress) -> float | None:

@@ -8,6 +8,8 @@ from living_portraits.engine import Frame
 from living_portraits.errors import LivingPortraitsError
 from living_portraits.finetune.learning import Heard, learn
 from living_portraits.finetune.tune import TuneConfig
+from living_portraits.notices import gather
+from living_portraits.studio.filming import sentences
 from living_portraits.studio.job import Stopped, follow
 from living_portraits.studio.person_order import LearnOrder, explained
 
@@ -27,6 +29,7 @@ class Learning:
         errors: of the likeness at each look so far, less is better; mimics: of lips and lids, px.
         before, now: a row of frames each: a picture, the same as it is drawn, positions that are never taught; before
             the first step, and now, or in the end as they are kept.
+        notices: what there is to say of the pictures; sentences of the library's.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Learning:
     mimics: tuple[float, ...] = ()
     before: Frame | None = field(default=None, repr=False)
     now: Frame | None = field(default=None, repr=False)
+    notices: tuple[str, ...] = ()
 
     def report(self) -> dict[str, Any]:
         """For scripts."""
@@ -52,6 +56,7 @@ def learn_person(order: LearnOrder, *, config: TuneConfig | None = None) -> Iter
     """
     chosen = config or TuneConfig(seconds=60 * order.minutes, check_steps=CHECK_STEPS, patience=PATIENCE)
     looks: list[Heard] = []
+    notices: list[UserWarning] = []
 
     def work(report: Callable[[Any], None]) -> None:
         def hear(heard: Heard) -> None:
@@ -62,14 +67,17 @@ def learn_person(order: LearnOrder, *, config: TuneConfig | None = None) -> Iter
             except Stopped:
                 raise KeyboardInterrupt from None  # it then ends with its best
 
-        learn(order.pictures, name=order.name, config=chosen, consent=order.consent, hear=hear)
+        with gather(notices):
+            learn(order.pictures, name=order.name, config=chosen, consent=order.consent, hear=hear)
 
     state = Learning(order.name)
     yield state
     lesson = follow(work)
     try:
         for heard in lesson:
-            state = _seen(replace(state, stage=heard.stage, share=_share(heard)), looks, looks[-1:])
+            told = sentences(notices, *order.pictures)
+            state = replace(state, stage=heard.stage, share=_share(heard), notices=told)
+            state = _seen(state, looks, looks[-1:])
             yield state
     except LivingPortraitsError as error:
         raise explained(error, order.pictures) from error

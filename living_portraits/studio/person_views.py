@@ -5,7 +5,7 @@ import html
 from living_portraits.engine import Frame
 from living_portraits.studio.dance_views import curve
 from living_portraits.studio.person_film import Learning
-from living_portraits.studio.views import message, picture_data
+from living_portraits.studio.views import message, notices, picture_data
 from living_portraits.studio.words import say
 
 PREVIEW_HEIGHT = 256
@@ -24,6 +24,7 @@ def learning(state: Learning, language: str) -> str:
         f'aria-valuemax="100" aria-valuenow="{share}"><span style="width:{share}%"></span></div>'
         f"<figcaption><b>{html.escape(state.name)}</b><span>{html.escape(words)}</span></figcaption>"
     )
+    parts.append(notices(state.notices))
     if state.errors:
         first, best = state.errors[0], min(state.errors)
         said = say("person.error", language, first=f"{first:.2f}", now=f"{state.errors[-1]:.2f}", best=f"{best:.2f}")

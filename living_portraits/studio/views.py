@@ -119,7 +119,7 @@ def films(shots: Sequence[Shot], source: Path | None, language: str) -> str:
         )
         figures.append(
             f'<figure data-stage="done">{_video(shot.out, name, language)}'
-            f"<figcaption><b>{html.escape(name)}</b>{link}</figcaption></figure>"
+            f"<figcaption><b>{html.escape(name)}</b>{link}</figcaption>{notices(shot.notices)}</figure>"
         )
     extras = len(seen) + (source is not None)
     count = len(figures) - extras
@@ -127,6 +127,11 @@ def films(shots: Sequence[Shot], source: Path | None, language: str) -> str:
     switch = f'<label class="lp-switch"><input type="checkbox" class="lp-beside">{words}</label>' if extras else ""
     note = f'<p class="lp-note">{html.escape(say("film.sign", language))}</p>'
     return f'<div class="lp-films" data-count="{count}">{"".join(figures)}</div>{switch}{note}'
+
+
+def notices(sentences: Sequence[str]) -> str:
+    """What else there is to say of a film or a lesson."""
+    return "".join(f'<p class="lp-note" role="status">{html.escape(sentence)}</p>' for sentence in sentences)
 
 
 def _beside_portrait(source: Path, language: str) -> str:

@@ -1,7 +1,6 @@
 """Reading clips: what is in them, and their frames, upright and at a constant rate."""
 
 import math
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +16,7 @@ from jaxtyping import Float64
 
 from living_portraits.engine import Frame
 from living_portraits.errors import MediaError, OptionError
+from living_portraits.notices import tell
 from living_portraits.video.picture import MAX_PIXELS, pictures_in, read_picture, read_pictures
 from living_portraits.video.pixels import Upright
 
@@ -384,4 +384,4 @@ def _stream(path: Path, timing: _Timing, start: Fraction, end: float | None, rat
         yield upright(held)
     if damage or timing.truncated:
         whole = f" of the {timing.promised:.1f} s it announces" if timing.truncated else ", with damaged parts"
-        warnings.warn(f"{path} breaks off: {timing.present:.1f} s{whole} were used.", TruncatedClip, stacklevel=2)
+        tell(TruncatedClip(f"{path} breaks off: {timing.present:.1f} s{whole} were used."))

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from threading import Event
 from typing import Any
 
+import pytest
+
 from living_portraits.errors import MediaError
 from living_portraits.studio.ahead import Ahead
 
@@ -28,12 +30,13 @@ def test_the_newest_wish_ends_the_one_before_and_drops_those_between() -> None:
     assert heard == ["slow begins", "newest"]
 
 
-def test_a_clip_that_cannot_be_followed_does_not_end_it() -> None:
+@pytest.mark.parametrize("error", [MediaError("no clip"), RuntimeError("nobody thought of this")])
+def test_a_clip_that_cannot_be_followed_does_not_end_it(error: Exception) -> None:
     ahead, tried, done = Ahead(), Event(), Event()
 
     def broken(check: Callable[[Any], None]) -> None:
         tried.set()
-        raise MediaError("no clip")
+        raise error
 
     ahead.wish(broken)
     assert tried.wait(30)

@@ -13,7 +13,7 @@ pytest.importorskip("gradio", reason="the studio needs the extra 'app'")
 import bodies
 from clips import write_clip
 
-from living_portraits import choreography, provenance, samples, video, weights
+from living_portraits import choreography, provenance, samples, skeleton, video, weights
 from living_portraits.people import FOLDER_VARIABLE
 from living_portraits.studio import components
 from living_portraits.studio import dance_film as films
@@ -21,6 +21,7 @@ from living_portraits.studio import dance_order as orders
 from living_portraits.studio.dance_views import curve, schooling
 from living_portraits.studio.shelf import Limits
 from living_portraits.studio.trouble import Trouble
+from living_portraits.studio.views import films as shown
 from living_portraits.studio.views import title_of
 
 LIMITS = Limits(seconds=4.0, target_seconds=4.0)
@@ -127,6 +128,17 @@ def test_a_film_is_watched_made_and_says_who_agreed(clip: Path, tmp_path: Path) 
     assert claim is not None and claim["consent"] == "Anna agreed."
 
 
+@pytest.mark.filterwarnings("ignore:.*they are guesses")
+def test_poses_that_were_not_taught_are_said_beside_the_film(clip: Path, tmp_path: Path) -> None:
+    known = choreography.load(samples.wave)
+    points = known.points.copy()
+    points[20:40, skeleton.LEFT_ANKLE, 0] += 150
+    choreography.save(tmp_path / "split.dance", choreography.Choreography(points, known.fps))
+    *_, shot = films.dance(orders.take_dance({"clip": str(tmp_path / "split.dance")}, LIMITS), tmp_path / "files")
+    assert len(shot.notices) == 1 and "20 of 160 frames show poses" in shot.notices[0]
+    assert "20 of 160 frames show poses" in shown([shot], None, "en")
+
+
 def test_a_film_that_nobody_waits_for_leaves_nothing(tmp_path: Path) -> None:
     making = films.dance(orders.take_dance({"choreography": ["sunrise"]}, Limits()), tmp_path / "files")
     while next(making).stage != "generate":
@@ -156,6 +168,8 @@ def test_a_lesson_is_watched_and_its_dancer_kept_by_name(clip: Path, kept: Path)
     states = list(lesson(clip))
     assert states[0].stage == "track" and states[-1].stage == "done" and states[-1].share == 1.0
     assert len(states[-1].errors) == 7 and states[-1].preview is not None  # a look after every step
+    assert len(states[-1].notices) == 1 and states[-1].notices[0].startswith("clip.mp4 shows")
+    assert "clip.mp4 shows" in schooling(states[-1], "en")
     assert (kept / "bert.dancer").is_file() and orders.dancer_names() == ["anna", "bert"]
     shots = list(films.dance(orders.take_dance({"dancer": "bert", "choreography": ["wave"], "end": 0.1}, LIMITS), kept))
     claim = provenance.verify(shots[-1].out).claim

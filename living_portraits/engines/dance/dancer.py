@@ -11,6 +11,7 @@ from torch import Tensor
 from living_portraits import weights
 from living_portraits.engine import Frame
 from living_portraits.engines.dance.networks import FaceResidual, Generator, Shape
+from living_portraits.engines.dance.repertoire import Repertoire
 from living_portraits.errors import WeightsError
 from living_portraits.people import People
 from living_portraits.stance import Stance
@@ -29,6 +30,7 @@ class Dancer:
         plate: the empty stage, `[size, size, 3]`.
         stance: where they stand on it, px.
         fps: frames a second that were taught.
+        repertoire: poses that were taught; None in files of dancers who were taught before these were kept.
         about: name, source, steps and terms; JSON values.
     """
 
@@ -37,6 +39,7 @@ class Dancer:
     plate: Frame
     stance: Stance
     fps: float
+    repertoire: Repertoire | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -59,7 +62,10 @@ def write(path: Path, dancer: Dancer) -> None:
 def _state(dancer: Dancer) -> dict[str, Tensor]:
     nets = {"generator": dancer.generator, **({"face": dancer.face} if dancer.face is not None else {})}
     state = {f"{key}.{name}": value.half() for key, net in nets.items() for name, value in net.state_dict().items()}
-    return {**state, "plate": torch.from_numpy(np.ascontiguousarray(dancer.plate))}
+    state["plate"] = torch.from_numpy(np.ascontiguousarray(dancer.plate))
+    if dancer.repertoire is not None:
+        state["repertoire"] = torch.from_numpy(np.ascontiguousarray(dancer.repertoire)).half()
+    return state
 
 
 def read(path: Path) -> Dancer:
@@ -84,7 +90,10 @@ def read(path: Path) -> Dancer:
     for net in (generator, face):
         if net is not None:
             net.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Dancer(generator, face, state["plate"].numpy(), standing, float(config["fps"]), config.get("about", {}))
+    poses = state["repertoire"].float().numpy() if "repertoire" in state else None
+    return Dancer(
+        generator, face, state["plate"].numpy(), standing, float(config["fps"]), poses, config.get("about", {})
+    )
 
 
 def _part(state: dict[str, Tensor], key: str) -> dict[str, Tensor]:

@@ -1,6 +1,5 @@
 """The guided engine: poses the doll, asks the network what to mend, and mends it at the crop's own size."""
 
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from living_portraits.nn import quantise
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_tensor
 from living_portraits.nn.runtime import Ranges
+from living_portraits.notices import tell
 from living_portraits.restraint import restrain, restrain_sway
 from living_portraits.sway import Sway
 from living_portraits.warp import pixel_grid, polygon_mask
@@ -102,11 +102,11 @@ class Guided:
         identity = GuidedIdentity(doll, self._net.encode(*(to_tensor([picture]) for picture in seen)))
         if self.needless(identity) <= TOO_MUCH:
             return identity
-        warnings.warn(
-            "This face is unlike those that the guided engine learned from, so it is moved without repairs, "
-            "as the engine puppet does.",
-            OddFaceWarning,
-            stacklevel=2,
+        tell(
+            OddFaceWarning(
+                "This face is unlike those that the guided engine learned from, so it is moved without repairs, "
+                "as the engine puppet does."
+            )
         )
         return replace(identity, features=None)
 
