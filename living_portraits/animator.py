@@ -66,7 +66,8 @@ def load(
     `identity` is somebody whom the engine was taught in person (`finetune`): their name, or their file.
 
     `runtime` is where its network runs: "torch", or "openvino" or "int8", which are faster on an ordinary processor and
-    which a process that trains must not use. "auto" is PyTorch; in commands that make films alone, OpenVINO if there.
+    which a process that trains must not use, or "cuda", a GPU. "auto" is the GPU if there is one, else PyTorch; in
+    commands that make films alone, OpenVINO if it is installed.
 
     Raises OptionError for an unknown engine, or a size, runtime or identity that it does not take.
     """

@@ -1,9 +1,12 @@
 """Every annotation of the package is checked at run time while its tests run: shapes, dtypes and plain types."""
 
+import os
 import sys
 
 import pytest
 from jaxtyping import install_import_hook
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a GPU computes in half precision: near what is expected here, not the same
 
 if any(name.split(".")[0] == "living_portraits" for name in sys.modules):
     raise RuntimeError("living_portraits was imported before the run-time type checks were installed.")

@@ -92,7 +92,7 @@ def test_the_table_has_a_line_for_each_engine():
         ({"names": ["pupet"]}, "no engine 'pupet'"),
         ({"rounds": 0}, "at least one round"),
         ({"names": ["puppet"], "runtimes": ["int8"]}, "puppet has one runtime alone"),
-        ({"names": ["guided"], "runtimes": ["cuda"]}, "no runtime 'cuda'; choose from auto, torch, openvino, int8"),
+        ({"names": ["guided"], "runtimes": ["tpu"]}, "no runtime 'tpu'; choose from auto, torch, openvino, int8, cuda"),
         ({"seconds": 0.0}, "at least one round"),
     ],
 )

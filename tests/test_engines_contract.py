@@ -12,6 +12,7 @@ from living_portraits import engines, face, samples, video, weights
 from living_portraits.align import Crop
 from living_portraits.engine import Drive, Track
 from living_portraits.errors import FaceError, OptionError, WeightsError
+from living_portraits.nn import runtime as runtimes
 
 SIZE = 128
 
@@ -122,6 +123,22 @@ def test_an_identity_serves_many_motions_and_a_motion_many_identities(name):
     after = list(engine.generate(identity, motion))
     np.testing.assert_array_equal(before, after)
     assert (before[0] != other[0]).any()
+
+
+def test_a_gpu_makes_the_same_film_several_frames_at_once(name, monkeypatch):
+    """Its code, on the processor, in half precision."""
+    if "cuda" not in engines.spec(name).runtimes:
+        pytest.skip(f"{name} runs in one way alone")
+    clip = driver(small(name).spec.size)
+    again = replace(clip, points=np.tile(clip.points, (2, 1, 1)), blendshapes=np.tile(clip.blendshapes, (2, 1)))
+    again = replace(again, crops=[*clip.crops, *clip.crops])  # more than are asked for at once
+    expected, asked = run(small(name), clip=again), []
+    like = functools.partial(runtimes._GPU, device="cpu", compiles=False)
+    monkeypatch.setattr(runtimes, "choose", lambda *asked, **more: "cuda")
+    monkeypatch.setattr(runtimes, "_GPU", lambda net: lambda *given: asked.append(len(given[0])) or like(net)(*given))
+    for one, other in zip(run(small(name), clip=again), expected, strict=True):
+        assert np.abs(one.astype(int) - other).mean() < 2
+    assert asked[-2:] == [runtimes.TOGETHER, len(again) - runtimes.TOGETHER]
 
 
 def test_nothing_that_was_given_is_changed_and_no_frame_is_shared(name):

@@ -44,6 +44,31 @@ def measured(net: nn.Module) -> dict[str, tuple[float, float]]:
     return ranges(net, lambda: [net(*inputs(seed)) for seed in range(4)])
 
 
+def gpu_like(net: nn.Module):
+    """What runs on a GPU, on the processor."""
+    return runtime._GPU(net, device="cpu", compiles=False)
+
+
+@pytest.mark.parametrize("count", [1, 3, runtime.TOGETHER, runtime.TOGETHER + 2])
+def test_a_gpu_computes_nearly_what_torch_does_however_many_frames_there_are(count):
+    net, seen = Net().eval(), []
+    net.first.register_forward_hook(lambda layer, given, found: seen.append((len(found), found.dtype)))
+    batch = [torch.cat(each) for each in zip(*(inputs(seed) for seed in range(count)), strict=True)]
+    with torch.no_grad():
+        expected = net(*batch)
+    for one, other in zip(gpu_like(net)(*batch), expected, strict=True):
+        assert one.dtype == torch.float32 and len(one) == count
+        assert (one - other).abs().max() < 0.02 * other.abs().max()
+    whole = 1 if count == 1 else max(count, runtime.TOGETHER)  # two shapes, so that nothing is compiled a third time
+    assert seen == [(count, torch.float32), (whole, torch.bfloat16)]
+
+
+def test_frames_are_asked_for_together_where_that_is_quicker():
+    assert list(runtime.batches("torch", 3)) == [range(0, 1), range(1, 2), range(2, 3)]
+    assert list(runtime.batches("cuda", 11)) == [range(8), range(8, 11)]
+    assert list(runtime.batches("cuda", 2)) == [range(0, 1), range(1, 2)]  # a live portrait wants the first alone
+
+
 @needs_openvino
 def test_openvino_computes_what_torch_does():
     net = Net()
@@ -140,6 +165,13 @@ def test_openvino_is_taken_unasked_where_nothing_is_trained(monkeypatch, trains,
     assert runtime.choose() == expected
 
 
+@pytest.mark.parametrize("trains", [True, False])
+def test_a_gpu_is_taken_unasked(monkeypatch, trains):
+    monkeypatch.setattr(process, "may_train", lambda: trains)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert runtime.choose() == runtime.choose("cuda") == "cuda"
+
+
 def test_commands_that_make_films_say_so():
     code = (
         "import sys; from living_portraits import cli; from living_portraits.nn import process\n"
@@ -154,7 +186,12 @@ def test_commands_that_make_films_say_so():
 
 @pytest.mark.parametrize(
     ("asked", "installed", "sentence"),
-    [("cuda", True, "choose from torch, openvino, int8"), ("int8", True, "not measured"), ("openvino", False, "fast")],
+    [
+        ("tpu", True, "choose from torch, openvino, int8, cuda"),
+        ("cuda", True, "needs an NVIDIA GPU"),
+        ("int8", True, "not measured"),
+        ("openvino", False, "fast"),
+    ],
 )
 def test_what_cannot_be_had_is_said(monkeypatch, asked, installed, sentence):
     monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: object() if installed else None)

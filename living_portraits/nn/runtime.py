@@ -1,18 +1,20 @@
-"""Where a network runs: in PyTorch as it is, or in OpenVINO, which is faster on an ordinary processor.
+"""Where a network runs: in PyTorch as it is, in OpenVINO, which is faster on an ordinary processor, or on a GPU.
 
     torch     PyTorch, eager: anywhere; the reference
     openvino  the same in single precision, compiled
     int8      convolutions in 8 bits, for networks whose ranges are known; see `quantise`
+    cuda      PyTorch on an NVIDIA GPU, compiled, in half precision, several frames at once
 
 What was compiled is kept in a cache folder, so that only the first run of a network on a machine waits for it.
 """
 
+import copy
 import hashlib
 import importlib.util
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -24,7 +26,13 @@ from living_portraits.errors import OptionError
 from living_portraits.nn import process
 from living_portraits.nn.quantise import SMALLEST, steps_of
 
-RUNTIMES = ("torch", "openvino", "int8")
+RUNTIMES = ("torch", "openvino", "int8", "cuda")
+
+TOGETHER = 8
+"""Frames that a GPU computes at once: one alone leaves most of it idle."""
+
+LIVE = 2
+"""Frames of a motion that drives a portrait live: of now, and of rest. The first alone is wanted."""
 
 _MADE = 2  # raised where networks are converted in another way: what was kept of them before is not taken
 
@@ -35,22 +43,28 @@ Function: TypeAlias = Callable[..., tuple[Tensor, ...]]
 
 
 def choose(asked: str | None = None, *, ranges: Ranges | None = None) -> str:
-    """The runtime that was asked for; else OpenVINO where it is installed and nothing is trained, or else PyTorch.
+    """The runtime that was asked for; else the GPU where there is one, OpenVINO where it is installed and nothing is
+    trained, or else PyTorch.
 
     Args:
         asked: one of `RUNTIMES`, or None.
         ranges: of the network's convolutions, without which there are no 8 bits.
 
-    Raises OptionError for a name that is none, for "int8" without ranges, and for OpenVINO where it is not installed.
+    Raises OptionError for a name that is none, for "int8" without ranges, for OpenVINO where it is not installed, and
+    for "cuda" where there is no GPU.
     """
-    installed = importlib.util.find_spec("openvino") is not None
+    installed, gpu = importlib.util.find_spec("openvino") is not None, torch.cuda.is_available()
+    if asked is None and gpu:
+        return "cuda"
     if asked is None:
         return "openvino" if installed and not process.may_train() else "torch"
     if asked not in RUNTIMES:
         raise OptionError(f"There is no runtime {asked!r}; choose from {', '.join(RUNTIMES)}.")
     if asked == "int8" and not ranges:
         raise OptionError("These weights were not measured for 8 bits; choose the runtime openvino or torch.")
-    if asked != "torch" and not installed:
+    if asked == "cuda" and not gpu:
+        raise OptionError("The runtime cuda needs an NVIDIA GPU that PyTorch can use, and there is none here.")
+    if asked in ("openvino", "int8") and not installed:
         raise OptionError(
             f"The runtime {asked} needs OpenVINO, which is not installed: pip install 'living-portraits[fast]'."
         )
@@ -65,7 +79,7 @@ def compiled(
     ranges: Ranges | None = None,
     threads: int | None = None,
 ) -> Function:
-    """A function that computes `net(*inputs)` for inputs of `example`'s shapes.
+    """A function that computes `net(*inputs)` for inputs of `example`'s shapes; see `batches`.
 
     Args:
         net: takes tensors and gives a tuple of tensors.
@@ -77,7 +91,40 @@ def compiled(
     net = net.eval()
     if runtime == "torch":
         return torch.inference_mode()(net)
+    if runtime == "cuda":
+        return _GPU(net)
     return _OpenVINO(net, tuple(example), threads, ranges if runtime == "int8" else None)
+
+
+def batches(runtime: str, frames: int) -> Iterator[range]:
+    """Which of a film's frames an engine had better ask for at once, along the first axis of every input."""
+    size = TOGETHER if runtime == "cuda" and frames > LIVE else 1
+    for first in range(0, frames, size):
+        yield range(first, min(first + size, frames))
+
+
+class _GPU:
+    """A network on a GPU in half precision: convolutions and products; what is delicate stays single (autocast)."""
+
+    def __init__(self, net: nn.Module, *, device: str = "cuda", compiles: bool = True) -> None:
+        self._device = torch.device(device)
+        own = copy.deepcopy(net).to(self._device)
+        self._run = torch.compile(own) if compiles else own
+        self._half = torch.float16 if self._device.type == "cuda" else torch.bfloat16
+
+    def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        count = len(inputs[0])
+        # Two shapes alone are ever compiled: one frame, and a full batch.
+        whole = [_padded(each, 1 if count == 1 else max(TOGETHER, count)).to(self._device) for each in inputs]
+        with torch.inference_mode(), torch.autocast(self._device.type, dtype=self._half):
+            found = self._run(*whole)
+        return tuple(each[:count].float().cpu() for each in found)
+
+
+def _padded(batch: Tensor, count: int) -> Tensor:
+    """The last of a batch repeated until there are `count`."""
+    missing = count - len(batch)
+    return torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])]) if missing > 0 else batch
 
 
 def folder() -> Path:
@@ -92,7 +139,8 @@ class _OpenVINO:
         import openvino
 
         core = openvino.Core()
-        settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
+        # Left to itself, OpenVINO computes in bfloat16 where the processor can.
+        settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
         path = folder() / f"{_fingerprint(net, example, openvino.__version__, ranges)}.xml"

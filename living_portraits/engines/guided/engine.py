@@ -1,8 +1,9 @@
 """The guided engine: poses the doll, asks the network what to mend, and mends it at the crop's own size."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -16,20 +17,25 @@ from living_portraits.engine import Drive, Frame, Spec, Track
 from living_portraits.engines.guided.net import SIDE, Features, RepairConfig, RepairNet, carried, swayed
 from living_portraits.engines.guided.view import View, drawing, shrunk, view
 from living_portraits.geometry import FACE_OVAL
-from living_portraits.motion import HeadMotion, measure
+from living_portraits.motion import AdaptedHead, HeadMotion, measure
 from living_portraits.nn import quantise
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_tensor
 from living_portraits.nn.runtime import Ranges
 from living_portraits.notices import tell
+from living_portraits.pipeline import ahead
 from living_portraits.restraint import restrain, restrain_sway
 from living_portraits.sway import Sway
-from living_portraits.warp import pixel_grid, polygon_mask
+from living_portraits.warp import SamplingMap, pixel_grid, polygon_mask
 
 WEIGHTS = "guided"
 
 TOO_MUCH = 0.03
 """Of the range from black to white: a network that would change a still's own face by more does not know such faces."""
+
+
+Posed: TypeAlias = tuple[Frame, AdaptedHead, SamplingMap]
+"""What `Doll.pose` gives."""
 
 
 class OddFaceWarning(UserWarning):
@@ -68,7 +74,7 @@ class Guided:
     Args:
         size: side of the crops, px.
         file: a snapshot of the recipe `guided`; None: the one that comes with the project.
-        runtime: one of `runtime.RUNTIMES`; None: PyTorch.
+        runtime: one of `runtime.RUNTIMES`; None: see `runtime.choose`.
 
     Raises WeightsError, and OptionError for a runtime that cannot be had.
     """
@@ -120,13 +126,21 @@ class Guided:
         pose = identity.doll.mesh.source.pose
         bearable = restrain(motion.head, pose)
         fields = None if motion.sway is None else restrain_sway(motion.sway, pose, self.spec.size)
-        for number in range(len(bearable)):
-            field = None if fields is None else fields[number]
-            posed, head, sampling = identity.doll.pose(bearable, number, field)
+        poses = self._poses(identity.doll, bearable, fields)
+        if len(bearable) > runtimes.LIVE:  # the next frames are posed while the network looks at these
+            poses = ahead(poses, depth=1)
+        for some in poses:
             if identity.features is None:
-                yield posed
-            else:
-                yield mend(posed, self._stitches(view(posed, head, sampling), identity.features))
+                yield from (posed for posed, _, _ in some)
+                continue
+            stitches = self._stitches([view(*each) for each in some], identity.features)
+            yield from (mend(posed, each) for (posed, _, _), each in zip(some, stitches, strict=True))
+
+    def _poses(self, doll: Doll, motion: HeadMotion, fields: Sway | None) -> Iterator[list[Posed]]:
+        """The doll in every frame's pose, those that the network is to see at once together."""
+        for some in runtimes.batches(self.runtime, len(motion)):
+            moved = (None if fields is None else fields[number] for number in some)
+            yield [doll.pose(motion, number, field) for number, field in zip(some, moved, strict=True)]
 
     def needless(self, identity: GuidedIdentity) -> float:
         """How much the network would change of a still at rest, which needs no repair.
@@ -139,7 +153,8 @@ class Guided:
         still, head, sampling = doll.pose(rest, 0)
         if identity.features is None:
             return 0.0
-        changed = mend(still, self._stitches(view(still, head, sampling), identity.features))
+        [stitches] = self._stitches([view(still, head, sampling)], identity.features)
+        changed = mend(still, stitches)
         face = polygon_mask(points[list(FACE_OVAL), :2], (0, 0), still.shape[:2], feather=1.0) > 0.5
         return float(np.abs(changed[face].astype(np.float32) - still[face]).mean()) / 255
 
@@ -156,11 +171,14 @@ class Guided:
 
         return quantise.ranges(self._stitching, run)
 
-    def _stitches(self, seen: View, features: Features) -> "Stitches":
-        places = torch.from_numpy(seen.places.astype(np.float32)).movedim(-1, 0)[None]
-        pictures = (to_tensor([picture]) for picture in (seen.posed, seen.drawing, seen.stretch))
-        nudge, mix = self._run(*pictures, places, *features)
-        return Stitches(_picture(nudge), _picture(mix))
+    def _stitches(self, seen: Sequence[View], features: Features) -> "list[Stitches]":
+        places = torch.from_numpy(np.stack([each.places for each in seen]).astype(np.float32)).movedim(-1, 1)
+        posed, drawings, stretch = (
+            to_tensor([getattr(each, name) for each in seen]) for name in ("posed", "drawing", "stretch")
+        )
+        known = (each.expand(len(seen), -1, -1, -1) for each in features)
+        nudges, mixes = self._run(posed, drawings, stretch, places, *known)
+        return [Stitches(_picture(nudge), _picture(mix)) for nudge, mix in zip(nudges, mixes, strict=True)]
 
 
 class Stitching(nn.Module):
@@ -224,7 +242,7 @@ def mend(posed: Frame, stitches: Stitches) -> Frame:
 
 def _picture(field: Tensor) -> np.ndarray:
     """A field of one picture as an array `[rows, columns, channels]`."""
-    return np.ascontiguousarray(field[0].movedim(0, -1).numpy())
+    return np.ascontiguousarray(field.movedim(0, -1).numpy())
 
 
 def _sized(field: np.ndarray, size: int) -> np.ndarray:

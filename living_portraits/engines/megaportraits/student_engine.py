@@ -1,6 +1,6 @@
 """The engine `student`: a small network for the portraits that it was taught, and for no other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,7 +37,7 @@ out a little otherwise .95 with itself."""
 _FINE, _NEAR = 128, 0.04
 """Cells along a side of a flow that is led, and how far about a point it is, halves of the side."""
 
-_RUNTIMES = ("torch", "openvino")
+_RUNTIMES = ("torch", "openvino", "cuda")
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ class StudentEngine:
     Args:
         size: side of the frames, px.
         file: weights that the recipe `student` or the command `distill` wrote; None: the registry's.
-        runtime: one of `_RUNTIMES`; None: PyTorch.
+        runtime: one of `_RUNTIMES`; None: see `runtime.choose`.
 
     Raises:
         WeightsError: the file is missing, damaged, or another network's.
@@ -176,16 +176,20 @@ class StudentEngine:
         """One frame per driver frame, the motion held within what one picture can bear."""
         pose = identity.source.pose
         bearable = restrain(motion.head, pose)
-        for number, told in enumerate(zip(*motion.on(pose, size=self.spec.size), strict=True)):
-            flow, share, added = (
-                part[0].numpy() for part in identity.run(*(torch.from_numpy(part)[None] for part in told))
-            )
+        said = motion.on(pose, size=self.spec.size)
+        for number, (flow, share, added) in enumerate(self._strokes(identity.run, said)):
             if identity.still is None:
                 yield np.ascontiguousarray(np.rint(added.transpose(1, 2, 0)).astype(np.uint8))
                 continue
             still, head = identity.still, adapt(identity.source, bearable, number)
             led = still.led(np.ascontiguousarray(flow.transpose(1, 2, 0)), head)
             yield still.finish(composed(still.picture, led, share[0], added.transpose(1, 2, 0)), head)
+
+    def _strokes(self, run: runtimes.Function, said: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, ...]]:
+        """What is to be done for each frame: what `Drawing` gives, without the axis of the batch."""
+        for some in runtimes.batches(self.runtime, len(said[0])):
+            found = run(*(torch.from_numpy(part[some.start : some.stop]) for part in said))
+            yield from zip(*(part.numpy() for part in found), strict=True)
 
 
 class Drawing(nn.Module):
@@ -201,7 +205,8 @@ class Drawing(nn.Module):
         self.register_buffer("avatar", torch.zeros(1, dtype=torch.int64))
 
     def forward(self, words: Tensor, sway: Tensor) -> tuple[Tensor, ...]:
-        strokes = self.student.strokes(words, sway, self.avatar)  # type: ignore[arg-type]
+        assert isinstance(self.avatar, Tensor)
+        strokes = self.student.strokes(words, sway, self.avatar.expand(words.shape[0]))
         colour, mask = (strokes.colour + 1) * 127.5, strokes.mask
         if not self.student.config.picture:
             return strokes.flow, mask, colour

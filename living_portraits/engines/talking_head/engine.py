@@ -52,7 +52,7 @@ class TalkingHead:
         size: side of the crops, px.
         file: a snapshot of the recipe `talking-head`; None: the one that comes with the project.
         person: a file that `finetune` made from these weights.
-        runtime: where the generator runs; None: PyTorch.
+        runtime: where the generator runs; None: see `runtime.choose`.
     """
 
     spec = Spec(
@@ -62,7 +62,7 @@ class TalkingHead:
         sizes=(256,),
         weights=(WEIGHTS,),
         teachable=True,
-        runtimes=("torch", "openvino"),
+        runtimes=("torch", "openvino", "cuda"),
     )
     people = persons.PERSONS
 
@@ -98,10 +98,10 @@ class TalkingHead:
     def generate(self, identity: HeadIdentity, motion: HeadMotion) -> Iterator[Frame]:
         """One frame per driver frame, the motion held within what one picture can teach."""
         bearable = restrain(motion, identity.face.pose)
-        for number in range(len(bearable)):
-            points = adapt(identity.face, bearable, number).points
-            [output] = self._paint(self._drawn([points]), identity.style)
-            yield to_frames(self._sized(output, self.spec.size))[0]
+        for some in runtimes.batches(self.runtime, len(bearable)):
+            drawn = self._drawn([adapt(identity.face, bearable, number).points for number in some])
+            [output] = self._paint(drawn, identity.style.expand(len(some), -1))
+            yield from to_frames(self._sized(output, self.spec.size))
 
     def _style(self, source: Track) -> Float[Tensor, "1 numbers"]:
         embeddings = []
