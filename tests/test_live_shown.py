@@ -126,15 +126,17 @@ def test_where_nothing_can_be_shown_it_is_said(monkeypatch) -> None:
 
 
 def test_a_window_shows_rgb_and_hears_keys(monkeypatch) -> None:
-    shown, pressed, wishes = [], iter([0xFF, ord("r"), ord("q")]), Wishes()
+    shown, sized, pressed, wishes = [], [], iter([0xFF, ord("r"), ord("q")]), Wishes()
     monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setenv("QT_LOGGING_RULES", "")
+    monkeypatch.setattr(cv2, "resizeWindow", lambda title, *sides: sized.append(sides))
     monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:        QT5\n")
     monkeypatch.setattr(cv2, "namedWindow", lambda *_: None)
     monkeypatch.setattr(cv2, "destroyAllWindows", lambda: None)
     monkeypatch.setattr(cv2, "imshow", lambda title, picture: shown.append(tuple(picture[0, 0])))
     monkeypatch.setattr(cv2, "pollKey", lambda: next(pressed))
     monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1.0)
-    red = np.zeros((4, 4, 3), np.uint8)
+    red = np.zeros((1600, 1000, 3), np.uint8)
     red[..., 0] = 255
     with sinks.Window(wishes) as window:
         window.show(red)
@@ -143,6 +145,7 @@ def test_a_window_shows_rgb_and_hears_keys(monkeypatch) -> None:
         assert wishes.rest.is_set() and not wishes.stop.is_set()
         window.show(red)
         assert wishes.stop.is_set() and shown == [(0, 0, 255)] * 3
+    assert sized == [(500, 800)]  # once: whoever makes it larger keeps it so
 
 
 def test_keys_in_the_terminal_are_heard_at_once(monkeypatch) -> None:

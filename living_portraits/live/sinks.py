@@ -18,6 +18,7 @@ from living_portraits.live.wishes import Wishes
 
 TITLE = "Living Portraits (r: neutral face, q: end)"
 
+_TALLEST = 800  # px of a window at first: what any screen has room for
 _PAUSE = 1.0  # s; a longer one is not filmed
 
 
@@ -46,10 +47,12 @@ class Window:
             raise OptionError("There is no screen here to open a window on; look into it with a browser: --to mjpeg.")
         if re.search(r"GUI:\s+NONE", cv2.getBuildInformation()):
             raise OptionError("This OpenCV was built without windows; look into it with a browser: --to mjpeg.")
+        self._fits = False
 
     def __enter__(self) -> "Window":
+        os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")  # it misses fonts that nothing here is set in
         try:
-            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             raise OptionError(
                 f"No window can be opened here ({error.err}); look with a browser: --to mjpeg."
@@ -62,6 +65,11 @@ class Window:
         cv2.destroyAllWindows()
 
     def show(self, frame: Frame) -> None:
+        if not self._fits:  # from then on as large as it is drawn
+            height, width = frame.shape[:2]
+            zoom = min(1.0, _TALLEST / height)
+            cv2.resizeWindow(TITLE, round(zoom * width), round(zoom * height))
+            self._fits = True
         cv2.imshow(TITLE, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         key = cv2.pollKey() & 0xFF  # also lets the window draw itself
         if key != 0xFF:
