@@ -15,6 +15,7 @@ from living_portraits.animator import Animator, Progress, load
 from living_portraits.engine import Drive, Frame, Track
 from living_portraits.errors import LivingPortraitsError
 from living_portraits.film_options import Options
+from living_portraits.nn import process
 from living_portraits.portrait import open_portrait
 
 SOURCE, DRIVER = samples.mona_lisa, samples.talk
@@ -104,6 +105,7 @@ def peak_memory() -> float:
 
 
 if __name__ == "__main__":
+    process.makes_films_alone()  # as in the commands that are measured
     try:
         print(json.dumps(measure(**json.loads(sys.argv[1]))))
     except LivingPortraitsError as error:

@@ -34,7 +34,7 @@ def bench(
 
     Args:
         names: of engines; none: all.
-        sizes: of the crops, px.
+        sizes: of the crops, px; an engine that has no such size and was not asked for is measured at the nearest.
         runtimes: each engine in each of these; one that has nothing to choose runs as it is, if it was not asked for.
         seconds: of the bundled driver that is used.
         rounds: each figure is the median of as many.
@@ -59,7 +59,8 @@ def bench(
     for number in range(rounds):
         machines.append(_machine())
         for place, (name, size, way) in enumerate(jobs):
-            runs[name, size, way].append(_measured(name, size, seconds, way))
+            side = size if names else _nearest(name, size)
+            runs[name, size, way].append(_measured(name, side, seconds, way))
             if progress:
                 progress(number * len(jobs) + place + 1, rounds * len(jobs))
     found = []
@@ -77,6 +78,11 @@ def _runtimes(name: str, asked: Sequence[str], by_name: bool) -> list[str]:
     for way in asked:
         engines.check_runtime(name, way)
     return list(asked)
+
+
+def _nearest(name: str, size: int) -> int:
+    """That size, or of an engine that works at some sizes alone the nearest."""
+    return min(engines.spec(name).sizes or (size,), key=lambda own: abs(own - size))
 
 
 def _measured(name: str, size: int, seconds: float, runtime: str) -> Figures:
