@@ -6,8 +6,8 @@ import json
 import pytest
 
 from living_portraits import bench as benches
-from living_portraits.bench import Figures, Machine, rounds
-from living_portraits.bench.figures import STAGES, as_data, cost, middle, table
+from living_portraits.bench import Figures, Machine, probe, rounds
+from living_portraits.bench.figures import STAGES, as_data, cost, middle, share, table
 from living_portraits.cli import main
 from living_portraits.errors import LivingPortraitsError, OptionError
 
@@ -20,6 +20,7 @@ FIGURES = Figures(
     fps=20.0,
     cpu=60.0,
     stages=dict.fromkeys(STAGES, 5.0),
+    work=0.75,
     memory=300.0,
     frames=50,
 )
@@ -42,6 +43,13 @@ def test_a_film_is_measured_whole_and_stage_by_stage():
     assert 0 < puppet.cpu < 1000 * (machine.cores + 1) * whole / puppet.frames  # as many cores at once as there are
     assert 0.2 < whole / (sum(puppet.stages.values()) * puppet.frames / 1000) < 20  # seconds, not milliseconds
     assert puppet.memory > 50 and machine.matmul > 1 and machine.copy > 0.1
+
+
+def test_the_work_of_a_network_is_counted_and_set_beside_the_machines_peak():
+    assert probe.operations("puppet", 128) == 0.0
+    assert 0.1 < probe.operations("talking-head", 256) < 20  # of one frame, whatever the film's length
+    # .75 billion operations in 5 ms are 150 billion a second, of 300.
+    assert share(FIGURES, MACHINE) == pytest.approx(0.5)
 
 
 def test_ratios_are_taken_round_by_round(monkeypatch):
@@ -91,7 +99,7 @@ def test_the_table_has_a_line_for_each_engine():
         MACHINE, [(FIGURES, 1.0), (dataclasses.replace(FIGURES, engine="guided", runtime="int8"), 2.5)]
     ).splitlines()
     assert "300 GFLOP/s" in lines[0] and len(lines) == 6
-    assert "| guided | 512 | int8 |" in lines[-1] and "| 60.0 | 20.0 | 2.50 |" in lines[-1]
+    assert "| guided | 512 | int8 |" in lines[-1] and "| 60.0 | 50 | 20.0 | 2.50 |" in lines[-1]
     assert len({line.count("|") for line in lines[2:]}) == 1
     assert json.loads(json.dumps(as_data(MACHINE, [(FIGURES, 1.0)])))["runs"][0]["times_still"] == 1.0
 

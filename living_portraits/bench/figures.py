@@ -36,6 +36,7 @@ class Figures:
         cpu: milliseconds of processor time a frame, on all cores together, from the call to the finished film; over
             the milliseconds that a frame takes, this is how many cores were busy.
         stages: milliseconds a frame of each of `STAGES`, each by itself.
+        work: billions of floating-point operations of the networks in a frame; 0 for an engine without any.
         memory: peak of the process, MB.
         frames: in the film.
     """
@@ -48,6 +49,7 @@ class Figures:
     fps: float
     cpu: float
     stages: Mapping[str, float]
+    work: float
     memory: float
     frames: int
 
@@ -64,9 +66,19 @@ def middle(runs: Sequence[Figures]) -> Figures:
         fps=median(run.fps for run in runs),
         cpu=median(run.cpu for run in runs),
         stages={name: median(run.stages[name] for run in runs) for name in STAGES},
+        work=one.work,
         memory=median(run.memory for run in runs),
         frames=one.frames,
     )
+
+
+def share(run: Figures, machine: Machine) -> float:
+    """How much of what the machine can do in a matrix product the stage "generate" does with it, 0 to 1.
+
+    Whatever else an engine does in that stage counts as time: this is how far the whole of it is from the peak. Above 1
+    where a GPU, or 8 bits, do what the processor cannot in single precision.
+    """
+    return run.work / (run.stages["generate"] / 1000) / machine.matmul
 
 
 def cost(run: Figures, still: Figures) -> float:
@@ -77,7 +89,7 @@ def cost(run: Figures, still: Figures) -> float:
 def table(machine: Machine, found: Sequence[tuple[Figures, float]]) -> str:
     """Markdown: a line for each engine, with its `cost`."""
     titles = ("engine", "size", "runtime", *(f"{name}, ms" for name in STAGES), "all cores, ms")
-    titles += ("frames/s", "x still", "first frame, s", "load, s", "memory, MB")
+    titles += ("generate, % of peak", "frames/s", "x still", "first frame, s", "load, s", "memory, MB")
     rows = [
         (
             run.engine,
@@ -85,6 +97,7 @@ def table(machine: Machine, found: Sequence[tuple[Figures, float]]) -> str:
             run.runtime or "-",
             *(f"{run.stages[name]:.1f}" for name in STAGES),
             f"{run.cpu:.1f}",
+            f"{100 * share(run, machine):.0f}" if run.work else "-",
             f"{run.fps:.1f}",
             f"{times:.2f}",
             f"{run.first_frame:.2f}",
@@ -101,5 +114,8 @@ def table(machine: Machine, found: Sequence[tuple[Figures, float]]) -> str:
 
 def as_data(machine: Machine, found: Sequence[tuple[Figures, float]]) -> dict[str, Any]:
     """For JSON."""
-    runs = [{**vars(run), "stages": dict(run.stages), "times_still": times} for run, times in found]
+    runs = [
+        {**vars(run), "stages": dict(run.stages), "times_still": times, "share": share(run, machine)}
+        for run, times in found
+    ]
     return {"machine": vars(machine), "runs": runs}

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from living_portraits import face, provenance, samples, video
+from living_portraits import engines, face, provenance, samples, video
 from living_portraits.align import Canvas, Crop
 from living_portraits.animator import Animator, Progress, load
-from living_portraits.engine import Drive, Frame, Track
+from living_portraits.engine import Drive, Engine, Frame, Track
 from living_portraits.errors import LivingPortraitsError
 from living_portraits.film_options import Options
 from living_portraits.nn import process
-from living_portraits.portrait import open_portrait
+from living_portraits.portrait import Portrait, open_portrait
 
 SOURCE, DRIVER = samples.mona_lisa, samples.talk
 _WARM = 0.4  # seconds of the driver that the first film takes, which is not counted
@@ -42,6 +42,7 @@ def measure(engine: str, size: int, seconds: float, runtime: str) -> dict[str, A
         busy = time.process_time() - busy
         memory = peak_memory()  # of the film: the stages by themselves hold all frames at once
         stages = measured_stages(animator, seconds, out)
+    work = operations(engine, animator.engine.spec.size)
     return {
         "engine": engine,
         "size": animator.engine.spec.size,
@@ -51,6 +52,7 @@ def measure(engine: str, size: int, seconds: float, runtime: str) -> dict[str, A
         "fps": result.frames / film_time,
         "cpu": 1000 * busy / result.frames,
         "stages": stages,
+        "work": work,
         "memory": memory,
         "frames": result.frames,
     }
@@ -62,14 +64,7 @@ def measured_stages(animator: Animator, seconds: float, out: Path) -> dict[str, 
     fps = video.probe(DRIVER).fps
     frames, decode = timed(lambda: list(video.read_frames(DRIVER, end=seconds)))
     track, follow = timed(lambda: face.follow(frames, fps=fps))
-    found = portrait.faces[0]
-    crop = Crop.around(found.points, size=engine.spec.size)
-    identity = engine.encode_identity(
-        Track([crop.take(portrait.opaque)], crop.to_crop(found.points)[None], found.blendshapes[None])
-    )
-    there = Crop.around(track.points[0], size=engine.spec.driver_size or engine.spec.size)
-    crops = [there.take(frame) for frame in frames] if engine.spec.reads_driver_pixels else ()
-    motion = engine.encode_motion(Track(crops, there.to_crop(track.points), track.blendshapes, fps), Drive())
+    crop, identity, motion = cast(engine, portrait, track, frames)
     patches, generate = timed(lambda: list(engine.generate(identity, motion)))
     canvas = Canvas(portrait.opaque, crop)
     pasted, paste = timed(lambda: [canvas.paste(patch) for patch in patches])
@@ -77,6 +72,36 @@ def measured_stages(animator: Animator, seconds: float, out: Path) -> dict[str, 
     _, encode = timed(lambda: write(out, marked, fps))
     spent = {"decode": decode, "track": follow, "generate": generate, "paste": paste, "mark": mark, "encode": encode}
     return {name: 1000 * each / len(frames) for name, each in spent.items()}
+
+
+def cast(
+    engine: Engine[Any, Any], portrait: Portrait, track: face.FaceTrack, frames: Sequence[Frame]
+) -> tuple[Crop, Any, Any]:
+    """Where the portrait's face is, who it is, and how the driver moves, as the animator has it."""
+    found = portrait.faces[0]
+    crop = Crop.around(found.points, size=engine.spec.size)
+    identity = engine.encode_identity(
+        Track([crop.take(portrait.opaque)], crop.to_crop(found.points)[None], found.blendshapes[None])
+    )
+    there = Crop.around(track.points[0], size=engine.spec.driver_size or engine.spec.size)
+    crops = [there.take(frame) for frame in frames] if engine.spec.reads_driver_pixels else ()
+    motion = engine.encode_motion(Track(crops, there.to_crop(track.points), track.blendshapes, track.fps), Drive())
+    return crop, identity, motion
+
+
+def operations(engine: str, size: int) -> float:
+    """Billions of floating-point operations of the engine's networks in a frame, as PyTorch counts them; 0 without."""
+    if not engines.spec(engine).weights:
+        return 0.0
+    from torch.utils.flop_counter import FlopCounterMode
+
+    made = engines.create(engine, size=size, runtime="torch" if engines.spec(engine).runtimes else engines.AUTO)
+    frames = list(video.read_frames(DRIVER, end=_WARM))
+    track = face.follow(frames, fps=video.probe(DRIVER).fps)
+    _, identity, motion = cast(made, open_portrait(SOURCE, Options()), track, frames)
+    with FlopCounterMode(display=False) as counter:
+        next(iter(made.generate(identity, motion)))
+    return counter.get_total_flops() / 1e9
 
 
 def write(out: Path, frames: Sequence[Frame], fps: float) -> None:

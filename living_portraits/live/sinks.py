@@ -50,9 +50,7 @@ class Window:
         self._fits = False
 
     def __enter__(self) -> "Window":
-        os.environ.setdefault(
-            "QT_LOGGING_RULES", "default.warning=false"
-        )  # about fonts that nobody needs
+        os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")  # about fonts that nobody needs
         try:
             cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
