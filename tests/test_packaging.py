@@ -62,13 +62,13 @@ def test_weights_and_samples_are_found_without_a_clone(wheel: Path, tmp_path: Pa
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "from living_portraits import samples, weights\n"
-        "print(*[weights.path(name) for name in weights.FILES], samples.mona_lisa, sep='\\n')\n"
+        "print(*[weights.path(name) for name in sorted(weights.FILES)], samples.mona_lisa, sep='\\n')\n"
         "assert all(path.is_file() for path in [*samples.PORTRAITS.values(), *samples.DRIVERS.values()])\n"
     )
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     ).stdout
-    expected = [tmp_path / "living_portraits/_weights" / file.file for file in weights.FILES.values()]
+    expected = [tmp_path / "living_portraits/_weights" / weights.FILES[name].file for name in sorted(weights.FILES)]
     assert [Path(line) for line in found.splitlines()] == [
         *expected, tmp_path / "living_portraits/samples" / samples.mona_lisa.name,
     ]  # fmt: skip

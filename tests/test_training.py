@@ -177,6 +177,7 @@ def numbers(tensors) -> list:
         ({"flip": "false"}, False),
         ({"kinds": "still,pair"}, ("still", "pair")),
         ({"kinds": ["video"]}, ("video",)),
+        ({"shares": ""}, ()),
         ({"spacing": "next"}, "next"),
         ({"bacth": "16"}, "There is no setting 'bacth'; choose from size, batch,"),
         ({"batch": "many"}, "batch is a whole number, not 'many'"),

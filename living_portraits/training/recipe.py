@@ -241,7 +241,7 @@ def _parsed(name: str, word: str, kind: Any) -> Any:
     if typing.get_origin(kind) is Literal:
         return _chosen(name, word, {str(choice): choice for choice in typing.get_args(kind)})
     if typing.get_origin(kind) is tuple:
-        return tuple(_parsed(name, part, typing.get_args(kind)[0]) for part in word.split(","))
+        return tuple(_parsed(name, part, typing.get_args(kind)[0]) for part in word.split(",") if word)
     if kind is str:
         return word
     if kind is bool:
