@@ -420,6 +420,16 @@ class Faces(MobileFaceNet):
         return torch.nn.functional.normalize(pictures.diff(dim=3).unfold(2, 32, 32).mean(dim=4).flatten(1), dim=1)
 
 
+def test_a_run_starts_from_a_snapshot(snapshot):
+    begun = recipes.Guided(
+        configure(recipes.GuidedConfig, {"perceptual": 0.0, "start": str(snapshot), **SMALL.values()})
+    )
+    _, kept = weights.read(snapshot)
+    assert {f"net.{name}" for name in begun.net.state_dict()} == set(kept)
+    for name, value in begun.net.state_dict().items():
+        torch.testing.assert_close(value, kept[f"net.{name}"].float())
+
+
 def test_who_is_shown_teaches_too(monkeypatch):
     monkeypatch.setattr(recipes.MobileFaceNet, "read", lambda path: Faces())
     made, batch = lesson(FilmedClip("a"), identity=1.0, identity_net="faces.pt", colour=0.0)

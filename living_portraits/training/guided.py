@@ -24,6 +24,7 @@ from living_portraits.nn.identity import MobileFaceNet, identity_loss
 from living_portraits.nn.perceptual import LPIPS
 from living_portraits.training.augment import Recolouring
 from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
+from living_portraits.training.start import start_from
 
 _UNEXPLAINED = 0.08  # of pictures in [-1, 1]: a flow that leaves as much is trusted by a third
 _SWAYLESS = 8  # one clip in so many is posed by its points alone
@@ -60,6 +61,7 @@ class GuidedConfig(TrainConfig):
         shy: weight of the mask's mean: paint only where it serves. calm: of the nudge's unevenness, px.
         identity: weight of 1 - cosine of who the last frame and the film show. identity_net: MobileFaceNet's file. It
             takes a whole face, so whole frames.
+        start: a snapshot or a shipped model file to start from, also of other widths: what does not fit begins anew.
         size, batch, frames, spacing, kinds, shares, colour, lr, ema: see `TrainConfig`.
     """
 
@@ -76,6 +78,7 @@ class GuidedConfig(TrainConfig):
     calm: float = 0.02
     identity: float = 0.0
     identity_net: str = ""
+    start: str = ""
     size: int = SIDE
     batch: int = 4
     frames: int = 2
@@ -103,6 +106,8 @@ class Guided(Recipe):
             raise OptionError(f"identity takes identity_net, a MobileFaceNet's file, and window={SIDE}: a whole face.")
         a, b, c, d = config.widths
         self.net = RepairNet(RepairConfig(widths=(a, b, c, d), source_widths=config.source_widths))
+        if config.start:
+            start_from(self.net, Path(config.start), name="net")
         self.lpips = LPIPS.load("vgg16") if config.perceptual else None
         self.face = MobileFaceNet.read(Path(config.identity_net)) if config.identity else None
 

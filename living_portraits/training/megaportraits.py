@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from living_portraits import geometry, weights
+from living_portraits import geometry
 from living_portraits.engine import Track
 from living_portraits.engines.megaportraits import pose as poses
 from living_portraits.engines.megaportraits.base import Base, Drawn, Identity, Known, joined
@@ -26,12 +26,12 @@ from living_portraits.engines.megaportraits.leading import Lead
 from living_portraits.engines.megaportraits.networks import Appearance, ExpressionNet, face_of, shrunk
 from living_portraits.engines.megaportraits.pose import Pose
 from living_portraits.engines.megaportraits.warps import driver_places, source_places
-from living_portraits.errors import WeightsError
 from living_portraits.nn import losses
 from living_portraits.nn.identity import MobileFaceNet, identity_loss
 from living_portraits.nn.perceptual import LPIPS, VGG19Loss
 from living_portraits.training.disguise import disguised
 from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
+from living_portraits.training.start import start_from
 
 Pictures = Float[Tensor, "batch 3 size size"]
 PointsBatch = Float[Tensor, "batch 478 3"]
@@ -133,7 +133,7 @@ class MegaPortraits(Recipe):
         super().__init__(config, identities=identities)
         self.base = Base(preset(config.network, size=config.size))
         if config.start:
-            start_from(self.base, Path(config.start))
+            start_from(self.base, Path(config.start), name="base")
         self.critic = Critic(width=config.critic)
         self.vgg = VGG19Loss.load() if config.perceptual else None
         self.alex = LPIPS.load("alexnet") if config.lpips else None
@@ -376,17 +376,6 @@ def pose_distance(guess: Pose, truth: Pose) -> Loss:
     """Mean differences of the matrices' entries, of places in halves of the crop, of sizes' logarithms."""
     rotation, place = (guess.rotation - truth.rotation).abs().mean(), (guess.place - truth.place).abs().mean()
     return rotation + place + (guess.size.log() - truth.size.clamp_min(1e-3).log()).abs().mean()
-
-
-def start_from(base: Base, file: Path) -> None:
-    """Takes over from a snapshot what has the same name and shape. Raises WeightsError."""
-    _, state = weights.read(file)
-    own = base.state_dict()
-    given = {name.removeprefix("base."): value.float() for name, value in state.items()}
-    fitting = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
-    if not fitting:
-        raise WeightsError(f"Nothing in the model file {file.name} fits this network.")
-    base.load_state_dict(own | fitting)
 
 
 @contextmanager
