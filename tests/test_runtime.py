@@ -1,6 +1,7 @@
 """Runtimes: each computes what PyTorch computes, 8 bits nearly so, and a damaged cache costs time alone."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 
@@ -61,6 +62,31 @@ def test_a_gpu_computes_nearly_what_torch_does_however_many_frames_there_are(cou
         assert (one - other).abs().max() < 0.02 * other.abs().max()
     whole = 1 if count == 1 else max(count, runtime.TOGETHER)  # two shapes, so that nothing is compiled a third time
     assert seen == [(count, torch.float32), (whole, torch.bfloat16)]
+
+
+UNCOMPILED = """
+import warnings
+import torch
+from living_portraits.nn import runtime
+
+class Net(torch.nn.Module):
+    def forward(self, x):
+        return (x + 1,)
+
+run = runtime._GPU(Net(), device="cpu")
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always", runtime.UncompiledWarning)
+    found = [run(torch.zeros(1, 4))[0].tolist() for _ in range(2)]
+print(found, *(each.message for each in told if each.category is runtime.UncompiledWarning), sep="|")
+"""
+
+
+def test_a_gpu_that_nothing_can_be_compiled_for_computes_all_the_same(tmp_path):
+    nowhere = os.environ | {"CXX": "/nowhere/c++", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", UNCOMPILED], env=nowhere, capture_output=True, text=True, check=True)
+    found, *told = done.stdout.split("|")
+    assert found == str(2 * [[[1.0, 1.0, 1.0, 1.0]]])
+    assert len(told) == 1 and told[0].startswith("The network runs uncompiled on this GPU")  # told once
 
 
 def test_frames_are_asked_for_together_where_that_is_quicker():

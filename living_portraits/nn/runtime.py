@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from living_portraits.errors import OptionError
 from living_portraits.nn import process
 from living_portraits.nn.quantise import SMALLEST, steps_of
+from living_portraits.notices import tell
 
 RUNTIMES = ("torch", "openvino", "int8", "cuda")
 
@@ -103,13 +104,17 @@ def batches(runtime: str, frames: int) -> Iterator[range]:
         yield range(first, min(first + size, frames))
 
 
+class UncompiledWarning(UserWarning):
+    """PyTorch could not compile for this GPU: it needs a C++ compiler and Triton, which not every system has."""
+
+
 class _GPU:
     """A network on a GPU in half precision: convolutions and products; what is delicate stays single (autocast)."""
 
     def __init__(self, net: nn.Module, *, device: str = "cuda", compiles: bool = True) -> None:
         self._device = torch.device(device)
-        own = copy.deepcopy(net).to(self._device)
-        self._run = torch.compile(own) if compiles else own
+        self._own = copy.deepcopy(net).to(self._device)
+        self._run: Callable[..., tuple[Tensor, ...]] = torch.compile(self._own) if compiles else self._own
         self._half = torch.float16 if self._device.type == "cuda" else torch.bfloat16
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
@@ -117,8 +122,21 @@ class _GPU:
         # Two shapes alone are ever compiled: one frame, and a full batch.
         whole = [_padded(each, 1 if count == 1 else max(TOGETHER, count)).to(self._device) for each in inputs]
         with torch.inference_mode(), torch.autocast(self._device.type, dtype=self._half):
-            found = self._run(*whole)
+            found = self._computed(whole)
         return tuple(each[:count].float().cpu() for each in found)
+
+    def _computed(self, whole: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        from torch._dynamo.exc import TorchDynamoException
+
+        try:
+            return self._run(*whole)
+        except TorchDynamoException as error:
+            if self._run is self._own:
+                raise
+            reason = str(error).strip().splitlines()[0]
+            tell(UncompiledWarning(f"The network runs uncompiled on this GPU, which is slower ({reason})."))
+            self._run = self._own
+            return self._run(*whole)
 
 
 def _padded(batch: Tensor, count: int) -> Tensor:
