@@ -29,8 +29,8 @@ MENDABLE, STOPPED, CHANGED, UNHEARD = 2, 130, 1, 141
 """Exit codes: something the user can mend, Ctrl-C, a file that is not as it was signed, output that nobody reads."""
 
 
-_FILMING = ("animate", "demo", "live", "bench")
-"""Commands whose process trains nothing."""
+_FILMING = ("animate", "demo", "live", "bench", "dance")
+"""Commands whose process trains nothing, unless it has a task as `dance train`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if unknown:
             choices = ", ".join(given.options) or "none"
             raise OptionError(f"There is no option {unknown[0]} for {given.command}; choose from: {choices}.")
-        if given.command in _FILMING:
+        if given.command in _FILMING and getattr(given, "task", None) is None:
             process.makes_films_alone()
         with _one_line_warnings(), _every_stop_like_ctrl_c():
             code = int(given.run(given))

@@ -54,6 +54,7 @@ def dance(
     *,
     identity: Path | str | None = None,
     choreography: Path | str | None = None,
+    runtime: str = engines.AUTO,
     progress: Callable[[Progress], None] | None = None,
     **options: Any,
 ) -> Result:
@@ -63,6 +64,7 @@ def dance(
         out: `.mp4`, `.webm`, `.gif`, or a folder for PNG frames.
         identity: a dancer's name or file, made by `living-portraits dance train`; None: the one that comes along.
         choreography: a clip of anybody dancing, a `.dance` file, or a sample's name; None: the first sample.
+        runtime: where the dancer's network runs, as `load` has it; "torch" or "openvino".
         progress: called after every frame; raising stops the film.
         options: the fields of `Staging`, as keywords.
 
@@ -73,7 +75,11 @@ def dance(
     chosen = _chosen(options)
     if identity is None and not comes_along():
         raise OptionError("No dancer comes along: teach one with `living-portraits dance train`, then name them.")
-    engine = Dance(file=None if identity is None else dancers.DANCERS.find(str(identity)))
+    engines.check_runtime("dance", runtime)
+    engine = Dance(
+        file=None if identity is None else dancers.DANCERS.find(str(identity)),
+        runtime=None if runtime == engines.AUTO else runtime,
+    )
     steps = open_choreography(choreography, chosen)
     _check_places(Path(out), engine, steps, chosen)
     with _film(Path(out), engine, steps, chosen) as film:

@@ -162,6 +162,7 @@ def test_options_shape_the_film(anna, clip, tmp_path, options, expected) -> None
         ({"choreography": "missing.mp4"}, "no file"),
         ({"choreography": "picture.png"}, "single picture"),
         ({"times": 0}, "once or more"),
+        ({"runtime": "int8"}, "dance has no runtime 'int8'; choose from auto, torch, openvino"),
         ({"speed": 2}, "no option speed"),
         ({"save_choreography": "kept.txt"}, "ends in .dance"),
         ({"out": "dance.mp4", "choreography": "dance.mp4"}, "is read to make the film"),

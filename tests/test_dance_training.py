@@ -1,6 +1,7 @@
 """Learning a dancer: footage, networks, losses, stages, stopping and going on; on a puppet of coloured limbs."""
 
 import dataclasses
+import importlib.util
 import warnings
 
 import cv2
@@ -16,6 +17,7 @@ from living_portraits.engines.dance import Dance, body_window, dancer, face_wind
 from living_portraits.engines.dance.engine import perform
 from living_portraits.engines.dance.networks import PAPER, FaceResidual, Generator, Shape
 from living_portraits.errors import BodyError, MediaError, OptionError, WeightsError
+from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_tensor
 from living_portraits.rehearsal import detector as detectors
 from living_portraits.rehearsal import footage as footages
@@ -380,6 +382,22 @@ def test_the_engine_brings_a_strangers_dance_to_the_dancers_floor(tmp_path) -> N
     again = next(engine.generate(engine.encode_identity(), engine.encode_motion(other)))
     assert np.abs(again.astype(int) - first).max() <= 2  # the size of the source's clip does not matter
     assert (first != second).any()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
+def test_the_dance_is_the_same_in_another_runtime(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv(runtimes.FOLDER_VARIABLE, str(tmp_path / "compiled"))
+    dancer.write(tmp_path / "anna.dancer", lesson().dancer({}, face=True))
+    steps, about, windows, films = dance(), body_window.about, [], []
+    monkeypatch.setattr(
+        body_window, "about", lambda *given, **named: windows.append(about(*given, **named)) or windows[-1]
+    )
+    for runtime in ("torch", "openvino"):
+        engine = Dance(file=tmp_path / "anna.dancer", runtime=runtime)
+        films.append(list(engine.generate(engine.encode_identity(), steps)))
+    assert len({(window.width, window.height) for window in windows}) > 1
+    for one, other in zip(*films, strict=True):
+        assert np.abs(one.astype(int) - other).max() <= 2
 
 
 def test_a_slow_choreography_is_painted_with_frames_in_between(tmp_path) -> None:

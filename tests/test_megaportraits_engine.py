@@ -1,5 +1,6 @@
 """The engine on weights that nobody trained: what it promises whatever they are."""
 
+import importlib.util
 from dataclasses import replace
 
 import numpy as np
@@ -13,10 +14,11 @@ from living_portraits.engines.megaportraits import MegaPortraits
 from living_portraits.engines.megaportraits.background import before, plate
 from living_portraits.engines.megaportraits.base import Base, Drawn, Known
 from living_portraits.engines.megaportraits.config import preset
-from living_portraits.engines.megaportraits.engine import read_base
+from living_portraits.engines.megaportraits.engine import hand_over, read_base
 from living_portraits.engines.megaportraits.performance import Performance, on_top, turn_of, turn_vector
 from living_portraits.engines.megaportraits.pose import Pose
 from living_portraits.errors import OptionError, WeightsError
+from living_portraits.nn import runtime as runtimes
 
 SIZE = 64
 
@@ -54,6 +56,29 @@ def run(engine, drive: Drive | None = None, who=None) -> list[np.ndarray]:
     clip = replace(clip, crops=[rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8) for _ in range(4)])
     motion = engine.encode_motion(clip, drive or Drive())
     return list(engine.generate(engine.encode_identity(who or source(SIZE)), motion))
+
+
+@pytest.mark.parametrize(
+    "runtime",
+    [
+        "torch",
+        pytest.param(
+            "openvino",
+            marks=pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed"),
+        ),
+    ],
+)
+def test_the_film_is_the_same_in_another_runtime(file, engine, runtime, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv(runtimes.FOLDER_VARIABLE, str(tmp_path))
+    elsewhere, asked = MegaPortraits(size=SIZE, file=file, runtime="torch"), []
+    compiled = runtimes.compiled
+    monkeypatch.setattr(
+        runtimes, "compiled", lambda net, *given, **more: asked.append(net) or compiled(net, *given, **more)
+    )
+    hand_over(elsewhere.base, runtime)
+    assert len(asked) == 2
+    for one, other in zip(run(elsewhere), run(engine), strict=True):
+        assert np.abs(one.astype(int) - other).max() <= 1
 
 
 def test_a_frame_for_each_of_the_drivers_and_the_same_again(engine) -> None:

@@ -30,6 +30,13 @@ class Net(nn.Module):
         return fetched, torch.tanh(self.second(x))
 
 
+class Alone(nn.Module):
+    """A tuple, as runtimes want it."""
+
+    def forward(self, found: Tensor) -> tuple[Tensor, ...]:
+        return (found,)
+
+
 def inputs(seed: int = 1) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(1, 3, 32, 32, generator=generator) * 2 - 1, torch.rand(1, 8, 8, 2, generator=generator) * 2 - 1
@@ -104,6 +111,16 @@ def test_openvino_computes_what_torch_does():
             expected = net(*inputs(seed))
         for one, other in zip(function(*inputs(seed)), expected, strict=True):
             torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+@needs_openvino
+def test_openvino_takes_pictures_of_any_side_where_that_is_asked_for():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.InstanceNorm2d(4), Alone())
+    function = runtime.compiled(net, (torch.zeros(1, 3, 32, 32),), runtime="openvino", any_side=True)
+    for height, width in ((32, 32), (16, 48)):
+        picture = torch.rand(1, 3, height, width)
+        with torch.no_grad():
+            torch.testing.assert_close(function(picture)[0], net(picture)[0], atol=1e-5, rtol=1e-4)
 
 
 @needs_openvino
@@ -196,13 +213,14 @@ def test_a_gpu_is_taken_unasked(monkeypatch, trains):
     monkeypatch.setattr(process, "may_train", lambda: trains)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert runtime.choose() == runtime.choose("cuda") == "cuda"
+    assert runtime.choose(among=("torch",)) == "torch"  # an engine that does not know what to do with it
 
 
 def test_commands_that_make_films_say_so():
     code = (
         "import sys; from living_portraits import cli; from living_portraits.nn import process\n"
         "told = [process.may_train()]\n"
-        "for arguments in (['train', 'nothing'], ['animate', '--engine', 'nothing']):\n"
+        "for arguments in (['train', 'nothing'], ['dance', 'judge'], ['dance', '--identity', 'nobody']):\n"
         "    cli.main(arguments); told.append(process.may_train())\n"
         "print(told)"
     )

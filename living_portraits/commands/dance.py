@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from living_portraits.commands.runtime import RUNTIME_HELP
+from living_portraits.engines import AUTO
 from living_portraits.errors import OptionError, OutputError
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--sound", default="choreography", metavar="VALUE", help="choreography, none or a file")
     parser.add_argument("--smoothing", default=None, metavar="N", help="of the tracked body, 0 to 1 (default: 0.5)")
     parser.add_argument("--side-by-side", action="store_true", help="the skeleton beside the film")
+    parser.add_argument("--runtime", metavar="NAME", default=AUTO, help=RUNTIME_HELP)
     parser.add_argument("--save-choreography", type=Path, metavar="FILE", help="keep the tracked body (.dance)")
     parser.add_argument("--no-mark", action="store_true", help="without the visible sign")
     parser.add_argument("--consent", metavar="TEXT", help="who agreed to this; recorded in the film")
@@ -118,6 +121,7 @@ def run(args: argparse.Namespace) -> int:
             args.out,
             identity=args.identity,
             choreography=args.choreography,
+            runtime=args.runtime,
             progress=progress,
             sound=sound,
             side_by_side=args.side_by_side,

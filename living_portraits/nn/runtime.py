@@ -43,24 +43,25 @@ Ranges: TypeAlias = Mapping[str, Sequence[float]]
 Function: TypeAlias = Callable[..., tuple[Tensor, ...]]
 
 
-def choose(asked: str | None = None, *, ranges: Ranges | None = None) -> str:
+def choose(asked: str | None = None, *, ranges: Ranges | None = None, among: Sequence[str] = RUNTIMES) -> str:
     """The runtime that was asked for; else the GPU where there is one, OpenVINO where it is installed and nothing is
     trained, or else PyTorch.
 
     Args:
         asked: one of `RUNTIMES`, or None.
         ranges: of the network's convolutions, without which there are no 8 bits.
+        among: those that the engine has.
 
     Raises OptionError for a name that is none, for "int8" without ranges, for OpenVINO where it is not installed, and
     for "cuda" where there is no GPU.
     """
     installed, gpu = importlib.util.find_spec("openvino") is not None, torch.cuda.is_available()
-    if asked is None and gpu:
+    if asked is None and gpu and "cuda" in among:
         return "cuda"
     if asked is None:
-        return "openvino" if installed and not process.may_train() else "torch"
-    if asked not in RUNTIMES:
-        raise OptionError(f"There is no runtime {asked!r}; choose from {', '.join(RUNTIMES)}.")
+        return "openvino" if installed and not process.may_train() and "openvino" in among else "torch"
+    if asked not in among:
+        raise OptionError(f"There is no runtime {asked!r}; choose from {', '.join(among)}.")
     if asked == "int8" and not ranges:
         raise OptionError("These weights were not measured for 8 bits; choose the runtime openvino or torch.")
     if asked == "cuda" and not gpu:
@@ -79,6 +80,7 @@ def compiled(
     runtime: str,
     ranges: Ranges | None = None,
     threads: int | None = None,
+    any_side: bool = False,
 ) -> Function:
     """A function that computes `net(*inputs)` for inputs of `example`'s shapes; see `batches`.
 
@@ -88,13 +90,14 @@ def compiled(
         runtime: one of `RUNTIMES`, see `choose`.
         ranges: for "int8".
         threads: processor cores to use; None: all.
+        any_side: pictures may be higher and wider than the example's, or less so.
     """
     net = net.eval()
     if runtime == "torch":
         return torch.inference_mode()(net)
     if runtime == "cuda":
         return _GPU(net)
-    return _OpenVINO(net, tuple(example), threads, ranges if runtime == "int8" else None)
+    return _OpenVINO(net, tuple(example), threads, ranges if runtime == "int8" else None, any_side=any_side)
 
 
 def batches(runtime: str, frames: int) -> Iterator[range]:
@@ -153,7 +156,15 @@ def folder() -> Path:
 class _OpenVINO:
     """A network compiled for this processor."""
 
-    def __init__(self, net: nn.Module, example: tuple[Tensor, ...], threads: int | None, ranges: Ranges | None) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        example: tuple[Tensor, ...],
+        threads: int | None,
+        ranges: Ranges | None,
+        *,
+        any_side: bool = False,
+    ) -> None:
         import openvino
 
         core = openvino.Core()
@@ -161,10 +172,11 @@ class _OpenVINO:
         settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
-        path = folder() / f"{_fingerprint(net, example, openvino.__version__, ranges)}.xml"
+        shapes = [_shape(each, any_side=any_side) for each in example]
+        path = folder() / f"{_fingerprint(net, shapes, openvino.__version__, ranges)}.xml"
         model = _kept(core, path)
         if model is None:
-            model = _converted(net, example)
+            model = _converted(net, example, shapes)
             if ranges:
                 _round(model, ranges)
             _keep(model, path)
@@ -175,7 +187,12 @@ class _OpenVINO:
         return tuple(torch.from_numpy(found[i].copy()) for i in range(len(found)))
 
 
-def _converted(net: nn.Module, example: tuple[Tensor, ...]) -> "object":
+def _shape(tensor: Tensor, *, any_side: bool) -> tuple[int, ...]:
+    """-1 where any number will do."""
+    return (*tensor.shape[:-2], -1, -1) if any_side and tensor.ndim > 2 else tuple(tensor.shape)
+
+
+def _converted(net: nn.Module, example: tuple[Tensor, ...], shapes: Sequence[tuple[int, ...]]) -> "object":
     """Traced, and handed to OpenVINO by its front end: the command that does both would call home."""
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
@@ -185,7 +202,7 @@ def _converted(net: nn.Module, example: tuple[Tensor, ...]) -> "object":
         warnings.simplefilter("ignore")  # OpenVINO traces in a way that PyTorch means to give up
         decoder = TorchScriptPythonDecoder(net, example_input=example)
     model = front.convert(front.load(decoder))
-    model.reshape({port: list(each.shape) for port, each in zip(model.inputs, example, strict=True)})
+    model.reshape({port: list(shape) for port, shape in zip(model.inputs, shapes, strict=True)})
     return model
 
 
@@ -216,9 +233,8 @@ def _round(model: "object", ranges: Ranges) -> None:
     model.validate_nodes_and_infer_types()
 
 
-def _fingerprint(net: nn.Module, example: tuple[Tensor, ...], version: str, ranges: Ranges | None) -> str:
+def _fingerprint(net: nn.Module, shapes: Sequence[tuple[int, ...]], version: str, ranges: Ranges | None) -> str:
     """The same for the same network, shapes, version and ranges alone."""
-    shapes = [tuple(each.shape) for each in example]
     rounded = sorted(ranges.items()) if ranges else None
     told = hashlib.sha256(f"{version} {torch.__version__} {net} {shapes} {_MADE} {rounded}".encode())
     for name, value in net.state_dict().items():

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from living_portraits import stance, weights
 from living_portraits.choreography import Choreography, resampled
@@ -18,6 +18,7 @@ from living_portraits.engines.dance import body_window, face_window
 from living_portraits.engines.dance import dancer as dancers
 from living_portraits.engines.dance.dancer import Dancer
 from living_portraits.engines.dance.networks import Generator
+from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_frames, to_tensor
 from living_portraits.skeleton import BodyPoints, draw_skeleton
 
@@ -41,6 +42,9 @@ class Dance:
     Args:
         size: side of the frames, px; the dancer's own.
         file: a dancer's file; None: the one that comes with the project.
+        runtime: where the body's generator runs; None: see `runtime.choose`.
+
+    Raises WeightsError, and OptionError for a runtime that cannot be had.
     """
 
     spec = Spec(
@@ -50,9 +54,11 @@ class Dance:
         sizes=(256,),
         region="body",
         weights=(WEIGHTS,),
+        runtimes=("torch", "openvino"),
     )
 
-    def __init__(self, *, size: int | None = None, file: Path | None = None) -> None:
+    def __init__(self, *, size: int | None = None, file: Path | None = None, runtime: str | None = None) -> None:
+        self.runtime = runtimes.choose(runtime, among=Dance.spec.runtimes)
         self.file = file or weights.path(WEIGHTS)
         self.dancer = dancers.read(self.file)
         if size not in (None, self.dancer.size):
@@ -75,17 +81,19 @@ class Dance:
         """
         fitted = stance.normalised(motion, identity.stance, size=identity.size)
         between = max(round(identity.fps / motion.fps), 1)
-        return islice(perform(identity, resampled(fitted, fps=motion.fps * between)), 0, None, between)
+        steps = resampled(fitted, fps=motion.fps * between)
+        return islice(perform(identity, steps, runtime=self.runtime), 0, None, between)
 
 
-def perform(dancer: Dancer, dance: Choreography) -> Iterator[Frame]:
+def perform(dancer: Dancer, dance: Choreography, *, runtime: str = "torch") -> Iterator[Frame]:
     """Frames of a choreography that is in px of the dancer's stage already."""
+    run = None if runtime == "torch" else _elsewhere(dancer, runtime)
     plate = to_tensor([dancer.plate])
     previous = torch.zeros_like(plate)
     for points in dance.points:
         drawing = to_tensor([draw_skeleton(points, size=dancer.size)])
         with torch.inference_mode():
-            painted = paint(dancer.generator, drawing, previous, plate, points)
+            painted = paint(dancer.generator, drawing, previous, plate, points, run=run)
             if dancer.generator.shape.temporal:
                 previous = painted.frame
             frame = painted.frame
@@ -102,16 +110,38 @@ def paint(
     points: BodyPoints,
     *,
     coarse: bool = False,
+    run: runtimes.Function | None = None,
 ) -> Frames:
-    """The frame and its matte, painted about the body alone where there is a plate; `coarse`: at half size."""
+    """The frame and its matte, painted about the body alone where there is a plate.
+
+    `coarse`: at half size. `run`: what computes as the generator does, where that is to be quicker.
+    """
     size = drawing.shape[-1]
     window = body_window.about(points, size=size) if generator.shape.plate else body_window.whole(size)
     seen = [window.cut(pictures) for pictures in (drawing, previous, plate)]
-    painted = generator.sketch(*seen) if coarse else generator(*seen)
-    parts: list[Tensor] = [painted.frame, painted.matte]
+    painted = generator.sketch(*seen) if coarse else (run or generator)(*seen)
+    parts: list[Tensor] = list(painted[:2])  # frame and matte
     if coarse:
         parts = [F.interpolate(part, scale_factor=2.0, mode="bilinear") for part in parts]
     return Frames(window.put(plate, parts[0]), window.put_alone(parts[1], size=size))
+
+
+class _Painting(nn.Module):
+    """A generator that gives frame and matte alone, as runtimes want it."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, drawing: Tensor, previous: Tensor, plate: Tensor) -> tuple[Tensor, ...]:
+        painted = self.generator(drawing, previous, plate)
+        return painted.frame, painted.matte
+
+
+def _elsewhere(dancer: Dancer, runtime: str) -> runtimes.Function:
+    """The body's generator in another runtime than PyTorch: windows about the body differ from frame to frame."""
+    example = [torch.zeros(1, 3, dancer.size, dancer.size) for _ in range(3)]
+    return runtimes.compiled(_Painting(dancer.generator), example, runtime=runtime, any_side=True)
 
 
 def refined(

@@ -26,7 +26,10 @@ def before(plate: Picture, drawn: Drawn, *, trained: int) -> Picture:
         return plate + drawn.matte * (drawn.picture - plate)
     reach = round(_ROOM * trained)
     matte = shrunk(drawn.matte, trained)
-    near = F.max_pool2d(matte, 4 * reach + 1, stride=1, padding=2 * reach)
+    near = matte
+    for axis in ((1, 0), (0, 1)):  # one after the other: a square's pixels would all be looked at for each
+        reach_y, reach_x = (reach * along for along in axis)
+        near = F.max_pool2d(near, (4 * reach_y + 1, 4 * reach_x + 1), stride=1, padding=(2 * reach_y, 2 * reach_x))
     near = F.avg_pool2d(near, 2 * reach + 1, stride=1, padding=reach, count_include_pad=False)
     person = drawn.carried + drawn.matte * (drawn.picture - drawn.carried)
     return plate + enlarged(near, plate.shape[-1]) * (person - plate)

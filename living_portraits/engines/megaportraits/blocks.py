@@ -68,7 +68,8 @@ class AdaptiveNorm(nn.Module):
         nn.init.zeros_(self.affine.bias)
 
     def forward(self, x: Float[Tensor, "batch channels *space"], code: Code) -> Float[Tensor, "batch channels *space"]:
-        scale, shift = self.affine(code).view(len(x), -1, *[1] * (x.ndim - 2)).chunk(2, dim=1)
+        everywhere = (..., *[None] * (x.ndim - 2))
+        scale, shift = (part[everywhere] for part in self.affine(code).chunk(2, dim=1))
         return self.norm(x) * (1 + scale) + shift
 
 

@@ -1,13 +1,13 @@
 """The engine `megaportraits`: a source's volume once, a driver's poses and codes once, then frame by frame."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from living_portraits import weights
 from living_portraits.engine import Drive, Frame, Points, Spec, Track
@@ -16,12 +16,13 @@ from living_portraits.engines.megaportraits.base import Base, Identity, Known
 from living_portraits.engines.megaportraits.blocks import fold
 from living_portraits.engines.megaportraits.config import Config
 from living_portraits.engines.megaportraits.leading import Lead, Way
-from living_portraits.engines.megaportraits.networks import shrunk
+from living_portraits.engines.megaportraits.networks import Painted, shrunk
 from living_portraits.engines.megaportraits.performance import Performance, Told
 from living_portraits.engines.megaportraits.pose import Pose, join, of_points, places_of
 from living_portraits.errors import OptionError, WeightsError
 from living_portraits.features import Features
 from living_portraits.motion import AdaptedHead, SourceShape, adapt
+from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_frames, to_tensor
 from living_portraits.restraint import restrain
 
@@ -63,6 +64,7 @@ class MegaPortraits:
         size=512,
         sizes=(128, 256, 512, 1024),
         weights=("megaportraits",),
+        runtimes=("torch", "openvino"),
     )
 
     def __init__(
@@ -71,17 +73,23 @@ class MegaPortraits:
         size: int = spec.size,
         file: Path | None = None,
         poses_from: Literal["points", "pixels"] = "points",
+        runtime: str | None = None,
     ) -> None:
         """`file`: weights that the recipe `megaportraits` wrote; None: the registry's.
 
         `poses_from`: of a base that does not hear, the tracker's points, which the animator has anyway and has
         smoothed, or pixels alone, as the paper does.
 
+        `runtime`: where what every frame asks of the network runs; None: see `runtime.choose`.
+
         Raises:
             WeightsError: the file is missing, damaged, or another network's.
-            OptionError: a size that is not the trained one, doubled up to 1024 px.
+            OptionError: a size that is not the trained one, doubled up to 1024 px, or a runtime that cannot be had.
         """
+        self.runtime = runtimes.choose(runtime, among=MegaPortraits.spec.runtimes)
         self.base = read_base(file or weights.path(MegaPortraits.spec.weights[0]))
+        if self.runtime != "torch":
+            hand_over(self.base, self.runtime)
         trained = self.base.config.size
         sizes = tuple(trained << doubled for doubled in range(_LARGEST // trained) if trained << doubled <= _LARGEST)
         if size not in sizes:
@@ -188,3 +196,46 @@ def read_base(file: Path) -> Base:
     base.eval().requires_grad_(False)
     fold(base)
     return base
+
+
+def hand_over(base: Base, runtime: str) -> None:
+    """Has the driver's warp and G2D computed in another runtime than PyTorch.
+
+    What lies between them samples a volume, for which OpenVINO has no operation, and takes little time.
+    """
+    config = base.config
+    code = torch.zeros(1, config.code)
+    volume = torch.zeros(1, config.channels, config.depth, config.side, config.side)
+    carried = torch.zeros(1, 3, config.size, config.size)
+    run = runtimes.compiled(_Tuple(base.warp), (code,), runtime=runtime)
+    base.add_module("warp", _Elsewhere(run, lambda field: field))
+    seen = (volume, carried) if config.copies else (volume,)
+    run = runtimes.compiled(_Tuple(base.decoder), seen, runtime=runtime)
+    base.add_module("decoder", _Elsewhere(run, _painted))
+
+
+class _Tuple(nn.Module):
+    """A network that gives a tuple of tensors, as runtimes want it."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        found = self.net(*inputs)
+        return (found,) if isinstance(found, Tensor) else tuple(each for each in found if each is not None)
+
+
+class _Elsewhere(nn.Module):
+    """A network that runs in another runtime, in its place."""
+
+    def __init__(self, run: runtimes.Function, result: Callable[..., Any]) -> None:
+        super().__init__()
+        self._run, self._result = run, result
+
+    def forward(self, *inputs: Tensor) -> Any:
+        return self._result(*self._run(*inputs))
+
+
+def _painted(picture: Tensor, matte: Tensor, share: Tensor | None = None) -> Painted:
+    return Painted(picture, matte, share)

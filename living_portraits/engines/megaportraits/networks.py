@@ -154,7 +154,7 @@ class Decoder(nn.Module):
         for number, block in enumerate(self.ups):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")  # [B, ., 2 h, 2 w], ...
             if carried is not None:
-                x = x + self.see[number](shrunk(carried, x.shape[-1]))
+                x = x + self.see[number](shrunk(carried, int(x.shape[-1])))
             x = block(x)
         x = self.leave(F.relu(self.norm(x))).float().sigmoid()
         return Painted(2 * x[:, :3] - 1, x[:, 3:4], x[:, 4:] if self.copies else None)

@@ -101,5 +101,5 @@ class WarpGenerator(nn.Module):
 def near_face(field: Float[Tensor, "batch 3 _ _ _"], spread: float) -> Float[Tensor, "height width"]:
     """1 about the middle of the canonical face, 0 from `spread` on."""
     y, x = (middles(side, field) for side in field.shape[-2:])
-    away = torch.hypot(y[:, None], x[None])
+    away = (y[:, None].square() + x[None].square()).sqrt()  # hypot is nothing that OpenVINO knows
     return ((spread - away) / (0.3 * spread)).clamp(0.0, 1.0)
