@@ -1,5 +1,6 @@
 """Source and driver to film: the only module that knows the whole path."""
 
+import copy
 import hashlib
 import os
 import time
@@ -20,6 +21,7 @@ from living_portraits.engine import Drive, Engine, Frame, Track
 from living_portraits.errors import OptionError, OutputError
 from living_portraits.face import Face, FaceTrack
 from living_portraits.film_options import Options
+from living_portraits.fineness import fitted
 from living_portraits.manifest import Manifest, write_manifest
 from living_portraits.notices import along
 from living_portraits.pipeline import ahead
@@ -61,7 +63,9 @@ def load(
     runtime: str = engines.AUTO,
     identity: str | None = None,
 ) -> "Animator":
-    """An animator with the engine of that name, working at `size` pixels (None: the engine's own).
+    """An animator with the engine of that name, working at `size` pixels.
+
+    None is the engine's own, and more where the picture is finer, see `fineness.fitted`.
 
     `identity` is somebody whom the engine was taught in person (`finetune`): their name, or their file.
 
@@ -72,7 +76,7 @@ def load(
     Raises OptionError for an unknown engine, or a size, runtime or identity that it does not take.
     """
     made = engines.create(engine, size=size, runtime=runtime, identity=identity)
-    return Animator(made, runtime=runtime, identity=identity)
+    return Animator(made, runtime=runtime, identity=identity, fits=size is None)
 
 
 class Animator:
@@ -82,6 +86,7 @@ class Animator:
         engine: what moves them.
         remember: how many sources, and how many drivers, to keep in memory for films to come.
         runtime, identity: what the engine was made with, for the record.
+        fits: whether finer pictures are moved at a larger size than the engine's.
     """
 
     def __init__(
@@ -91,8 +96,9 @@ class Animator:
         remember: int = 0,
         runtime: str = engines.AUTO,
         identity: str | None = None,
+        fits: bool = False,
     ) -> None:
-        self.engine, self.runtime, self.identity = engine, runtime, identity
+        self.engine, self.runtime, self.identity, self.fits = engine, runtime, identity, fits
         self._portraits: Recent[Portrait] = Recent(remember)
         self._identities: Recent[Any] = Recent(remember)
         self._tracks: Recent[FaceTrack] = Recent(remember)
@@ -125,6 +131,25 @@ class Animator:
         chosen = Options.of(options)
         _check_places(Path(source), Path(driver), Path(out), chosen)
         portrait, mover = self._open(Path(source), chosen), Driver(Path(driver), chosen)
+        return self._fitted(portrait)._make(portrait, mover, Path(out), chosen, options, progress, begun)
+
+    def _fitted(self, portrait: Portrait) -> "Animator":
+        """This one, its engine as fine as the picture; what is remembered is remembered by both."""
+        other = copy.copy(self)
+        if self.fits:
+            other.engine = fitted(self.engine, portrait.faces)
+        return other
+
+    def _make(
+        self,
+        portrait: Portrait,
+        mover: Driver,
+        out: Path,
+        chosen: Options,
+        options: dict[str, Any],
+        progress: Callable[[Progress], None] | None,
+        begun: float,
+    ) -> Result:
         height, width = self._shape(portrait, mover, chosen)
         # Opened before the long work, so that a place that cannot be written to costs no time.
         with self._film(out, portrait, mover, chosen) as film, ThreadPoolExecutor(1) as beside:
@@ -140,10 +165,10 @@ class Animator:
         if chosen.manifest:
             spec = self.engine.spec
             recipe = Manifest(
-                spec.name, spec.size, Path(source), Path(driver), Path(out), options, self.runtime, self.identity
+                spec.name, spec.size, portrait.path, mover.path, out, options, self.runtime, self.identity
             )
             write_manifest(chosen.manifest, recipe)
-        return Result(Path(out), film.frames, mover.fps, width, height, time.perf_counter() - begun)
+        return Result(out, film.frames, mover.fps, width, height, time.perf_counter() - begun)
 
     def follow(self, driver: Path | str, *, progress: Callable[[Progress], None] | None = None, **options: Any) -> None:
         """Measure a driver before its film is asked for with these options; lost unless the animator remembers.

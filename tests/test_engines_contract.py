@@ -12,6 +12,7 @@ from living_portraits import engines, face, samples, video, weights
 from living_portraits.align import Crop
 from living_portraits.engine import Drive, Track
 from living_portraits.errors import FaceError, OptionError, WeightsError
+from living_portraits.fineness import Sizable
 from living_portraits.nn import runtime as runtimes
 
 SIZE = 128
@@ -153,6 +154,17 @@ def test_nothing_that_was_given_is_changed_and_no_frame_is_shared(name):
     np.testing.assert_array_equal(given.crops[0], crop)
     np.testing.assert_array_equal(given.points, points)
     np.testing.assert_array_equal(clip.points, driving)
+
+
+def test_one_that_can_be_had_at_another_size_is_as_one_made_so(name):
+    engine = small(name)
+    if not isinstance(engine, Sizable):
+        pytest.skip(f"{name} works at one size")
+    size = next((each for each in engine.spec.sizes if each > engine.spec.size), 2 * SIZE)
+    grown, made = engine.sized(size), engines.create(name, size=size)
+    assert grown.spec == made.spec and engine.spec.size < size
+    for one, other in zip(run(grown), run(made), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_locked_engine_refuses_a_stranger(name):

@@ -37,7 +37,7 @@ LAYER_OF: dict[str, str] = {
     "engine": "engine",
     **dict.fromkeys(LEAVES, "leaf"),
     **dict.fromkeys(("face", "body", "data"), "tracker"),
-    **dict.fromkeys(("animator", "driver", "portrait"), "animator"),
+    **dict.fromkeys(("animator", "driver", "fineness", "portrait"), "animator"),
     **dict.fromkeys(("finetune", "rehearsal", "training"), "school"),  # who teaches a network must know it
     "dancing": "school",  # its engine alone has a dancer's file
     "studio": "studio",

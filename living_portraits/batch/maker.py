@@ -53,5 +53,5 @@ class Maker:
         wanted = job.engine, job.size, job.runtime
         if wanted not in self._animators:
             engine = engines.create(job.engine, size=job.size, runtime=job.runtime)
-            self._animators[wanted] = Animator(engine, remember=REMEMBERED)
+            self._animators[wanted] = Animator(engine, remember=REMEMBERED, fits=job.size is None)
         return self._animators[wanted]

@@ -4,6 +4,7 @@ Identity is the source's mesh and texture, motion is what `motion.measure` reads
 with eyes and mouth drawn as layers behind the lids and lips.
 """
 
+import copy
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -22,6 +23,12 @@ class Puppet:
 
     def __init__(self, *, size: int = spec.size) -> None:
         self.spec = replace(Puppet.spec, size=size)
+
+    def sized(self, size: int) -> "Puppet":
+        """See `fineness.Sizable`."""
+        other = copy.copy(self)
+        other.spec = replace(self.spec, size=size)
+        return other
 
     def encode_identity(self, source: Track) -> Doll:
         """The first crop of the track, its mesh, eyes and mouth."""

@@ -1,5 +1,6 @@
 """The guided engine: poses the doll, asks the network what to mend, and mends it at the crop's own size."""
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -96,6 +97,12 @@ class Guided:
         with torch.inference_mode():
             example = self._stitching.example()
             self._run = runtimes.compiled(self._stitching, example, runtime=self.runtime, ranges=ranges)
+
+    def sized(self, size: int) -> "Guided":
+        """See `fineness.Sizable`."""
+        other = copy.copy(self)
+        other.spec = replace(self.spec, size=size)
+        return other
 
     @torch.inference_mode()
     def encode_identity(self, source: Track) -> GuidedIdentity:

@@ -1,5 +1,6 @@
 """The engine `megaportraits`: a source's volume once, a driver's poses and codes once, then frame by frame."""
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,6 +105,12 @@ class MegaPortraits:
             reads_driver_pixels=looks,
             driver_size=trained if looks else None,
         )
+
+    def sized(self, size: int) -> "MegaPortraits":
+        """See `fineness.Sizable`."""
+        other = copy.copy(self)
+        other.spec = replace(self.spec, size=size)
+        return other
 
     @torch.inference_mode()
     def encode_identity(self, source: Track) -> Sitter:
