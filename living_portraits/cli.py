@@ -124,7 +124,11 @@ def _animate_parser(commands: Any) -> None:
     animate.add_argument("--out", metavar="FILE", help="film: .mp4, .webm, .gif, or a folder for PNG frames")
     animate.add_argument("--from", dest="recipe", type=Path, metavar="FILE", help="manifest of a film to make again")
     animate.add_argument("--engine", metavar="NAME", help="one that `living-portraits engines` lists")
-    animate.add_argument("--size", metavar="PIXELS", help="side of the square that the engine works at")
+    animate.add_argument(
+        "--size",
+        metavar="PIXELS",
+        help="side of the square that the engine works at (default: its own, or up to 1024 where the picture is finer)",
+    )
     animate.add_argument("--runtime", metavar="NAME", help=RUNTIME_HELP)
     animate.add_argument(
         "--identity", metavar="NAME", help="somebody whom `finetune` taught the engine talking-head; needs no --source"

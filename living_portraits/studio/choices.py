@@ -13,7 +13,10 @@ from living_portraits.film_options import Options
 from living_portraits.studio.trouble import Trouble
 
 FORMAT = "living-portraits-studio"
-SIZES = (256, 512, 768)
+FITTED, USUAL = 0, 512
+"""Sizes of the face, px: as large as the picture bears, from the usual one up; and the usual one."""
+
+SIZES = (FITTED, 256, USUAL, 768, 1024)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +24,7 @@ class Choices:
     """What the page's controls are set to; their names and first values.
 
     Attributes:
-        engine, size: how the face is made, and at how many pixels.
+        engine, size: how the face is made, and at how many pixels; see `FITTED`.
         head: "portrait" keeps the portrait's own pose, "frontal" turns it to the viewer first, "clip" takes that of who
             is in the clip.
         stay: whether the head keeps its place and size. roll, pitch, yaw: degrees on top, see `Drive`.
@@ -34,7 +37,7 @@ class Choices:
     """
 
     engine: str = engines.DEFAULT
-    size: int = 512
+    size: int = FITTED
     head: str = "portrait"
     strength: float = 1.0
     smoothing: float = 0.5

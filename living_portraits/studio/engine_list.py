@@ -10,7 +10,7 @@ from pathlib import Path
 from living_portraits import engines, samples, weights
 from living_portraits.animator import Animator, Progress, load
 from living_portraits.errors import LivingPortraitsError, WeightsError
-from living_portraits.studio.choices import Choices
+from living_portraits.studio.choices import FITTED, USUAL
 from living_portraits.studio.words import known, say
 
 TRIALS = (0.1, 1.0)
@@ -21,8 +21,6 @@ FPS = 15.0
 
 REMEMBERED = 4
 """Portraits and clips that each engine keeps in memory."""
-
-FIRST = Choices()
 
 
 @dataclass(frozen=True)
@@ -55,23 +53,24 @@ class EngineList:
     def usable(self) -> tuple[str, ...]:
         return tuple(entry.name for entry in self.entries() if entry.usable)
 
-    def note(self, name: str, fps: float, *, size: int = FIRST.size) -> None:
+    def note(self, name: str, fps: float, *, size: int = FITTED) -> None:
         """Remembers how fast an engine was; the latest film speaks for this machine as it is now."""
         self._by_size[name, size] = fps
-        if size <= FIRST.size:  # what is said of an engine is meant for a film of the usual size
+        if size <= USUAL:  # what is said of an engine is meant for a film of the usual size
             self._speeds[name] = fps
 
     def seconds(self, name: str, size: int, frames: int) -> float:
         """About how long a film of so many frames takes here: as long as the last one, else by the number of pixels."""
         usual = self._speeds.get(name, FPS)
-        return frames / self._by_size.get((name, size), usual * min((FIRST.size / size) ** 2, 1.0))
+        return frames / self._by_size.get((name, size), usual * min((USUAL / (size or USUAL)) ** 2, 1.0))
 
     def animator(self, name: str, size: int, identity: str = "") -> Animator:
         """One that remembers portraits and clips, as people try several of one with the other. Raises OptionError."""
         if identity:  # who is kept under that name may change
-            return Animator(engines.create(name, size=size, identity=identity), identity=identity)
+            return Animator(engines.create(name, size=size or None, identity=identity), identity=identity)
         if (name, size) not in self._animators:
-            self._animators[name, size] = Animator(engines.create(name, size=size), remember=REMEMBERED)
+            made = engines.create(name, size=size or None)
+            self._animators[name, size] = Animator(made, remember=REMEMBERED, fits=size == FITTED)
         return self._animators[name, size]
 
     def line(self, name: str, language: str) -> str:
@@ -111,7 +110,7 @@ class EngineList:
         with tempfile.TemporaryDirectory() as folder:
             for name in self.usable():
                 # The default engine is kept for whoever comes first; all of them would fill the memory.
-                animator = self.animator(name, FIRST.size) if name == engines.DEFAULT else load(name)
+                animator = self.animator(name, FITTED) if name == engines.DEFAULT else load(name)
                 for end in TRIALS:
                     speed = self._trial(animator, Path(folder, f"{name}.mp4"), end)
                 if speed and name not in self._speeds:

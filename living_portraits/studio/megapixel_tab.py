@@ -11,7 +11,7 @@ from living_portraits import samples, video
 from living_portraits.align import Crop
 from living_portraits.errors import LivingPortraitsError
 from living_portraits.studio import components, panels, views
-from living_portraits.studio.choices import Choices
+from living_portraits.studio.choices import USUAL, Choices
 from living_portraits.studio.compare_tab import look_at
 from living_portraits.studio.megapixel_views import closer
 from living_portraits.studio.order import Order, Version, take_order
@@ -61,7 +61,7 @@ def megapixel_tab(studio: Studio, wording: Wording, language: Any) -> None:
 def take_both(given: Mapping[str, Any], limits: Limits) -> Order:
     """As `take_order`, of the head alone, at the usual size and the large one. Raises Trouble."""
     order = take_order({**given, "framing": "head"}, limits)
-    sizes = (order.choices.size, LARGE)
+    sizes = (order.choices.size or USUAL, LARGE)
     return replace(
         order, by=tuple(Version(replace(order.choices, size=size), str(size), f"{size} px") for size in sizes)
     )
@@ -90,8 +90,8 @@ def _expected(studio: Studio) -> Callable[..., str]:
             info = video.probe(samples.smile)
         seconds = min(end or info.duration, info.duration) - (start or 0)
         frames = max(round(seconds * info.fps), 1)
-        usual = Choices()
-        took = sum(studio.engine_list.seconds(usual.engine, size, frames) for size in (usual.size, LARGE))
+        engine = Choices().engine
+        took = sum(studio.engine_list.seconds(engine, size, frames) for size in (USUAL, LARGE))
         return views.message(say("megapixel.expected", language, frames=frames, seconds=max(round(took), 1)))
 
     return expected

@@ -10,7 +10,7 @@ from living_portraits import samples, video
 from living_portraits.engine import MOST_DEGREES
 from living_portraits.errors import LivingPortraitsError, MediaError
 from living_portraits.studio import components, views
-from living_portraits.studio.choices import SIZES, Choices
+from living_portraits.studio.choices import FITTED, SIZES, Choices
 from living_portraits.studio.components import items, points_of_face
 from living_portraits.studio.engine_list import EngineList
 from living_portraits.studio.order import COLLECTION, artwork
@@ -205,7 +205,7 @@ def option_controls(wording: Wording) -> dict[str, Any]:
         end = wording.put(number, {"label": "end"}, value=FIRST.end, minimum=0, step=0.1, min_width=110, elem_id="end")
         face = wording.put(number, {"label": "face"}, value=FIRST.face, minimum=0, precision=0, min_width=110)
     with gr.Row():
-        size = wording.put(gr.Dropdown, {"label": "size"}, choices=list(SIZES), value=FIRST.size, min_width=110)
+        size = wording.put(gr.Dropdown, {"label": "size", "choices": sizes}, value=FIRST.size, min_width=110)
         neutral = wording.put(
             gr.Dropdown,
             {"label": "neutral", "choices": options_of(("neutral.first", "first"), ("neutral.auto", "auto"))},
@@ -225,6 +225,11 @@ def option_controls(wording: Wording) -> dict[str, Any]:
         "neutral": neutral, "face": face, "sound": sound, "framing": framing, "beside": beside,
         "sound_file": sound_file,
     } | turns  # fmt: skip
+
+
+def sizes(language: str) -> list[tuple[str, int]]:
+    """Of the face, to choose from."""
+    return [(say("size.fitted", language) if size == FITTED else str(size), size) for size in SIZES]
 
 
 def _turn_controls(wording: Wording) -> dict[str, Any]:

@@ -151,6 +151,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "start": ("Start, s", "Inizio, s"),
     "end": ("End, s (0: all of it)", "Fine, s (0: tutto)"),
     "size": ("Detail of the face, px", "Dettaglio del volto, px"),
+    "size.fitted": ("as the picture has it", "come nell'immagine"),
     "face": ("Which face (0: the largest)", "Quale volto (0: il più grande)"),
     "neutral": ("Calm frame of the clip", "Fotogramma neutro"),
     "neutral.first": ("the first", "il primo"),

@@ -74,7 +74,7 @@ def test_films_of_clips_with_one_name_get_names_of_their_own(tmp_path: Path) -> 
     versions = Version(Choices(engine="puppet"), "a", "puppet"), Version(Choices(size=64), "b", "film.clip")
     shots = plan(replace(order, by=versions), tmp_path)
     assert [shot.out.name for shot in shots] == ["erasmus_a.mp4", "erasmus_b.mp4"]
-    assert [(shot.engine, shot.size) for shot in shots] == [("puppet", 512), ("guided", 64)]
+    assert [(shot.engine, shot.size) for shot in shots] == [("puppet", 0), ("guided", 64)]
     assert [views.name_of(shot, "it") for shot in shots] == ["puppet", "Filmato"]
 
 
@@ -172,3 +172,9 @@ def test_a_trial_that_was_disturbed_is_made_again(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(known, "animator", lambda name, size: Disturbed())
     known.warm_up().join(60)
     assert ends == [0.1, 1.0, 1.0] and "about 3 frames" in known.line(engines.DEFAULT, "en")
+
+
+@pytest.mark.parametrize(("size", "fits", "made"), [(0, True, 512), (256, False, 256)])
+def test_a_size_that_nobody_chose_follows_the_picture(size: int, fits: bool, made: int) -> None:
+    animator = EngineList().animator("puppet", size)
+    assert (animator.fits, animator.engine.spec.size) == (fits, made)
