@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +13,11 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import UInt8
 
-from living_portraits import draw, engines, matting, motion_file, provenance, video
+from living_portraits import draw, engines, matting, motion_file, places, provenance, video
 from living_portraits.align import Canvas, Crop, head_roll
 from living_portraits.driver import Driver, DriverCrops, neutral_index
 from living_portraits.engine import Drive, Engine, Frame, Track
-from living_portraits.errors import OptionError, OutputError
+from living_portraits.errors import OptionError
 from living_portraits.face import Face, FaceTrack
 from living_portraits.film_options import Options
 from living_portraits.fineness import fitted
@@ -301,13 +300,10 @@ class Animator:
 
 def _check_places(source: Path, driver: Path, out: Path, options: Options) -> None:
     """Raises an error if what is to be written would overwrite what is read or each other, or cannot be written."""
-    given = (source, driver, options.sound, options.points, options.certificate, options.key)
-    # Resolved: the same file may be spelled in two ways, or be reached through a link.
-    read = [path.resolve() for path in given if isinstance(path, Path)]
+    read = (source, driver, options.sound, options.points, options.certificate, options.key)
     written = [path for path in (out, options.save_motion, options.manifest) if path is not None]
     for number, target in enumerate(written):
-        if target.resolve() in read:
-            raise OptionError(f"{target} is read to make the film and cannot be written; choose another name.")
+        places.spare(target, read)
         if target.resolve() in [other.resolve() for other in written[:number]]:
             raise OptionError(
                 f"{target} is to be written twice; give the film, its motion and its manifest each a name."
@@ -315,10 +311,4 @@ def _check_places(source: Path, driver: Path, out: Path, options: Options) -> No
     if options.save_motion is not None and options.save_motion.suffix.lower() != motion_file.SUFFIX:
         raise OptionError(f"{options.save_motion} is to hold motion; give it a name that ends in {motion_file.SUFFIX}.")
     for target in written[1:]:
-        if not target.absolute().parent.is_dir():
-            raise OutputError(
-                f"There is no folder {target.parent} for {target.name}; make it first or write elsewhere."
-            )
-        if target.is_dir() or not os.access(target.absolute().parent, os.W_OK):
-            what = "is a folder" if target.is_dir() else "cannot be written to"
-            raise OutputError(f"{target} {what}; choose another name.")
+        places.check_writable(target)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from living_portraits import body, draw, engines, provenance, samples, skeleton, stance, video
+from living_portraits import body, draw, engines, places, provenance, samples, skeleton, stance, video
 from living_portraits import choreography as dances
 from living_portraits.animator import Progress
 from living_portraits.choreography import Choreography
@@ -19,6 +19,9 @@ from living_portraits.errors import MediaError, OptionError
 from living_portraits.pipeline import ahead
 from living_portraits.result import Result
 
+_MOST_TIMES = 1000
+_SLOWEST, _QUICKEST = 1.0, 240.0  # frames a second; between two of one, a second is painted that nobody sees
+
 
 @dataclass(frozen=True, kw_only=True)
 class Staging:
@@ -26,7 +29,7 @@ class Staging:
 
     Attributes:
         start, end: seconds of the choreography. fps: frames a second; None: the choreography's.
-        sound: "choreography", "none" or a file.
+        sound: "choreography" (none where it is danced more than once), "none" or a file.
         smoothing: of the tracked body, in [0, 1].
         times: how often the choreography is gone through, end to beginning.
         side_by_side: the choreography's skeleton beside the film.
@@ -111,8 +114,12 @@ def _chosen(options: dict[str, Any]) -> Staging:
         known = ", ".join(Staging.__dataclass_fields__)
         unknown = next(name for name in options if name not in Staging.__dataclass_fields__)
         raise OptionError(f"There is no option {unknown}; choose from {known}.") from None
-    if chosen.times < 1:
-        raise OptionError(f"A choreography is danced once or more often, not {chosen.times} times.")
+    if not 1 <= chosen.times <= _MOST_TIMES:
+        raise OptionError(f"A choreography is danced once to {_MOST_TIMES:,} times, not {chosen.times:,} times.")
+    if chosen.fps is not None and not _SLOWEST <= chosen.fps <= _QUICKEST:
+        raise OptionError(f"A dance has {_SLOWEST:g} to {_QUICKEST:g} frames a second, not {chosen.fps:g}.")
+    if not 0 <= chosen.smoothing <= 1:
+        raise OptionError(f"The smoothing takes a number from 0 to 1, not {chosen.smoothing:g}.")
     return chosen
 
 
@@ -212,15 +219,14 @@ def _claim(engine: Dance, steps: Steps, options: Staging) -> provenance.Claim:
 
 def _check_places(out: Path, engine: Dance, steps: Steps, options: Staging) -> None:
     """Raises OptionError if what is to be written would overwrite what is read, or each other."""
-    given = (engine.file, steps.path, options.sound, options.certificate, options.key)
-    read = [path.resolve() for path in given if isinstance(path, Path)]
     written = [path for path in (out, options.save_choreography) if path is not None]
     for target in written:
-        if target.resolve() in read:
-            raise OptionError(f"{target} is read to make the film and cannot be written; choose another name.")
+        places.spare(target, (engine.file, steps.path, options.sound, options.certificate, options.key))
     if len({target.resolve() for target in written}) < len(written):
         raise OptionError(f"{out} is to be written twice; give the film and its choreography each a name.")
     if options.save_choreography is not None and options.save_choreography.suffix.lower() != dances.SUFFIX:
         raise OptionError(
             f"{options.save_choreography} is to hold a choreography; give it a name that ends in {dances.SUFFIX}."
         )
+    for target in written[1:]:
+        places.check_writable(target)

@@ -156,6 +156,7 @@ def write(path: Path, *, config: Mapping[str, Any], state: "Mapping[str, torch.T
             try:
                 beside.write(data)
                 beside.close()
+                os.chmod(beside.name, 0o644)  # temporary files are their owner's alone
                 os.replace(beside.name, path)
             except BaseException:
                 beside.close()

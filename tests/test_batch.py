@@ -242,6 +242,18 @@ def test_a_place_that_takes_no_films_is_said(tmp_path, place):
         Shelf(place.format(file=tmp_path / "file"))
 
 
+def test_what_is_done_stays_when_the_command_is_stopped(tmp_path, monkeypatch, capsys):
+    def stopped(jobs: list[Job], place: str, *, workers: int) -> Iterator[Outcome]:
+        yield Maker(place).make(jobs[0])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(crew, "make_all", stopped)
+    path = listed(tmp_path, row("a.mp4"), row("b.mp4"))
+    assert main(["batch", str(path), "--out", str(tmp_path / "films")]) == 130
+    assert "films that were done by then stay" in capsys.readouterr().out
+    assert (tmp_path / "films" / "a.mp4").is_file() and not (tmp_path / "films" / "b.mp4").exists()
+
+
 def test_the_command_tells_what_became_of_each(tmp_path, capsys):
     wall = tmp_path / "wall.png"
     _wall(wall)

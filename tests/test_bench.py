@@ -74,6 +74,8 @@ def test_each_engine_is_measured_in_each_runtime_that_it_has(monkeypatch):
     monkeypatch.setattr(rounds, "_machine", lambda: MACHINE)
     monkeypatch.setattr(rounds.engines, "available", lambda: ("guided", "puppet", "still"))
     _, found = benches.bench(rounds=1, runtimes=["torch", "int8"])
+    _, again = benches.bench(rounds=1, runtimes=["torch", "int8", "torch"], sizes=[512, 512])
+    assert again == found  # each once
     told = [(run.engine, run.runtime) for run, _ in found]
     assert told == [("still", "auto"), ("guided", "torch"), ("guided", "int8"), ("puppet", "auto")]
 
@@ -131,4 +133,6 @@ def test_the_command_writes_its_figures(monkeypatch, tmp_path, capsys):
     assert json.loads((tmp_path / "figures.json").read_text())["machine"]["cores"] == 2
     assert main(["bench", "--seconds", "long"]) == 2
     assert "--seconds takes a number" in capsys.readouterr().err
+    monkeypatch.setattr(benches, "bench", None)  # is not begun
+    assert main(["bench", "--json", str(tmp_path)]) == 2
     assert main(["bench", "--json", str(tmp_path / "nowhere" / "figures.json")]) == 2

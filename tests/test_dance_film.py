@@ -24,6 +24,7 @@ from living_portraits.cli import main
 from living_portraits.commands import dance as command
 from living_portraits.engines.dance import dancer
 from living_portraits.errors import LivingPortraitsError, MediaError, OptionError
+from living_portraits.rehearsal.teach import Course, Taught
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +162,12 @@ def test_options_shape_the_film(anna, clip, tmp_path, options, expected) -> None
         ({"identity": "nobody"}, "no dancer called"),
         ({"choreography": "missing.mp4"}, "no file"),
         ({"choreography": "picture.png"}, "single picture"),
-        ({"times": 0}, "once or more"),
+        ({"times": 0}, "danced once to"),
+        ({"times": 10**11}, "danced once to"),
+        ({"fps": 0.0}, "1 to 240 frames a second"),
+        ({"fps": 0.001}, "1 to 240 frames a second"),
+        ({"smoothing": 7.0}, "from 0 to 1"),
+        ({"save_choreography": "nowhere/kept.dance"}, "There is no folder"),
         ({"runtime": "int8"}, "dance has no runtime 'int8'; choose from auto, torch, openvino"),
         ({"speed": 2}, "no option speed"),
         ({"save_choreography": "kept.txt"}, "ends in .dance"),
@@ -240,10 +246,15 @@ def test_train_then_dance(clip, tmp_path, monkeypatch, capsys) -> None:
         assert run("train", *words, *tiny) == 0
     told = capsys.readouterr().out
     assert "80 frames, 0 without a detection; the last 8 judge" in told and "held-out error" in told
-    assert (tmp_path / "people" / "anna.dancer").is_file() and (tmp_path / "people" / "anna.png").is_file()
+    assert (tmp_path / "people" / "anna.dancer").is_file() and (tmp_path / "people" / "anna.preview.png").is_file()
     monkeypatch.setattr(body, "follow", None)  # tracked before: not again
     with pytest.warns(match="will be guesses"):
         assert run("train", *words, *tiny) == 0
+    taught = (tmp_path / "people" / "anna.dancer").read_bytes()
+    with monkeypatch.context() as patch, pytest.warns(match="will be guesses"):
+        patch.setattr(Course, "run", lambda course, hear: Taught(course.lesson.dancer({}, face=False), "stopped", []))
+        assert run("train", *words, *tiny) == 130
+    assert (tmp_path / "people" / "anna.dancer").read_bytes() == taught  # nothing was learned that could replace it
     assert run("--identity", "anna", "--choreography", "side_to_side", "--end", 0.2, "--out", tmp_path / "a.mp4") == 0
     assert video.probe(tmp_path / "a.mp4").frames == 5
 
@@ -278,6 +289,7 @@ def test_a_person_cut_off_is_said_before_anything_is_learned(tmp_path, monkeypat
     monkeypatch.setattr(body, "follow", follow)
     with pytest.raises(LivingPortraitsError, match="knees"):
         run("train", "--target", target, "--name", "a", "--look", "none")
+    assert not list(tmp_path.glob("a*"))  # no folder for a course that never began
 
 
 def test_the_command_line_knows_it() -> None:

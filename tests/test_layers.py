@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 LEAVES = {
     "align", "choreographer", "choreography", "doll", "draw", "eyes", "features", "film_options", "geometry",
     "landmarks68", "manifest", "matting", "metrics", "motion", "motion_file", "mouth", "nn", "notices", "packed",
-    "people", "pipeline", "processes", "provenance", "recent", "restraint", "result", "samples", "skeleton",
+    "people", "pipeline", "places", "processes", "provenance", "recent", "restraint", "result", "samples", "skeleton",
     "smoothing", "stance", "sway", "variety", "video", "warp", "weights",
 }  # fmt: skip
 

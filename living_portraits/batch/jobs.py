@@ -42,6 +42,10 @@ class Job:
     options: Mapping[str, Any]
     runtime: str = engines.AUTO
 
+    def read(self) -> list[Path]:
+        """The files that it needs."""
+        return [self.source, self.driver, *(value for value in self.options.values() if isinstance(value, Path))]
+
     @functools.cached_property
     def id(self) -> str:
         """The same for the same film of the same files, wherever they lie."""

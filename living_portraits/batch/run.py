@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from living_portraits.batch import cluster, crew
 from living_portraits.batch.jobs import Job
@@ -65,6 +66,11 @@ def run(
             wanted.append(job)
         else:
             tell(replace(before, row=job.row, state="failed" if before.state == "failed" else "kept"))
+    read = {path.resolve() for job in jobs for path in job.read()}
+    for job in wanted:
+        target = Path(place) / job.film
+        if target.resolve() in read:
+            raise OptionError(f"Row {job.row}: {target} is read to make the films and cannot be written; name another.")
     for outcome in _made(wanted, place, workers, ray):
         tell(outcome)
     return Summary([found[job.id] for job in jobs])

@@ -7,13 +7,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from living_portraits import engines
 from living_portraits.bench.figures import Figures, Machine, cost, middle
 from living_portraits.errors import LivingPortraitsError, OptionError
+
+Asked = TypeVar("Asked")
 
 STILL = "still"
 """What the others are compared with: everything but an engine."""
@@ -35,7 +37,7 @@ def bench(
     Args:
         names: of engines; none: all.
         sizes: of the crops, px; an engine that has no such size and was not asked for is measured at the nearest.
-        runtimes: each engine in each of these; one that has nothing to choose runs as it is, if it was not asked for.
+        runtimes: each engine in each of these that it has; one that was not asked for and has none runs as it is.
         seconds: of the bundled driver that is used.
         rounds: each figure is the median of as many.
         progress: told after each film: how many of how many.
@@ -51,6 +53,7 @@ def bench(
         raise OptionError(
             f"A benchmark takes at least one round and some of the driver, not {rounds} and {seconds:g} s."
         )
+    names, sizes, runtimes = _once(names), _once(sizes), _once(runtimes)
     asked = [name for name in names or engines.available() if name != STILL]
     ways = [(STILL, engines.AUTO), *((name, way) for name in asked for way in _runtimes(name, runtimes, bool(names)))]
     jobs = [(name, size, way) for size in sizes for name, way in ways]
@@ -71,10 +74,14 @@ def bench(
     return peak, found
 
 
+def _once(given: Sequence[Asked]) -> list[Asked]:
+    return list(dict.fromkeys(given))
+
+
 def _runtimes(name: str, asked: Sequence[str], by_name: bool) -> list[str]:
     """Those of an engine; one that was not asked for by its name runs as it is where it has nothing to choose."""
-    if not by_name and not engines.spec(name).runtimes:
-        return [engines.AUTO]
+    if not by_name:
+        return [way for way in asked if way in (engines.AUTO, *engines.spec(name).runtimes)] or [engines.AUTO]
     for way in asked:
         engines.check_runtime(name, way)
     return list(asked)

@@ -10,6 +10,9 @@ from living_portraits.commands.runtime import RUNTIME_HELP
 from living_portraits.engines import AUTO
 from living_portraits.errors import OptionError
 
+STOPPED = 130
+"""Exit code after Ctrl-C; films that were done by then stay."""
+
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """The command's options."""
@@ -47,6 +50,11 @@ def run(args: argparse.Namespace) -> int:
             if outcome.state == "failed":
                 bar.write(f"row {outcome.row}, {outcome.film}: {outcome.reason}")
 
-        summary = run_batch(jobs, args.out, workers=workers, retry=args.retry, ray=args.ray, progress=show)
+        try:
+            summary = run_batch(jobs, args.out, workers=workers, retry=args.retry, ray=args.ray, progress=show)
+        except KeyboardInterrupt:
+            bar.close()
+            print("stopped; films that were done by then stay, and the same command goes on with the rest")
+            return STOPPED
     print(summary)
     return 1 if summary.count("failed") else 0

@@ -7,6 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from living_portraits import places
 from living_portraits.commands.runtime import RUNTIME_HELP
 from living_portraits.engines import AUTO
 from living_portraits.errors import OptionError, OutputError
@@ -38,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
     from living_portraits.bench import bench, table
     from living_portraits.bench.figures import as_data
 
-    if args.json is not None and not args.json.parent.is_dir():
-        raise OutputError(f"The folder {args.json.parent} for the figures does not exist.")
+    if args.json is not None:
+        places.check_writable(args.json)
     sizes = [int(_number(text, "--size", whole=True)) for text in args.size or ["512"]]
     with tqdm(desc="bench", unit="film", leave=False, dynamic_ncols=True) as bar:
 
@@ -55,12 +56,12 @@ def run(args: argparse.Namespace) -> int:
             rounds=int(_number(args.rounds, "--rounds", whole=True)),
             progress=show,
         )
+    print(table(*found))
     if args.json is not None:
         try:
             args.json.write_text(json.dumps(as_data(*found), indent=1) + "\n")
         except OSError as error:
             raise OutputError(f"{args.json} cannot be written: {error.strerror}.") from error
-    print(table(*found))
     return 0
 
 

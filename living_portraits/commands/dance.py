@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from living_portraits.commands.runtime import RUNTIME_HELP
+from living_portraits import places
 from living_portraits.engines import AUTO
 from living_portraits.errors import OptionError, OutputError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STOPPED = 130
 """Exit code after Ctrl-C; what was learned is saved then, too."""
 
+_RUNTIMES = "where the dancer's network runs: auto, torch or openvino (default: auto, openvino where it is installed)"
 SIZES = (64, 128, 256, 512)
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -37,11 +38,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--start", default=None, metavar="SECONDS", help="where in the choreography to begin")
     parser.add_argument("--end", default=None, metavar="SECONDS", help="where to end")
     parser.add_argument("--fps", default=None, metavar="N", help="frames a second (default: the choreography's)")
-    parser.add_argument("--times", default=None, metavar="N", help="dance it so often (default: 1)")
+    parser.add_argument(
+        "--times", default=None, metavar="N", help="dance it so often, a clip then without its sound (default: 1)"
+    )
     parser.add_argument("--sound", default="choreography", metavar="VALUE", help="choreography, none or a file")
     parser.add_argument("--smoothing", default=None, metavar="N", help="of the tracked body, 0 to 1 (default: 0.5)")
     parser.add_argument("--side-by-side", action="store_true", help="the skeleton beside the film")
-    parser.add_argument("--runtime", metavar="NAME", default=AUTO, help=RUNTIME_HELP)
+    parser.add_argument("--runtime", metavar="NAME", default=AUTO, help=_RUNTIMES)
     parser.add_argument("--save-choreography", type=Path, metavar="FILE", help="keep the tracked body (.dance)")
     parser.add_argument("--no-mark", action="store_true", help="without the visible sign")
     parser.add_argument("--consent", metavar="TEXT", help="who agreed to this; recorded in the film")
@@ -146,22 +149,25 @@ def run_train(args: argparse.Namespace) -> int:
     from living_portraits.rehearsal.teach import Course
 
     out = args.file or dancers.DANCERS.place(args.name)
+    places.spare(out, [args.target], work="learn the dancer")
     config, shape, look = configured(args)
     device = chosen_device(args.device)
     net = load_look(look)
-    work = _folder(out)
-    footage = _footage(args, work)
+    work = out.with_name(f"{out.stem}-rehearsal")  # what was tracked, and the state of a course that was stopped
+    footage, lesson_of = _footage(args, work)
     print(
         f"{len(footage.frames)} frames, {footage.dance.bridged} without a detection; the last {_held(footage)} judge."
     )
     lesson = Lesson(footage, shape, config, look=net, device=device)
     about: dict[str, Any] = {"name": args.name, "source": args.target.name, "consent": args.agreed}
-    course = Course(lesson, state=work / "course.pt", about=about)
+    course = Course(lesson, state=work / f"course-{lesson_of}.pt", about=about)
     if args.resume:
         course.resume()
     taught = course.run(lambda report: _show(report, out))
-    dancers.write(out, taught.dancer)
     print(sentence(taught))
+    if not taught.reports:  # a dancer of that name who was taught before stays as they are
+        return STOPPED
+    dancers.write(out, taught.dancer)
     print(f"{out} ({out.stat().st_size / 1e6:.1f} MB)")
     return STOPPED if taught.reason == "it was stopped" else 0
 
@@ -191,8 +197,8 @@ def _held(footage: "Footage") -> int:
     return len(footage.frames) - footage.taught
 
 
-def _footage(args: argparse.Namespace, work: Path) -> "Footage":
-    """The clip, tracked now or before."""
+def _footage(args: argparse.Namespace, work: Path) -> "tuple[Footage, str]":
+    """The clip, tracked now or before, and a word that stands for it and the size at which it is learned."""
     from tqdm import tqdm
 
     from living_portraits import choreography
@@ -203,15 +209,17 @@ def _footage(args: argparse.Namespace, work: Path) -> "Footage":
     size = _whole("size", args.size)
     if size not in SIZES:
         raise OptionError(f"A dancer is not learned at {size} px; choose from {', '.join(map(str, SIZES))}.")
-    kept = work / f"tracked-{_digest(args.target, first, last)}{choreography.SUFFIX}"
+    digest = _digest(args.target, first, last)
+    kept = work / f"tracked-{digest}{choreography.SUFFIX}"
     known = choreography.load(kept) if kept.is_file() else None
     with tqdm(desc="track", unit="frame", leave=False, mininterval=0.5, dynamic_ncols=True) as bar:
         footage = open_target(
             args.target, size=size, tracked=known, start=first, end=last, on_frame=lambda _: bar.update()
         )
     if known is None:
+        _make(work)
         choreography.save(kept, footage.tracked)
-    return footage
+    return footage, f"{digest}-{size}"
 
 
 def _digest(path: Path, first: float, last: float | None) -> str:
@@ -222,21 +230,18 @@ def _digest(path: Path, first: float, last: float | None) -> str:
     return hashlib.sha256(f"{content} {first} {last}".encode()).hexdigest()[:12]
 
 
-def _folder(out: Path) -> Path:
-    """Beside the dancer's file: what was tracked, and the state of a course that was stopped."""
-    work = out.with_name(f"{out.stem}-rehearsal")
+def _make(folder: Path) -> None:
     try:
-        work.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{work} cannot be made: {error.strerror or error}.") from error
-    return work
+        raise OutputError(f"{folder} cannot be made: {error.strerror or error}.") from error
 
 
 def _show(report: "Report", out: Path) -> None:
     from PIL import Image
 
     print(line(report), flush=True)
-    Image.fromarray(report.preview).save(out.with_suffix(".png"))
+    Image.fromarray(report.preview).save(places.preview_of(out))
 
 
 def line(report: "Report") -> str:
@@ -249,7 +254,7 @@ def line(report: "Report") -> str:
 def sentence(taught: "Taught") -> str:
     """How it ended."""
     if not taught.reports:
-        return f"ended before the first look, as {taught.reason}."
+        return f"ended before the first look, as {taught.reason}; no dancer was written."
     last = taught.reports[-1]
     best = min(report.error for report in taught.reports if report.stage == last.stage)
     return f"ended in stage {last.stage}, as {taught.reason}; kept what was best, held-out error {best:.4f}."

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from living_portraits import places
 from living_portraits.errors import OptionError
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from living_portraits.finetune.learning import learn
 
     out = args.out or persons.PERSONS.place(args.name)
+    places.spare(out, [*args.sources, args.weights], work="learn the person")
     tuned = learn(
         args.sources,
         name=args.name,
@@ -78,7 +80,7 @@ def _show(heard: "Heard", out: Path) -> None:
     else:
         print(line(heard), flush=True)
     if heard.preview is not None:
-        Image.fromarray(heard.preview).save(out.with_suffix(".png"))
+        Image.fromarray(heard.preview).save(places.preview_of(out))
 
 
 def line(heard: "Heard") -> str:

@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from living_portraits import samples
+from living_portraits import places, samples
 from living_portraits.commands.runtime import RUNTIME_HELP
 from living_portraits.engines import AUTO
 from living_portraits.errors import OptionError, OutputError
@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
 
     smoothing = USUAL if args.smoothing is None else _number(args.smoothing, "--smoothing", low=0.0, high=1.0)
     seconds = None if args.minutes is None else 60 * _number(args.minutes, "--minutes", low=0.0, high=1e6)
-    if args.json is not None and not args.json.absolute().parent.is_dir():
-        raise OutputError(f"The folder {args.json.parent} for the figures does not exist.")
+    if args.json is not None:
+        places.check_writable(args.json)
     wishes = Wishes()
     source = open_source(_origin(args.origin), loop=args.loop)
     avatar = _avatar(args)
@@ -77,9 +77,9 @@ def run(args: argparse.Namespace) -> int:
             print("r: take the neutral face again; q: end", flush=True)
         with suppress(KeyboardInterrupt):  # the usual way to end, not a failure
             drive(source, session, sink, meter, wishes=wishes, seconds=seconds)
+    print(meter)
     if args.json is not None:
         _write(args.json, {"engine": avatar.engine.spec.name, "size": avatar.engine.spec.size, **meter.report()})
-    print(meter)
     return 0
 
 
@@ -126,6 +126,7 @@ def _sink(
         return sinks.VirtualCamera(session.shape, source.fps)
     if not Path(args.to).suffix:
         raise OptionError(f"--to takes {BROWSER}, {WINDOW}, {CAMERA} or the name of a film, not {args.to!r}.")
+    places.spare(Path(args.to), [source.path, args.source])
     return sinks.Film(Path(args.to), session.shape, source.fps, avatar.claim(source.path, consent=args.consent))
 
 

@@ -1,0 +1,29 @@
+"""Where something is to be written: never over what is read, and known to be possible before the long work."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from living_portraits.errors import OptionError, OutputError
+
+
+def spare(target: Path, read: Iterable[object], *, work: str = "make the film") -> None:
+    """Raises OptionError if `target` is one of those files that are `read`; what is no path is passed over."""
+    # Resolved: the same file may be spelled in two ways, or be reached through a link.
+    if target.resolve() in [path.resolve() for path in read if isinstance(path, Path)]:
+        raise OptionError(f"{target} is read to {work} and cannot be written; choose another name.")
+
+
+def check_writable(target: Path) -> None:
+    """Raises OutputError if no file can be written there."""
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise OutputError(f"There is no folder {target.parent} for {target.name}; make it first or write elsewhere.")
+    if target.is_dir() or not os.access(folder, os.W_OK):
+        what = "is a folder" if target.is_dir() else "cannot be written to"
+        raise OutputError(f"{target} {what}; choose another name.")
+
+
+def preview_of(file: Path) -> Path:
+    """The picture beside what was learned: under a name that no picture of the user's has."""
+    return file.with_name(f"{file.stem}.preview.png")

@@ -1,0 +1,53 @@
+"""What is read is never written over, whichever command writes, and a place that takes no file is known at once."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from clips import write_clip
+
+from living_portraits import places, samples
+from living_portraits.cli import main
+from living_portraits.errors import OptionError, OutputError
+
+
+def test_a_file_that_is_read_is_spared_under_any_spelling(tmp_path: Path) -> None:
+    read = tmp_path / "clip.mp4"
+    read.write_bytes(b"")
+    (tmp_path / "link.mp4").symlink_to(read)
+    for spelled in (read, tmp_path / "x" / ".." / "clip.mp4", tmp_path / "link.mp4"):
+        with pytest.raises(OptionError, match=r"is read to learn the dancer and cannot be written"):
+            places.spare(spelled, ["none", None, read], work="learn the dancer")
+    places.spare(tmp_path / "film.mp4", [read])
+
+
+def test_a_place_that_takes_no_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="There is no folder"):
+        places.check_writable(tmp_path / "nowhere" / "figures.json")
+    with pytest.raises(OutputError, match="is a folder"):
+        places.check_writable(tmp_path)
+    places.check_writable(tmp_path / "figures.json")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "dance train --target {clip} --out {clip} --name anna --steps 1 --size 64 --look none",
+        "dance --choreography {clip} --out {clip} --runtime torch",
+        "finetune --sources {picture} --name anna --out {picture}",
+        "live --engine puppet --size 64 --from {clip} --to {clip} --minutes 0.01",
+        "live --engine puppet --size 64 --source {picture} --from {clip} --to {picture} --minutes 0.01",
+        "animate --source {picture} --driver {clip} --out {clip} --engine puppet",
+        "batch {jobs} --out {folder} --workers 1",
+    ],
+)
+def test_no_command_writes_over_what_it_reads(command: str, tmp_path: Path, capsys) -> None:
+    names = {"clip": tmp_path / "clip.mp4", "picture": tmp_path / "picture.jpg", "jobs": tmp_path / "jobs.csv"}
+    write_clip(names["clip"], frames=8)
+    shutil.copy(samples.erasmus, names["picture"])
+    names["jobs"].write_text("source,driver,out,engine\npicture.jpg,clip.mp4,clip.mp4,puppet\n")
+    before = {path: path.read_bytes() for path in names.values()}
+    assert main(command.format(**names, folder=tmp_path).split()) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in names.values()} == before
+    assert {path.name for path in tmp_path.iterdir()} <= {*(path.name for path in names.values()), ".batch"}
