@@ -16,7 +16,8 @@ target's measure) than the target did, the target's range is narrowed about its 
 
 Three things differ from the published code, on purpose:
 - it tests the left ear's confidence where it means the left ankle's; here a point is tested by its own;
-- it scales about a fixed point and then shifts, which lifts small people off the floor; here the feet are the centre;
+- it scales about a point that does not move and then shifts: whom it enlarges sinks into the floor on coming nearer
+  than in the first frame, and is lifted off it on going farther away; here the feet are the centre;
 - a jump moves its feet up, which it takes for a step back; here the floor line is where the feet rest around that time.
 k, at most 1, shortens the way to the side where the dancer would leave the picture.
 """

@@ -15,9 +15,10 @@ from IPython.display import Markdown
 
 from living_portraits import notebook as nb
 from living_portraits import samples, skeleton, stance, video, weights
+from living_portraits.choreography import Choreography
 from living_portraits.engine import Track
 from living_portraits.finetune.watch import Check
-from living_portraits.notebook import few_shot, people_map, repairs
+from living_portraits.notebook import body, few_shot, people_map, repairs
 from living_portraits.notebook.tiny import SIDE, People
 from living_portraits.result import Result
 
@@ -93,6 +94,17 @@ def test_long_vectors_are_shown_as_strips_that_fit_a_page(monkeypatch: pytest.Mo
     assert figure.get_figwidth() <= 8
     figure.draw_without_rendering()
     assert all(place.get_position().height > 0.3 for place in figure.axes), "thick enough to be seen"
+    plt.close(figure)
+
+
+def test_every_point_of_a_body_is_named_where_it_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures: list[Any] = []
+    monkeypatch.setattr(body, "finish", figures.append)
+    nb.points_of_a_body(nb.steps_of("wave", size=512).points[60])
+    (figure,) = figures
+    whole, head, hand, foot = ({text.get_text() for text in place.texts} for place in figure.axes)
+    assert {"0", "15", "28"} <= whole and not whole & {"5", "17", "31"}
+    assert (len(head), hand, foot) == (11, {"15", "17", "19", "21"}, {"27", "29", "31"})
     plt.close(figure)
 
 
@@ -266,21 +278,48 @@ def test_the_performer_wears_each_colour_on_the_limb_that_the_drawing_shows() ->
     assert changed[0] == pytest.approx(4 * changed[1], rel=0.15)
 
 
+def fitted() -> tuple[Choreography, Choreography, stance.Stance]:
+    """A child and somebody tall, each before their own camera, and how the tall one stands there."""
+    child = nb.seen_by_a_camera(body=0.9)
+    tall = nb.seen_by_a_camera("wave", body=1.6, camera=1.0, farthest=8.0)
+    return child, tall, stance.measure(tall.points, fps=tall.fps)
+
+
 def test_the_published_variant_sinks_by_what_its_formula_says_and_ours_does_not() -> None:
-    child, tall = nb.seen_by_a_camera(body=0.9), nb.seen_by_a_camera("wave", body=1.6)
-    target, own = (stance.measure(one.points, fps=one.fps) for one in (tall, child))
-    near = target.near_height / own.near_height
+    child, _, target = fitted()
+    near = target.near_height / stance.measure(child.points, fps=child.fps).near_height
     foot = nb.feet_of(child)
-    below = nb.under_the_floor(nb.published(child, target), body=1.6)
+    below = nb.under_the_floor(nb.published(child, target), body=1.6, camera=1.0)
     assert below.max() == pytest.approx((1 - near) * (foot[0] - foot.max()), abs=8)
-    ours = nb.under_the_floor(stance.normalised(child, target, size=512), body=1.6)
+    ours = nb.under_the_floor(stance.normalised(child, target, size=512), body=1.6, camera=1.0)
     assert np.abs(ours).max() < 15 < 60 < below.max()
+
+
+def test_who_goes_away_is_lifted_by_the_published_variant() -> None:
+    child, _, target = fitted()
+    half = len(child) // 2
+    away = Choreography(np.roll(child.points, half, axis=0), child.fps)  # begins where the child is nearest
+    below = nb.under_the_floor(nb.published(away, target), body=1.6, camera=1.0)
+    assert below.min() < -20 and abs(below[0]) < 15
+
+
+def test_a_jump_shrinks_who_looks_larger_nearby_in_the_published_variant_alone() -> None:
+    child, _, target = fitted()
+    middle, points = len(child) // 2, child.points.copy()
+    points[middle - 5 : middle + 5, :, 1] -= 40
+    jump = Choreography(points, child.fps)
+    before, after = (stance.tall(nb.published(one, target).points)[middle] for one in (child, jump))
+    assert after < 0.95 * before
+    before, after = (stance.tall(stance.normalised(one, target, size=512).points)[middle] for one in (child, jump))
+    assert after == pytest.approx(before, rel=0.01)
 
 
 def test_an_ankle_in_the_pictures_corner_counts_only_for_who_asks_the_ear() -> None:
     child = nb.seen_by_a_camera(body=0.9)
     hidden, misread = nb.without_an_ankle(child.points, frames=slice(20, 50))
     assert np.ptp(stance.feet(hidden)[:, 0]) < 1 and np.ptp(stance.feet(misread)[:, 0]) > 100
+    believed, mistaken = (stance.measure(points, fps=child.fps).far_height for points in (hidden, misread))
+    assert believed < 0.6 * mistaken  # a height is measured to a point halfway to the corner
 
 
 def test_a_tiny_dancer_learns_who_they_are_and_what_came_before() -> None:

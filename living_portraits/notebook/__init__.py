@@ -7,6 +7,7 @@ from living_portraits.errors import OptionError
 
 try:
     from living_portraits.nn.blocks import adaptive_norm
+    from living_portraits.notebook.body import points_of_a_body
     from living_portraits.notebook.choose import choice, drivers, portraits, scrub
     from living_portraits.notebook.compare import card, read, table, take, unrest
     from living_portraits.notebook.detector import Detector, spectrum
@@ -107,6 +108,7 @@ __all__ = [
     "people",
     "performance",
     "place",
+    "points_of_a_body",
     "points_on",
     "portraits",
     "portrayed",
