@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
 from living_portraits.engine import Frame
 
@@ -60,14 +61,15 @@ def bars(values: Mapping[str, float], *, xlabel: str, limit: float | None = None
 
 
 def points_on(
-    picture: Any, places: Float[np.ndarray, "points axes"], *, names: bool = False, size: float = 5.0, dot: float = 6.0
+    picture: Any, places: Float[np.ndarray, "points axes"], *, names: bool = False, size: float = 5.0, dot: float = 12.0
 ) -> None:
     """Points on a picture, with their numbers where `names` is set."""
     figure, axes = plt.subplots(figsize=(size, size * picture.shape[0] / picture.shape[1]), layout="constrained")
     axes.imshow(picture)
-    axes.scatter(places[:, 0], places[:, 1], s=dot, color="#ffd166", linewidths=0)
+    axes.scatter(places[:, 0], places[:, 1], s=dot, color="#ffd166", edgecolors="black", linewidths=0.5)
     for number, (x, y) in enumerate(places[:, :2] if names else ()):
-        axes.annotate(str(number), (x, y), fontsize=6, color="white", xytext=(1.5, 1.5), textcoords="offset points")
+        name = axes.annotate(str(number), (x, y), fontsize=7, color="white", xytext=(2, 2), textcoords="offset points")
+        name.set_path_effects([withStroke(linewidth=2, foreground="black")])
     axes.axis("off")
     finish(figure)
 
