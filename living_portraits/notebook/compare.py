@@ -19,6 +19,7 @@ from living_portraits.report import markdown
 
 SIZE = 256  # px, at which the card is made
 SECONDS = 1.0  # of each driver on the card
+BEGIN = {"surprise": 1.5}  # s; where a driver's clip begins on the card, for its jaw to fall in time
 
 
 def take(engine: str, source: Track, driver: Track, *, identity: str | None = None) -> list[Frame]:
@@ -97,4 +98,7 @@ class Shelf:
 def _cut_out(clip: Sample) -> Track:
     if clip.kind == "still":
         return source_track(samples.PORTRAITS[clip.id], size=clip.size)
-    return driver_track(samples.DRIVERS[clip.id], seconds=SECONDS, size=clip.size)
+    begin = BEGIN.get(clip.id, 0.0)
+    whole = driver_track(samples.DRIVERS[clip.id], seconds=begin + SECONDS, size=clip.size)
+    part = slice(round(begin * whole.fps), None)
+    return Track(list(whole.crops)[part], whole.points[part], whole.blendshapes[part], whole.fps)
