@@ -108,11 +108,14 @@ def test_every_point_of_a_body_is_named_where_it_can_be_read(monkeypatch: pytest
     plt.close(figure)
 
 
-def test_the_mean_of_more_pictures_is_steadier() -> None:
-    each = torch.randn(3, 6, 4, generator=torch.Generator().manual_seed(0))
-    spread = nb.spread_of_means(each)
-    assert len(spread) == 5
-    assert all(more < fewer for fewer, more in pairwise(spread))
+def test_the_mean_of_more_pictures_is_steadier_where_people_differ() -> None:
+    chance = torch.Generator().manual_seed(0)
+    pictures = torch.randn(8, 9, 16, generator=chance)
+    known = nb.spread_of_means(pictures + 5 * torch.randn(8, 1, 16, generator=chance))
+    assert len(known) == 4 and known[0] < 0.3
+    assert all(more < fewer for fewer, more in pairwise(known))
+    assert known[3] / known[0] == pytest.approx(0.5, abs=0.1)
+    assert nb.spread_of_means(pictures) == pytest.approx([1.0] * 4, abs=0.1), "numbers that know nobody"
 
 
 def test_a_tiny_talking_head_learns_two_colours_and_switches_them() -> None:

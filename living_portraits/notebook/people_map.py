@@ -1,7 +1,6 @@
 """Embeddings on paper: a map of people, and how chance averages out."""
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 
 import matplotlib.pyplot as plt
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from living_portraits.notebook.pictures import COLOURS, finish
 
-MOST = 60  # sets of T pictures that are tried; there are many
+MOST = 1000  # pairs of sets of T pictures that are tried
 
 
 def map_of(each: Float[Tensor, "people poses numbers"], names: Sequence[str], *, taught: int) -> None:
@@ -35,21 +34,29 @@ def map_of(each: Float[Tensor, "people poses numbers"], names: Sequence[str], *,
 
 
 def strips(known: Mapping[str, Float[Tensor, "pictures numbers"]]) -> None:
-    """Vectors as strips of grey, a person below the other: a row for each picture, a column for each number."""
+    """Vectors less their mean as strips, a person below the other: a row for each picture, a column for each number."""
+    mean = torch.cat(list(known.values())).mean(dim=0)
+    away = {name: (vectors - mean).numpy() for name, vectors in known.items()}
+    most = max(float(abs(part).max()) for part in away.values())
     figure, axes = plt.subplots(len(known), figsize=(8, 0.6 * len(known)), squeeze=False, layout="constrained")
-    for place, (name, vectors) in zip(axes[:, 0], known.items(), strict=True):
-        place.imshow(vectors.numpy(), cmap="gray", aspect="auto", interpolation="nearest")
+    for place, (name, part) in zip(axes[:, 0], away.items(), strict=True):
+        place.imshow(part, cmap="coolwarm", vmin=-most, vmax=most, aspect="auto", interpolation="nearest")
         place.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
         place.set(xticks=[], yticks=[])
     finish(figure)
 
 
 def spread_of_means(each: Float[Tensor, "people poses numbers"]) -> list[float]:
-    """For T = 1, 2, ...: how far the mean of T of a person's pictures is from the mean of all, on average."""
-    whole, poses = each.mean(dim=1), each.shape[1]
+    """For T = 1, 2, ...: how far the means of T pictures and of T others of the same person are apart.
+
+    As a share of the way to the mean of T pictures of somebody else; 1 where the numbers do not know who it is.
+    """
+    people, poses = each.shape[:2]
+    strangers, chance = ~torch.eye(people, dtype=torch.bool), torch.Generator().manual_seed(0)
+    orders = [torch.randperm(poses, generator=chance) for _ in range(MOST)]
     spread = []
-    for count in range(1, poses):
-        sets = list(combinations(range(poses), count))[:: max(1, len(list(combinations(range(poses), count))) // MOST)]
-        means = torch.stack([each[:, list(chosen)].mean(dim=1) for chosen in sets])
-        spread.append(float((means - whole).norm(dim=2).mean()))
+    for count in range(1, poses // 2 + 1):
+        halves = [(each[:, order[:count]], each[:, order[count : 2 * count]]) for order in orders]
+        ways = torch.stack([torch.cdist(one.mean(dim=1), other.mean(dim=1)) for one, other in halves])
+        spread.append(float(ways.diagonal(dim1=1, dim2=2).mean() / ways[:, strangers].mean()))
     return spread
