@@ -18,6 +18,7 @@ from living_portraits.engines.megaportraits.critic import Critic
 from living_portraits.engines.megaportraits.leading import Lead, led
 from living_portraits.engines.megaportraits.networks import enlarged, face_of, shrunk
 from living_portraits.engines.megaportraits.pose import Pose
+from living_portraits.engines.megaportraits.student_motion import SPOKEN
 from living_portraits.engines.megaportraits.warps import (
     Shape,
     WarpGenerator,
@@ -276,14 +277,39 @@ def test_what_the_warps_do_not_undo_is_taken_off(base: Base) -> None:
 
 
 def test_points_lead_the_way_near_them_and_nowhere_else() -> None:
-    way = torch.zeros(1, 2, 64, 64)
+    way = torch.zeros(1, 2, 128, 128)
     start = torch.tensor([[[0.25, -0.25], [-0.5, 0.5]]])
     lead = Lead(start, start + torch.tensor([[[0.1, 0.05], [0.0, 0.0]]]))
     found = led(way, lead)
     said = torch.nn.functional.grid_sample(found, start[:, None], align_corners=False)[0, :, 0].T
     torch.testing.assert_close(said[0], torch.tensor([0.1, 0.05]), atol=0.02, rtol=0)
-    assert said[1].abs().max() < 1e-3 and found[..., 48:, 48:].abs().max() < 1e-3
+    assert said[1].abs().max() < 1e-3 and found[..., 96:, 96:].abs().max() < 1e-3
     torch.testing.assert_close(led(found, Lead(start, start + said[None])), found, atol=1e-5, rtol=0)
+
+
+def test_lids_that_meet_cover_the_eye() -> None:
+    """Upper and lower lid come from .1 apart: above their line the skin above the eye is seen, below it that below."""
+    side, way = 128, torch.zeros(1, 2, 128, 128)
+    across = torch.linspace(-0.05, 0.05, 5)
+    start = torch.stack([across.repeat(2), torch.zeros(10)], dim=-1)[None]
+    goal = start + torch.tensor([0.0, 1.0]) * torch.cat([torch.full((5,), -0.05), torch.full((5,), 0.05)])[:, None]
+    sign = torch.cat([torch.ones(5), -torch.ones(5)])
+    found = led(way, Lead(start, goal, sign, torch.zeros(1, 10)))[0, 1, :, side // 2]
+    rows = (2 * torch.arange(side) + 1) / side - 1
+    near = (rows.abs() > 0.01) & (rows.abs() < 0.03)
+    torch.testing.assert_close(found[near], -0.05 * -torch.sign(rows[near]), atol=0.02, rtol=0)
+    torch.testing.assert_close(
+        led(way, Lead(start, goal))[0, 1, :, side // 2][near], torch.zeros(int(near.sum())), atol=1e-4, rtol=0
+    )
+
+
+def test_lids_are_known_from_both_faces() -> None:
+    points = torch.rand(1, 478, 3)
+    lead = Lead.of(points, points)
+    assert lead.side is not None and lead.middle is not None
+    assert (lead.side == 1).sum() == (lead.side == -1).sum() == 14
+    upper = list(SPOKEN).index(159)
+    assert lead.middle[0, upper] == pytest.approx(float(points[0, [159, 145], 1].mean()))
 
 
 def test_an_expression_stays_near_the_face() -> None:

@@ -188,8 +188,8 @@ class Base(Network):
         way = self.way(identity, pose, field, depth)
         if known.still is not None:
             way = way - carried_along(way, known.still)
-        if known.lead is not None:  # in cells that a lip fits between
-            way = led(enlarged(way, self.config.size), known.lead)
+        if known.lead is not None:  # in cells that a lid fits between
+            way = led(enlarged(way, 2 * self.config.size), known.lead)
         carried = carried_along(way, identity.picture)
         painted = self.decoder(driven, carried)
         if known.fine is not None:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from living_portraits import geometry
 from living_portraits.engines.megaportraits.student_motion import SPOKEN
 from living_portraits.engines.megaportraits.warps import middles
 
@@ -19,28 +20,49 @@ NEAR = 0.028
 """How far about a point it leads, halves of the side: no further than from one lip to the other."""
 
 _FAR = 0.15  # the weight against all points together
+_EDGE = 0.004  # halves of the side: how sharply the lids' two sides are told apart
+_EYES = (
+    (geometry.RIGHT_EYE_UPPER, geometry.RIGHT_EYE_LOWER),
+    (geometry.LEFT_EYE_UPPER, geometry.LEFT_EYE_LOWER),
+)
+_LIDS = tuple(pair for lids in _EYES for pair in zip(*(lid[1:-1] for lid in lids), strict=True))  # above each other
 
 
 class Lead(NamedTuple):
-    """Points of the driven picture, and where each is in the source: (x, y) in halves of the side."""
+    """Points of the driven picture, and where each is in the source: (x, y) in halves of the side.
+
+    A lid leads on its own side alone: `side` is 1 for a point that leads upwards of `middle`, its height in the driven
+    picture, -1 downwards, 0 for all others. Where lids meet, upper and lower come from apart, and their mean would show
+    the eye that they cover; what lies between lids that are open is drawn last anyway.
+    """
 
     start: Float[Tensor, "batch points 2"]
     goal: Float[Tensor, "batch points 2"]
+    side: Float[Tensor, "points"] | None = None
+    middle: Float[Tensor, "batch points"] | None = None
 
     @classmethod
     def of(cls, driven: Float[Tensor, "batch 478 3"], source: Float[Tensor, "batch 478 3"]) -> "Lead":
         """From all places of both faces: lips and lids, and every sixth of the rest."""
+        side, middle = driven.new_zeros(driven.shape[1]), driven[..., 1].clone()
+        for upper, lower in _LIDS:
+            side[upper], side[lower] = 1.0, -1.0
+            middle[:, upper] = middle[:, lower] = driven[:, [upper, lower], 1].mean(dim=1)
         points = list(SPOKEN)
-        return cls(driven[:, points, :2].float(), source[:, points, :2].float())
+        return cls(
+            driven[:, points, :2].float(), source[:, points, :2].float(), side[points], middle[:, points].float()
+        )
 
 
 def led(way: Way, lead: Lead, *, near: float = NEAR) -> Way:
     """The way with what it misses at the points taken back about them, by Gaussians (Nadaraya 1964, Watson 1964)."""
     said = F.grid_sample(way, lead.start[:, None], padding_mode="border", align_corners=False)[:, :, 0]  # [B, 2, P]
     missed = (lead.goal - lead.start).mT - said
-    side = way.shape[-1]
-    cells = middles(side, way)
+    cells = middles(way.shape[-1], way)
     x, y = (torch.exp(-(((cells - lead.start[..., i, None]) / near) ** 2) / 2) for i in (0, 1))  # [B, P, side]
+    if lead.side is not None and lead.middle is not None:
+        above = torch.sigmoid(lead.side[:, None] * (lead.middle[..., None] - cells) / _EDGE)  # [B, P, side]
+        y = torch.where(lead.side[:, None] == 0, y, y * above)
     told = torch.einsum("bcp,bpy,bpx->bcyx", missed, y, x)
     weight = torch.einsum("bpy,bpx->byx", y, x) + _FAR
     return way + told / weight[:, None]
