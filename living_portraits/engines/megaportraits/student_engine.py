@@ -14,7 +14,7 @@ from living_portraits import weights
 from living_portraits.engine import Drive, Frame, Points, Spec, Track
 from living_portraits.engines.megaportraits.leading import Lead, led
 from living_portraits.engines.megaportraits.student import Student, StudentConfig, likeness, thumbnail, word
-from living_portraits.engines.megaportraits.student_motion import SPOKEN, WORDS, Performance
+from living_portraits.engines.megaportraits.student_motion import WORDS, Performance
 from living_portraits.errors import FaceError, OptionError, WeightsError
 from living_portraits.features import Features
 from living_portraits.motion import AdaptedHead, SourceShape, adapt
@@ -34,8 +34,8 @@ ALIKE = 0.9
 """Correlation of two thumbnails from which they show one picture: bundled portraits reach .7 with each other, one cut
 out a little otherwise .95 with itself."""
 
-_FINE, _NEAR = 128, 0.04
-"""Cells along a side of a flow that is led, and how far about a point it is, halves of the side."""
+_FINE = 256
+"""Cells along a side of a flow that is led: a lid fits between them."""
 
 _RUNTIMES = ("torch", "openvino", "cuda")
 
@@ -73,10 +73,8 @@ class Still:
         """A flow that brings every point that is spoken of to its place, and is as it was away from them."""
         size = self.picture.shape[0]
         fine = cv2.resize(flow, (_FINE, _FINE), interpolation=cv2.INTER_LINEAR)
-        now, rest = (
-            torch.from_numpy((2 * face[list(SPOKEN), :2] + 1) / size - 1)[None] for face in (head.points, self.points)
-        )
-        way = led(torch.from_numpy(fine).movedim(-1, 0)[None], Lead(now, rest), near=_NEAR)
+        now, rest = (torch.from_numpy((2 * face + 1) / size - 1)[None] for face in (head.points, self.points))
+        way = led(torch.from_numpy(fine).movedim(-1, 0)[None], Lead.of(now, rest))
         return np.ascontiguousarray(way[0].movedim(0, -1).numpy())
 
     def finish(self, frame: Frame, head: AdaptedHead) -> Frame:
