@@ -134,9 +134,10 @@ class Animator:
 
     def _fitted(self, portrait: Portrait) -> "Animator":
         """This one, its engine as fine as the picture; what is remembered is remembered by both."""
+        if not self.fits:
+            return self
         other = copy.copy(self)
-        if self.fits:
-            other.engine = fitted(self.engine, portrait.faces)
+        other.engine = fitted(self.engine, portrait.faces)
         return other
 
     def _make(
