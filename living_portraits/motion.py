@@ -26,6 +26,7 @@ _EYES = (
 _SHUT, _OPEN = 0.07, 0.2
 _WIDEST = 1.2
 _LIP_DEADBAND_CM = 0.04
+_UNLIKE_CM = 0.22  # faces of one person in two clips are 0.15 apart, those of two people 0.32 (medians)
 _GAZE = slice(11, 19)  # blendshapes eyeLookDown ... eyeLookUp: where somebody looks is hardly an expression
 _MOUTH_AND_LIDS = (9, 10, *range(23, 50))  # blinks, jaw and mouth: what shows most when taken as rest
 _USUAL_TURN = np.radians(15)  # so far from the clip's usual pose counts as much as one shape at full strength
@@ -45,6 +46,7 @@ class HeadMotion:
         gaze: `[T, 2, 2]` travel of the right and left iris since the neutral frame, (x, y up) in eye widths.
         neutral: `[478, 3]` the driver's own neutral shape, face frame, cm.
         relative: whether rotations are to be applied on top of the source's own pose.
+        detail: `[T, 468, 3]` displacement, cm, on top of `expression`, that only pictures tell; None without pictures.
     """
 
     rotation: Float32[np.ndarray, "time 3 3"]
@@ -55,6 +57,7 @@ class HeadMotion:
     gaze: Float32[np.ndarray, "time 2 2"]
     neutral: Float32[np.ndarray, "478 3"]
     relative: bool
+    detail: Float32[np.ndarray, "time 468 3"] | None = None
 
     def __len__(self) -> int:
         return len(self.zoom)
@@ -195,11 +198,15 @@ def adapt(source: SourceShape, motion: HeadMotion, frame: int) -> AdaptedHead:
     """Puts frame number `frame` of a motion onto a source's face.
 
     Pose: R = R_motion R_source (relative) or R_motion (absolute), scale times zoom, travel in the source's own size.
-    Expression: displacement times the ratio of the two faces' mouths where it concerns the mouth; lids close by
-    the driver's share of the source's own opening; irises travel in eye widths; lips never cross.
+    Expression: displacement, and detail as far as the two faces are alike, times the ratio of their mouths where it
+    concerns the mouth; lids close by the driver's share of the source's own opening; irises travel in eye
+    widths; lips never cross.
     """
     shape = source.shape.copy()
-    offsets = motion.expression[frame] * _EXPRESSION_WEIGHTS[:, None]
+    offsets = motion.expression[frame]
+    if motion.detail is not None:
+        offsets = offsets + _likeness(source.shape, motion.neutral) * motion.detail[frame]
+    offsets = offsets * _EXPRESSION_WEIGHTS[:, None]
     shape[: geo.MESH_COUNT] += offsets * _mouth_ratio(source.shape, motion.neutral)
     _part_lips(shape, source.shape)
     for side in range(2):
@@ -232,6 +239,15 @@ def _mouth_ratio(
 
     ratio = np.clip(width(source) / width(driver), 0.75, 1.33)
     return np.repeat(1 + (ratio - 1) * _MOUTH_NEARNESS, 3, axis=1).astype(np.float32)
+
+
+def _likeness(source: Float32[np.ndarray, "478 3"], driver: Float32[np.ndarray, "478 3"]) -> np.float32:
+    """1 / (1 + (d / d0)^2), d the root mean square distance of two faces' points: 1 where they are the same.
+
+    How this nose widens is no news of a nose of another shape. What is measured is a shape, not a person.
+    """
+    apart = (source - driver)[: geo.MESH_COUNT]
+    return np.float32(1 / (1 + (apart**2).sum(axis=1).mean() / _UNLIKE_CM**2))
 
 
 def _part_lips(shape: Float32[np.ndarray, "478 3"], source: Float32[np.ndarray, "478 3"]) -> None:

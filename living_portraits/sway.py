@@ -63,6 +63,12 @@ class Sway:
     travel: Float32[np.ndarray, "time 16 16 2"]
     trust: Float32[np.ndarray, "time"]
 
+    @classmethod
+    def of(cls, fields: Sequence[Field]) -> "Sway":
+        """Frame by frame."""
+        travel, trust = [field.travel for field in fields], [field.trust for field in fields]
+        return cls(np.stack(travel).astype(np.float32), np.asarray(trust, np.float32))
+
     def __len__(self) -> int:
         return len(self.trust)
 
@@ -77,24 +83,35 @@ class Sway:
         return replace(self, travel=self.travel * np.float32(strength))
 
 
-def measure(crops: Sequence[Frame], neutral: int) -> Sway:
-    """Reads it from a driver's crops `[size, size, 3]`, in order, by optical flow from the neutral one.
+class Surroundings:
+    """Finds the pixels of one frame again in others.
 
     Dense inverse search (Kroeger et al. 2016), averaged over each region, textured pixels counting most.
+
+    Args:
+        rest: the neutral frame's crop `[size, size, 3]`.
     """
-    search = _search()
-    rest, travel, trust = _small(crops[neutral]), [], []
-    good = _texture(rest)
-    for number, crop in enumerate(crops):
-        flow = np.zeros((SEARCHED, SEARCHED, 2), np.float32)
-        doubt = 0.0
-        if number != neutral:
-            seen = _small(crop)
-            flow = search.calc(rest, seen, flow)
-            doubt = (_unexplained(rest, seen, flow) - _BELIEVED) / (_DOUBTED - _BELIEVED)
-        travel.append(_of_regions(flow, good) / np.float32(SEARCHED))
-        trust.append(1 - min(max(doubt, 0.0), 1.0))
-    return Sway(np.asarray(travel, np.float32), np.asarray(trust, np.float32))
+
+    def __init__(self, rest: Frame) -> None:
+        self._search, self._rest = _search(), _small(rest)
+        self._good = _texture(self._rest)
+
+    def still(self) -> Field:
+        """Of the neutral frame itself."""
+        return Field(np.zeros((CELLS, CELLS, 2), np.float32), trust=1.0)
+
+    def field(self, crop: Frame) -> Field:
+        """Of another frame."""
+        seen = _small(crop)
+        flow = self._search.calc(self._rest, seen, np.zeros((SEARCHED, SEARCHED, 2), np.float32))
+        doubt = (_unexplained(self._rest, seen, flow) - _BELIEVED) / (_DOUBTED - _BELIEVED)
+        return Field(_of_regions(flow, self._good) / np.float32(SEARCHED), 1 - min(max(doubt, 0.0), 1.0))
+
+
+def measure(crops: Sequence[Frame], neutral: int) -> Sway:
+    """Reads it from a driver's crops `[size, size, 3]`, in order, by optical flow from the neutral one."""
+    around = Surroundings(crops[neutral])
+    return Sway.of([around.still() if number == neutral else around.field(crop) for number, crop in enumerate(crops)])
 
 
 def _unexplained(rest: Grey, seen: Grey, flow: Float32[np.ndarray, "128 128 2"]) -> float:

@@ -92,7 +92,7 @@ def test_a_frame_for_each_of_the_drivers_and_the_same_again(engine) -> None:
 def test_at_the_neutral_frame_and_without_strength_it_shows_the_sources_own_reconstruction(engine) -> None:
     sitter = engine.encode_identity(source(SIZE))
     with torch.inference_mode():
-        drawn = engine.base.draw(sitter.identity, sitter.pose, sitter.code, Known(still=sitter.still))
+        drawn = engine.base.draw(sitter.identity, sitter.pose, sitter.code, Known(sitter.fine, sitter.still))
         own = before(sitter.plate, drawn, trained=SIZE)
     expected = (own[0].movedim(0, -1).numpy().clip(-1, 1) + 1) * 127.5
     assert np.abs(run(engine, Drive(neutral=2))[2] - expected).max() < 2
@@ -133,7 +133,6 @@ def test_one_that_hears_needs_no_pixels_and_a_difference_of_codes_knows_nobody(t
     path = tmp_path / "hears.safetensors"
     weights.write(path, config={"recipe": "megaportraits", "train": {"network": "light", "size": 64}}, state=state)
     engine = MegaPortraits(size=SIZE, file=path)
-    assert not engine.spec.reads_driver_pixels
     clip = replace(driver(SIZE, frames=3), crops=[])
     rng = np.random.default_rng(0)
     clip = replace(clip, blendshapes=rng.random((3, 52), dtype=np.float32))

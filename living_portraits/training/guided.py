@@ -1,7 +1,7 @@
 """The recipe of the guided engine: what the doll makes of one frame of a clip is repaired into the others."""
 
 import zlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,20 +11,19 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from living_portraits import sway
 from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.guided import view as views
 from living_portraits.engines.guided.net import REACH, SIDE, Repair, RepairConfig, RepairNet, carried, swayed
 from living_portraits.errors import OptionError
 from living_portraits.geometry import LEFT_EYE, LIPS_INNER, RIGHT_EYE
-from living_portraits.motion import measure
 from living_portraits.nn import losses
 from living_portraits.nn.identity import MobileFaceNet, identity_loss
 from living_portraits.nn.perceptual import LPIPS
 from living_portraits.training.augment import Recolouring
 from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
 from living_portraits.training.start import start_from
+from living_portraits.watching import watch
 
 _UNEXPLAINED = 0.08  # of pictures in [-1, 1]: a flow that leaves as much is trusted by a third
 _SWAYLESS = 8  # one clip in so many is posed by its points alone
@@ -123,9 +122,10 @@ class Guided(Recipe):
         draw = zlib.crc32(clip.id.encode())
         start = 0 if clip.kind != "video" else draw % len(track)
         doll = Doll.of(track.crops[start], track.points[start])
-        motion = measure(track, Drive(neutral=start))
         # A driver may be a motion file, which holds no pictures: some clips teach to do without them.
-        fields = [None] * len(track) if draw % _SWAYLESS == 0 else sway.measure(track.crops, start)
+        told = replace(track, crops=()) if draw % _SWAYLESS == 0 else track
+        motion, moves = watch(told, Drive(neutral=start))
+        fields = [None] * len(track) if moves is None else moves
         seen = [views.view(*doll.pose(motion, number, field)) for number, field in enumerate(fields)]
         first = views.drawing(track.points[start], size=SIDE)
         found = [views.found_places(one.posed, crop) for one, crop in zip(seen, track.crops, strict=True)]

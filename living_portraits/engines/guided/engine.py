@@ -28,6 +28,7 @@ from living_portraits.pipeline import ahead
 from living_portraits.restraint import restrain, restrain_sway
 from living_portraits.sway import Sway
 from living_portraits.warp import SamplingMap, pixel_grid, polygon_mask
+from living_portraits.watching import watch
 
 WEIGHTS = "guided"
 
@@ -124,9 +125,8 @@ class Guided:
         return replace(identity, features=None)
 
     def encode_motion(self, driver: Track, drive: Drive) -> GuidedMotion:
-        """What the driver's points say of its head, and its pictures of the rest."""
-        moves = sway.measure(driver.crops, drive.neutral).scaled(drive.travel) if len(driver.crops) else None
-        return GuidedMotion(measure(driver, drive), moves)
+        """What the driver's points and pictures say."""
+        return GuidedMotion(*watch(driver, drive))
 
     def generate(self, identity: GuidedIdentity, motion: GuidedMotion) -> Iterator[Frame]:
         """One frame per driver frame, the motion held within what one picture can bear."""

@@ -11,7 +11,7 @@ says what it would see (`Config.hears`); and G2D may copy the source's own pixel
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -193,7 +193,7 @@ class Base(Network):
         carried = carried_along(way, identity.picture)
         painted = self.decoder(driven, carried)
         if known.fine is not None:
-            carried = carried_along(way, known.fine)
+            carried = carried_along(way, known.fine, mode="bicubic")
         return Drawn(painted.over(carried), enlarged(painted.matte, carried.shape[-1]), carried, depth)
 
     def still_way(self, identity: Identity, pose: Pose, z: Code) -> Way | None:
@@ -215,7 +215,7 @@ class Base(Network):
 
 
 def carried_along(
-    way: Way, picture: Float[Tensor, "batch channels size size"]
+    way: Way, picture: Float[Tensor, "batch channels size size"], *, mode: Literal["bilinear", "bicubic"] = "bilinear"
 ) -> Float[Tensor, "batch channels size size"]:
     """The pixels that lie where the way leads, at the picture's size.
 
@@ -223,7 +223,7 @@ def carried_along(
     """
     size = picture.shape[-1]
     grid = cut_out_grid(size, way) + enlarged(way, size).movedim(1, -1)
-    return F.grid_sample(picture.float(), grid, padding_mode="border", align_corners=False)
+    return F.grid_sample(picture.float(), grid, mode=mode, padding_mode="border", align_corners=False)
 
 
 def joined(*identities: Identity) -> Identity:

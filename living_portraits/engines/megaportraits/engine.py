@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from living_portraits import weights
+from living_portraits.detail import SEARCHED
 from living_portraits.engine import Drive, Frame, Points, Spec, Track
 from living_portraits.engines.megaportraits.background import before, plate
 from living_portraits.engines.megaportraits.base import Base, Identity, Known
@@ -65,6 +66,7 @@ class MegaPortraits:
         size=512,
         sizes=(128, 256, 512, 1024),
         weights=("megaportraits",),
+        reads_driver_pixels=True,  # one that hears does without where there are none
         runtimes=("torch", "openvino"),
     )
 
@@ -102,8 +104,7 @@ class MegaPortraits:
             MegaPortraits.spec,
             size=size,
             sizes=sizes,
-            reads_driver_pixels=looks,
-            driver_size=trained if looks else None,
+            driver_size=trained if looks else SEARCHED,
         )
 
     def sized(self, size: int) -> "MegaPortraits":

@@ -10,6 +10,7 @@ from torch import Tensor
 from living_portraits import geometry, motion
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.megaportraits.pose import Pose, product
+from living_portraits.watching import watch
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ class Told:
     """A clip's motion as a base hears it, T frames.
 
     Attributes:
-        head: what the points say. shapes: how blendshapes differ from the neutral frame's.
+        head: what points and pictures say. shapes: how blendshapes differ from the neutral frame's.
     """
 
     head: motion.HeadMotion
@@ -61,7 +62,8 @@ class Told:
     def of(cls, driver: Track, drive: Drive) -> "Told":
         """Reads it, and does to it what `drive` says."""
         change = torch.from_numpy(driver.blendshapes - driver.blendshapes[drive.neutral])
-        return cls(motion.measure(driver, drive), drive.strength * drive.expression * change)
+        head, _ = watch(driver, drive)
+        return cls(head, drive.strength * drive.expression * change)
 
     def __len__(self) -> int:
         return len(self.head)

@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Float32
 
 from living_portraits import geometry as geo
-from living_portraits import sway as sways
 from living_portraits.engine import Drive, Track
-from living_portraits.motion import HeadMotion, measure
+from living_portraits.motion import HeadMotion
 from living_portraits.restraint import restrain, restrain_sway
 from living_portraits.sway import CELLS, Sway
+from living_portraits.watching import watch
 
 SPOKEN = tuple(sorted({*range(0, geo.MESH_COUNT, 6), *geo.MIMIC}))
 """Points of the mesh whose displacement is told: all about mouth and eyes, every sixth of the rest."""
@@ -43,8 +43,7 @@ class Performance:
     @classmethod
     def of(cls, driver: Track, drive: Drive) -> "Performance":
         """Reads it, and does to it what `drive` says."""
-        moves = sways.measure(driver.crops, drive.neutral).scaled(drive.travel) if len(driver.crops) else None
-        return cls(measure(driver, drive), moves)
+        return cls(*watch(driver, drive))
 
     def on(
         self, pose: geo.Pose, *, size: int
