@@ -64,13 +64,12 @@ def test_another_scene_is_not_believed():
 
 
 def test_what_is_hidden_is_not_believed():
-    """A hand before one side of the face: the other half of what is seen is as it was."""
-    covered = swollen(still())
-    covered[:, : SIZE // 2] = picture(SIZE, SIZE, seed=77)[:, : SIZE // 2]
+    """A hand before a cheek: the rest of the face is as it was."""
+    covered, (x, y) = still(), points()[CHEEK, :2].astype(int)
+    hand = slice(y - 30, y + 30), slice(x - 30, x + 30)
+    covered[hand] = picture(SIZE, SIZE, seed=77)[hand]
     missed = Detail(still(), points()).missed(covered, points())
-    hidden = points()[: geo.MESH_COUNT, 0] < SIZE // 2 - 12
-    assert np.median(np.abs(missed[hidden])) < 0.5
-    assert points()[CHEEK, 0] < SIZE // 2 and not np.allclose(missed[CHEEK], BY_HAND, atol=0.5)
+    assert np.abs(missed[CHEEK]).max() < 0.7 and np.abs(missed).mean() < 0.1
 
 
 def test_a_bare_face_misses_nothing():
