@@ -58,6 +58,12 @@ FILES: dict[str, WeightsFile] = {
         size=8_896_426,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/megaportraits/README.md",
     ),
+    "megaportraits/enhancer": WeightsFile(
+        file="megaportraits/enhancer.safetensors",
+        sha256="db97e007f35a5df9ea0fdc6f67e7acd9c64fd5ba7c44028214897ebd3d26ca77",
+        size=233_984,
+        licence="Apache-2.0; what it was trained on, and on which terms: weights/megaportraits/README.md",
+    ),
     "pose_landmarker": WeightsFile(
         file="trackers/pose_landmarker_full.task",
         sha256="4eaa5eb7a98365221087693fcc286334cf0858e2eb6e15b506aa4a7ecdcec4ad",

@@ -191,6 +191,7 @@ class Recipe(nn.Module, ABC):
 
 
 RECIPES: dict[str, str] = {
+    "enhancer": "living_portraits.training.enhancer:Enhancing",
     "guided": "living_portraits.training.guided:Guided",
     "megaportraits": "living_portraits.training.megaportraits:MegaPortraits",
     "smoke": "living_portraits.training.smoke:Smoke",

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -17,6 +18,7 @@ from living_portraits.engines.megaportraits.background import before, plate
 from living_portraits.engines.megaportraits.base import Base, Identity, Known
 from living_portraits.engines.megaportraits.blocks import fold
 from living_portraits.engines.megaportraits.config import Config
+from living_portraits.engines.megaportraits.enhancer import Enhancer, read_enhancer, redrawn
 from living_portraits.engines.megaportraits.leading import Lead, Way
 from living_portraits.engines.megaportraits.networks import Painted, shrunk
 from living_portraits.engines.megaportraits.performance import Performance, Told
@@ -31,6 +33,7 @@ from living_portraits.restraint import restrain
 Picture = Float[Tensor, "1 3 size size"]
 Code = Float[Tensor, "1 code"]
 Asked: TypeAlias = tuple[Pose, Code, Lead | None, AdaptedHead | None]
+_USUAL = 512  # px: larger films have the high-resolution step, as MP's have
 _LARGEST = 1024  # px: beyond it grain alone would be added, and each frame takes four times as long
 
 
@@ -65,7 +68,7 @@ class MegaPortraits:
         title="turns the portrait in depth and paints what it hid; keeps a painting's grain up to 1024 px",
         size=512,
         sizes=(128, 256, 512, 1024),
-        weights=("megaportraits",),
+        weights=("megaportraits", "megaportraits/enhancer"),
         reads_driver_pixels=True,  # one that hears does without where there are none
         runtimes=("torch", "openvino"),
     )
@@ -115,9 +118,12 @@ class MegaPortraits:
 
     @torch.inference_mode()
     def encode_identity(self, source: Track) -> Sitter:
-        """The first crop of the track."""
+        """The first crop of the track; for films beyond `_USUAL` px redrawn where it holds less, see `enhancer`."""
         crop, points, shapes = source.crops[0], source.points[0], torch.from_numpy(source.blendshapes[:1])
         fine = to_tensor([crop])
+        if len(crop) > _USUAL:
+            fine = redrawn(_enhancer(), fine)
+            [crop] = to_frames(fine)
         picture = shrunk(fine, self.base.config.size)
         pose, code = self._heard(points, shapes) if self.base.config.hears else self._seen(picture, points, len(crop))
         identity = self.base.identity(picture, self.base.appearance(picture), pose, code)
@@ -189,6 +195,11 @@ def _read(sitter: Sitter, motion: Performance) -> Iterator[Asked]:
     for number in range(len(motion)):
         with torch.inference_mode():
             yield *motion.on(sitter.pose, sitter.code, number), None, None
+
+
+@cache
+def _enhancer() -> Enhancer:
+    return read_enhancer(weights.path(MegaPortraits.spec.weights[1]))
 
 
 def read_base(file: Path) -> Base:
