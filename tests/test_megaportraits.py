@@ -15,7 +15,7 @@ from living_portraits.engines.megaportraits.base import Base, Known, carried_alo
 from living_portraits.engines.megaportraits.blocks import AdaptiveNorm, Conv2d, Conv3d, ResBlock, fold, rescaled
 from living_portraits.engines.megaportraits.config import Config, preset
 from living_portraits.engines.megaportraits.critic import Critic
-from living_portraits.engines.megaportraits.leading import Lead, led
+from living_portraits.engines.megaportraits.leading import Aside, Lead, led
 from living_portraits.engines.megaportraits.networks import enlarged, face_of, shrunk
 from living_portraits.engines.megaportraits.pose import Pose
 from living_portraits.engines.megaportraits.student_motion import SPOKEN
@@ -29,6 +29,8 @@ from living_portraits.engines.megaportraits.warps import (
     source_places,
 )
 from living_portraits.errors import OptionError
+from living_portraits.motion import AdaptedHead
+from living_portraits.sway import CELLS, Field
 from living_portraits.training.profile import count_flops
 
 SIZE = 64
@@ -446,3 +448,17 @@ def test_widths_that_do_not_fit(make, message) -> None:
 
 def test_a_trainings_settings_name_the_network() -> None:
     assert Config.of({"network": "tiny", "size": 128, "lr": 1.0}) == preset("tiny", size=128)
+
+
+def test_what_surrounds_the_head_goes_as_it_is_told_and_the_face_as_it_went() -> None:
+    points = face((64, 64), zoom=3.0)
+    pose = geometry.fit_pose(points)
+    head = AdaptedHead(pose, pose.to_face(points.astype(np.float64)).astype(np.float32), points)
+    travel = np.broadcast_to(np.array([0.05, -0.02], np.float32), (CELLS, CELLS, 2)).copy()
+    way = torch.full((1, 2, 32, 32), 0.3)
+    beside = Aside.of(head, Field(travel, trust=1.0), size=128).beside(way)
+    torch.testing.assert_close(beside[0, :, 14:18, 14:18], way[0, :, 14:18, 14:18])
+    torch.testing.assert_close(beside[0, :, -1, 0], torch.tensor([-0.1, 0.04]))  # back, and in halves of the side
+    half = Aside.of(head, Field(travel, trust=0.5), size=128).beside(way)
+    torch.testing.assert_close(half[0, :, -1, 0], torch.tensor([0.1, 0.17]))
+    torch.testing.assert_close(Aside.of(head, Field(travel, trust=0.0), size=128).beside(way), way)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from drawn import driver, source
+from drawn import driver, picture, source
 
 from living_portraits import weights
 from living_portraits.engine import Drive
@@ -144,6 +144,27 @@ def test_one_that_hears_needs_no_pixels_and_a_difference_of_codes_knows_nobody(t
         own, other = (base.expression(places + face, shapes) for face in (0.0, torch.randn(1, 478, 3) * 0.05))
     assert (own[1] - own[0]).abs().max() > 1e-3 and (own - other).abs().max() > 1e-3
     torch.testing.assert_close(own[1] - own[0], other[1] - other[0], atol=1e-5, rtol=1e-4)
+
+
+def test_shoulders_move_as_the_drivers_pictures_say(tmp_path) -> None:
+    base = Base(preset("light", size=64))
+    state = {f"base.{name}": value for name, value in base.state_dict().items()}
+    weights.write(
+        tmp_path / "hears.safetensors",
+        config={"recipe": "megaportraits", "train": {"network": "light", "size": 64}},
+        state=state,
+    )
+    engine = MegaPortraits(size=128, file=tmp_path / "hears.safetensors")
+    clip = replace(driver(128, frames=2), points=np.stack([source(128).points[0]] * 2))
+    scene = picture(140, 128, seed=4)
+    clip = replace(clip, crops=[scene[:128].copy(), scene[4:132].copy()])  # all of it rises by four
+    ways = [engine._asked(engine.encode_identity(source(128)), engine.encode_motion(each, Drive())) for each in (
+        clip, replace(clip, crops=[]),
+    )]  # fmt: skip
+    swayed, still = ([asked[3] for asked in way] for way in ways)
+    assert still == [None, None]
+    assert not swayed[0].way.any()
+    assert swayed[1].way[0, 1, 2:-2, 2:-2].median() == pytest.approx(2 * 4 / 128, abs=0.02)
 
 
 def test_folded_weights_draw_what_the_training_drew(file) -> None:

@@ -19,7 +19,7 @@ from living_portraits.engines.megaportraits.base import Base, Identity, Known
 from living_portraits.engines.megaportraits.blocks import fold
 from living_portraits.engines.megaportraits.config import Config
 from living_portraits.engines.megaportraits.enhancer import Enhancer, read_enhancer, redrawn
-from living_portraits.engines.megaportraits.leading import Lead, Way
+from living_portraits.engines.megaportraits.leading import Aside, Lead, Way
 from living_portraits.engines.megaportraits.networks import Painted, shrunk
 from living_portraits.engines.megaportraits.performance import Performance, Told
 from living_portraits.engines.megaportraits.pose import Pose, join, of_points, places_of
@@ -28,11 +28,11 @@ from living_portraits.features import Features
 from living_portraits.motion import AdaptedHead, SourceShape, adapt
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_frames, to_tensor
-from living_portraits.restraint import restrain
+from living_portraits.restraint import restrain, restrain_sway
 
 Picture = Float[Tensor, "1 3 size size"]
 Code = Float[Tensor, "1 code"]
-Asked: TypeAlias = tuple[Pose, Code, Lead | None, AdaptedHead | None]
+Asked: TypeAlias = tuple[Pose, Code, Lead | None, Aside | None, AdaptedHead | None]
 _USUAL = 512  # px: larger films have the high-resolution step, as MP's have
 _LARGEST = 1024  # px: beyond it grain alone would be added, and each frame takes four times as long
 
@@ -166,9 +166,9 @@ class MegaPortraits:
         Motion, and what is invented, have the size that was trained; what is carried over from the source has its own.
         """
         asked = self._asked(identity, motion) if isinstance(motion, Told) else _read(identity, motion)
-        for pose, code, lead, head in asked:
+        for pose, code, lead, aside, head in asked:
             with torch.inference_mode():
-                known = Known(identity.fine, identity.still, lead)
+                known = Known(identity.fine, identity.still, lead, aside)
                 drawn = self.base.draw(identity.identity, pose, code, known)
                 frame = before(identity.plate, drawn, trained=self.base.config.size)
             [finished] = to_frames(frame)
@@ -180,6 +180,7 @@ class MegaPortraits:
         """The driver's motion on the sitter's own face, within what one picture can bear, and what that says."""
         face, size = SourceShape.of(sitter.points), self.spec.size
         bearable = restrain(motion.head, face.pose)
+        sway = None if motion.sway is None else restrain_sway(motion.sway, face.pose, size)
         own = places_of(torch.from_numpy(sitter.points)[None], size=size)
         for number in range(len(motion)):
             head = adapt(face, bearable, number)
@@ -187,14 +188,15 @@ class MegaPortraits:
             with torch.inference_mode():
                 pose, code = self._heard(points, sitter.shapes + motion.shapes[number : number + 1])
                 lead = Lead.of(places_of(torch.from_numpy(points)[None], size=size), own)
-            yield pose, code, lead, head
+            aside = None if sway is None else Aside.of(head, sway[number], size=size)
+            yield pose, code, lead, aside, head
 
 
 def _read(sitter: Sitter, motion: Performance) -> Iterator[Asked]:
     """The driver's motion as pixels say it: nobody knows which point goes where."""
     for number in range(len(motion)):
         with torch.inference_mode():
-            yield *motion.on(sitter.pose, sitter.code, number), None, None
+            yield *motion.on(sitter.pose, sitter.code, number), None, None, None
 
 
 @cache

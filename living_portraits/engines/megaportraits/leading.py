@@ -6,6 +6,8 @@ know where they came from, and so do the pixels near them; away from the face th
 
 from typing import NamedTuple
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -14,12 +16,17 @@ from torch import Tensor
 from living_portraits import geometry
 from living_portraits.engines.megaportraits.student_motion import SPOKEN
 from living_portraits.engines.megaportraits.warps import middles
+from living_portraits.motion import AdaptedHead
+from living_portraits.sway import Field
+from living_portraits.warp import smoothstep
 
 Way = Float[Tensor, "batch 2 _ _"]
 NEAR = 0.028
 """How far about a point it leads, halves of the side: no further than from one lip to the other."""
 
 _FAR = 0.15  # the weight against all points together
+_GRID = 64  # pixels a side at which it is told how far each place is from the face
+_HAIR_CM, _FADE_CM = 1.0, 3.0  # so far the head leads, and over so much less and less
 _EDGE = 0.004  # halves of the side: how sharply the lids' two sides are told apart
 _EYES = (
     (geometry.RIGHT_EYE_UPPER, geometry.RIGHT_EYE_LOWER),
@@ -52,6 +59,34 @@ class Lead(NamedTuple):
         return cls(
             driven[:, points, :2].float(), source[:, points, :2].float(), side[points], middle[:, points].float()
         )
+
+
+class Aside(NamedTuple):
+    """What surrounds the head, which no volume of a head can know.
+
+    Attributes:
+        way: back to where each region was, halves of the side. share: of it in the whole way, in [0, 1].
+    """
+
+    way: Float[Tensor, "batch 2 regions regions"]
+    share: Float[Tensor, "batch 1 _ _"]
+
+    @classmethod
+    def of(cls, head: AdaptedHead, field: Field, *, size: int) -> "Aside":
+        """Of a head in a crop of `size` px: the farther from its face, the more of what the driver's pictures say."""
+        outline = head.points[list(geometry.FACE_OVAL), :2] * (_GRID / size)
+        face = np.ones((_GRID, _GRID), np.uint8)
+        cv2.fillPoly(face, [np.rint(outline).astype(np.int32)], 0)
+        away = cv2.distanceTransform(face, cv2.DIST_L2, 5) * (size / _GRID / head.pose.scale)  # cm
+        share = field.trust * smoothstep((away - _HAIR_CM) / _FADE_CM)
+        way = torch.from_numpy(-2 * field.travel).movedim(-1, 0)[None]
+        return cls(way, torch.from_numpy(share.astype(np.float32))[None, None])
+
+    def beside(self, way: Way) -> Way:
+        """The way with its share of this one."""
+        side = way.shape[-1]
+        own, share = (F.interpolate(each, (side, side), mode="bilinear", align_corners=False) for each in self)
+        return torch.lerp(way, own, share)
 
 
 def led(way: Way, lead: Lead, *, near: float = NEAR) -> Way:

@@ -10,6 +10,7 @@ from torch import Tensor
 from living_portraits import geometry, motion
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.megaportraits.pose import Pose, product
+from living_portraits.sway import Sway
 from living_portraits.watching import watch
 
 
@@ -53,17 +54,19 @@ class Told:
 
     Attributes:
         head: what points and pictures say. shapes: how blendshapes differ from the neutral frame's.
+        sway: how all the rest moves; None where there are no pictures of the driver.
     """
 
     head: motion.HeadMotion
     shapes: Float[Tensor, "time 52"]
+    sway: Sway | None
 
     @classmethod
     def of(cls, driver: Track, drive: Drive) -> "Told":
         """Reads it, and does to it what `drive` says."""
         change = torch.from_numpy(driver.blendshapes - driver.blendshapes[drive.neutral])
-        head, _ = watch(driver, drive)
-        return cls(head, drive.strength * drive.expression * change)
+        head, sway = watch(driver, drive)
+        return cls(head, drive.strength * drive.expression * change, sway)
 
     def __len__(self) -> int:
         return len(self.head)
