@@ -48,8 +48,8 @@ FILES: dict[str, WeightsFile] = {
     ),
     "guided": WeightsFile(
         file="guided/guided.safetensors",
-        sha256="ca67f283ce29c82d35c6395abf2a4395b73dd34ab809c9eb2a94ea26faf982b1",
-        size=1_708_978,
+        sha256="0b0fe505e6132dcc6139f5eb46ab080e51f738db0c7bd2bc705789cec5940c85",
+        size=1_708_994,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/guided/README.md",
     ),
     "megaportraits": WeightsFile(

@@ -372,7 +372,7 @@ def test_colour_changes_doll_source_and_truth_alike():
 
 
 def test_the_nudge_is_led_to_where_the_film_lies():
-    made, batch = lesson(FilmedClip("a"), colour=0.0, lead=1.0)
+    made, batch = lesson(FilmedClip("a"), colour=0.0, lead=1.0, nudges=True)
     places = batch.extra["found_places"].clone()
     places[:, :, 0] += 8 * 2 / SIDE
     grey = torch.zeros_like(batch.frames)  # which any flow explains
@@ -382,6 +382,19 @@ def test_the_nudge_is_led_to_where_the_film_lies():
     assert (seen["flow"][:, 0].median() - 8).abs() < 3 and seen["trust"].min() == 1
     unlike = dataclasses.replace(trusted, frames=trusted.frames + 0.8)
     assert made.step(unlike)["net/lead"] < 0.01 * made.step(trusted)["net/lead"]
+
+
+def test_where_things_go_is_not_learned_unless_that_is_asked_for(tmp_path):
+    begun = awake(RepairNet(SMALL))
+    config = {"recipe": "guided", "train": {}}
+    file = tmp_path / "start.safetensors"
+    weights.write(file, config=config, state={f"net.{name}": value for name, value in begun.state_dict().items()})
+    for nudges in (False, True):
+        made, batch = lesson(FilmedClip("a"), start=str(file), nudges=nudges)
+        losses = made.step(batch)
+        assert ("net/lead" in losses) == ("net/calm" in losses) == nudges
+        sum(losses.values()).backward()
+        assert bool(made.net.nudge.weight.any()) == (made.net.nudge.weight.grad is not None) == nudges
 
 
 def test_the_perceptual_loss_looks_at_the_whole_and_at_sharp_parts_by_turns():
@@ -422,7 +435,7 @@ class Faces(MobileFaceNet):
 
 def test_a_run_starts_from_a_snapshot(snapshot):
     begun = recipes.Guided(
-        configure(recipes.GuidedConfig, {"perceptual": 0.0, "start": str(snapshot), **SMALL.values()})
+        configure(recipes.GuidedConfig, {"perceptual": 0.0, "start": str(snapshot), "nudges": True, **SMALL.values()})
     )
     _, kept = weights.read(snapshot)
     assert {f"net.{name}" for name in begun.net.state_dict()} == set(kept)

@@ -57,7 +57,7 @@ class Repaired:
 def repaired(clip: Track, **hands: float) -> Repaired:
     """The clip's first frame, driven by the clip: by the doll alone and as the engine `guided` shows it.
 
-    `hands`: where only some of the network's hands ("nudge", "shade", "paint") are to act, how strongly each.
+    `hands`: where only some of the network's hands ("shade", "paint"; "nudge" is tied) are to act, how strongly each.
     """
     with TemporaryDirectory() as folder:
         file = _with_hands(hands, Path(folder)) if hands else None

@@ -54,6 +54,8 @@ class GuidedConfig(TrainConfig):
         perceptual: weight of LPIPS (VGG16), on the last frame of each sample: it costs more than the network itself,
             and neighbours look alike.
         perceptual_shrink: look at `1 / perceptual_shrink` of the side, see `_looked_at`; 1 on a GPU.
+        nudges: whether the network moves pixels, too. In use the driver's pictures say better where things go
+            (`detail`, `sway`): what was learned of people who move themselves put strangers' features into wrong places.
         temporal: weight of the difference of differences of the two frames.
         lead: weight of the nudge's distance from the optical flow between the doll's frame and the film's, px, where
             that flow explains the film: colours alone lead a nudge no farther than a pixel or two.
@@ -71,6 +73,7 @@ class GuidedConfig(TrainConfig):
     eyes: float = 4.0
     perceptual: float = 0.6
     perceptual_shrink: int = 1
+    nudges: bool = False
     temporal: float = 0.5
     lead: float = 0.3
     shy: float = 0.0
@@ -107,6 +110,10 @@ class Guided(Recipe):
         self.net = RepairNet(RepairConfig(widths=(a, b, c, d), source_widths=config.source_widths))
         if config.start:
             start_from(self.net, Path(config.start), name="net")
+        if not config.nudges:
+            for parameter in self.net.nudge.parameters():
+                nn.init.zeros_(parameter)
+                parameter.requires_grad_(False)
         self.lpips = LPIPS.load("vgg16") if config.perceptual else None
         self.face = MobileFaceNet.read(Path(config.identity_net)) if config.identity else None
 
@@ -152,10 +159,11 @@ class Guided(Recipe):
         change = (output - truth).reshape(len(batch.frames), config.frames, *output.shape[1:])
         found = {
             "net/l1": losses.l1(output, truth, _cut(self._weight(batch), corners, config.window)),
-            "net/lead": config.lead * (_far(repair.nudge - seen["flow"]) * seen["trust"]).mean(),
             "net/shy": config.shy * repair.mask.mean(),
-            "net/calm": config.calm * _unevenness(repair.nudge),
         }
+        if config.nudges:
+            found["net/lead"] = config.lead * (_far(repair.nudge - seen["flow"]) * seen["trust"]).mean()
+            found["net/calm"] = config.calm * _unevenness(repair.nudge)
         if config.frames > 1:
             found["net/temporal"] = config.temporal * (change[:, 1:] - change[:, :-1]).abs().mean()
         last = slice(config.frames - 1, None, config.frames)

@@ -238,8 +238,10 @@ def mend(posed: Frame, stitches: Stitches) -> Frame:
     In whole numbers, right to a level or two: four times as quick as in floating point.
     """
     size = posed.shape[0]
-    places = cv2.add(_sized(stitches.nudge * np.float32(size / SIDE), size), pixel_grid(size))
-    moved = cv2.remap(posed, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    moved = posed
+    if stitches.nudge.any():
+        places = cv2.add(_sized(stitches.nudge * np.float32(size / SIDE), size), pixel_grid(size))
+        moved = cv2.remap(posed, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     kept = stitches.mix[..., 3:]
     # Black is -1: what of the picture is not kept takes its share of that with it.
     added = np.rint(127.5 * (stitches.mix[..., :3] + 1 - kept)).astype(np.int16)
