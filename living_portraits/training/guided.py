@@ -55,7 +55,7 @@ class GuidedConfig(TrainConfig):
             and neighbours look alike.
         perceptual_shrink: look at `1 / perceptual_shrink` of the side, see `_looked_at`; 1 on a GPU.
         nudges: whether the network moves pixels, too. In use the driver's pictures say better where things go
-            (`detail`, `sway`): what was learned of people who move themselves put strangers' features into wrong places.
+            (`detail`, `sway`): what people who move themselves teach puts strangers' features into wrong places.
         temporal: weight of the difference of differences of the two frames.
         lead: weight of the nudge's distance from the optical flow between the doll's frame and the film's, px, where
             that flow explains the film: colours alone lead a nudge no farther than a pixel or two.

@@ -70,6 +70,7 @@ class MegaPortraits:
         sizes=(128, 256, 512, 1024),
         weights=("megaportraits", "megaportraits/enhancer"),
         reads_driver_pixels=True,  # one that hears does without where there are none
+        driver_size=SEARCHED,
         runtimes=("torch", "openvino"),
     )
 
@@ -102,13 +103,9 @@ class MegaPortraits:
             choices = ", ".join(map(str, sizes))
             raise OptionError(f"These weights of megaportraits do not work at size {size}; choose from {choices}.")
         self.poses_from = poses_from
-        looks = not self.base.config.hears
-        self.spec = replace(
-            MegaPortraits.spec,
-            size=size,
-            sizes=sizes,
-            driver_size=trained if looks else SEARCHED,
-        )
+        self.spec = replace(MegaPortraits.spec, size=size, sizes=sizes)
+        if not self.base.config.hears:
+            self.spec = replace(self.spec, driver_size=trained)
 
     def sized(self, size: int) -> "MegaPortraits":
         """See `fineness.Sizable`."""
