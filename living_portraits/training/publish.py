@@ -1,11 +1,14 @@
-"""A snapshot of the recipe `guided`, made ready to be shipped: with the ranges that 8 bits need.
+"""A snapshot of the recipe `guided`, made ready to be shipped: without nudges, and with the ranges that 8 bits need.
 
 python -m living_portraits.training.publish SNAPSHOT DATASET OUT
 """
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol, runtime_checkable
+
+import torch
 
 from living_portraits import weights
 from living_portraits.data.dataset import Dataset
@@ -30,13 +33,19 @@ class Films(Protocol):
 def publish(snapshot: Path, dataset: Films, out: Path) -> None:
     """Writes the snapshot's weights to `out` with ranges measured on films of people that were trained on.
 
+    The layer that nudges, if it was taught (see `GuidedConfig`), says nothing from here on.
+
     Raises OptionError where the dataset has no film to measure on, WeightsError for a file that is no snapshot.
     """
     config, state = weights.read(snapshot)
     clips = dataset.select(split="train", kind="video", size=SIDE)
     if not clips:
         raise OptionError(f"The dataset has no film of {SIDE} px to measure ranges on.")
-    engine = Guided(size=SIDE, file=snapshot, runtime="torch")
+    state = {name: torch.zeros_like(value) if name.startswith("net.nudge.") else value for name, value in state.items()}
+    with TemporaryDirectory() as folder:
+        tied = Path(folder) / snapshot.name
+        weights.write(tied, config=config, state=state)
+        engine = Guided(size=SIDE, file=tied, runtime="torch")
     found = engine.ranges(_film(dataset, clip) for clip in clips[:: max(1, len(clips) // CLIPS)][:CLIPS])
     weights.write(out, config=config | {"ranges": found}, state=state)
 
