@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 from jaxtyping import install_import_hook
@@ -19,3 +20,14 @@ def _trains_too(monkeypatch: pytest.MonkeyPatch) -> None:
     from living_portraits.nn import process
 
     monkeypatch.setattr(process, "makes_films_alone", lambda: None)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small work is slower on two, and the more so where others compute."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -32,13 +32,7 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Such small work is slower on two, and the more so where others compute."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # --- by hand ----------------------------------------------------------------------------------------------------------

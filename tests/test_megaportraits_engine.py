@@ -23,13 +23,7 @@ from living_portraits.nn import runtime as runtimes
 SIZE = 64
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Such small work is slower on two, and the more so where others compute."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

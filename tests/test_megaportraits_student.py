@@ -39,14 +39,13 @@ CPU = torch.device("cpu")
 SMALL = {"blocks": (8, 8, 8, 8), "code": 8, "kept": 256}
 
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch, tmp_path):
-    """Such small work is slower on two, and the more so where others compute. And no student of whoever runs this."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def nobodys_students(monkeypatch, tmp_path):
+    """No student of whoever runs this."""
     monkeypatch.setenv("LIVING_PORTRAITS_PEOPLE", str(tmp_path / "people"))
-    yield
-    torch.set_num_threads(threads)
 
 
 def drawn_crop(seed: int) -> np.ndarray:

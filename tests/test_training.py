@@ -127,13 +127,7 @@ class Toy(Recipe):
         return [batch.frames[:, 0], self.guess(batch.frames[:, 0])]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Such small work is slower on two, and the more so where others compute."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(autouse=True)

@@ -28,7 +28,16 @@ try:
     from living_portraits.notebook.films import bundled_dancer, film, frames_of, on_the_limbs, place, worn
     from living_portraits.notebook.ladder import found_in, rungs
     from living_portraits.notebook.mask import mask
-    from living_portraits.notebook.megapixel import crop_zoom, detail, enlarged, fidelity, middle, timed, with_crop
+    from living_portraits.notebook.megapixel import (
+        crop_zoom,
+        detail,
+        enlarged,
+        fidelity,
+        middle,
+        redrawn,
+        timed,
+        with_crop,
+    )
     from living_portraits.notebook.noticed import critic_of, heat, median, noticed, spoilt, truths
     from living_portraits.notebook.people_map import map_of, spread_of_means, strips
     from living_portraits.notebook.performer import dressed, performance, stage_of, steps_of
@@ -116,6 +125,7 @@ __all__ = [
     "published",
     "read",
     "recompressed",
+    "redrawn",
     "rehearse",
     "repaired",
     "row",

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from jaxtyping import Float64, UInt8
 
-from living_portraits import engines
+from living_portraits import engines, weights
 from living_portraits.align import Crop
 from living_portraits.engine import Drive, Frame, Track
+from living_portraits.engines.megaportraits import enhancer
+from living_portraits.engines.megaportraits.enhancer import read_enhancer
 from living_portraits.metrics import pixels
+from living_portraits.nn.pixels import to_frames, to_tensor
 from living_portraits.notebook.faces import find_one
 
 
@@ -55,6 +59,14 @@ def timed(engine: str, source: Track, driver: Track) -> Timed:
 def enlarged(frame: Frame, size: int) -> UInt8[np.ndarray, "size size 3"]:
     """Bicubic: the pixels between are guessed from those around."""
     return np.asarray(cv2.resize(frame, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def redrawn(crop: Frame) -> Frame:
+    """What MegaPortraits' high-resolution step makes of a crop that was enlarged to its size; others stay."""
+    net = read_enhancer(weights.path("megaportraits/enhancer"))
+    with torch.inference_mode():
+        [frame] = to_frames(enhancer.redrawn(net, to_tensor([crop])))
+    return frame
 
 
 def middle(frame: Frame, share: float = 0.25) -> UInt8[np.ndarray, "side side 3"]:
