@@ -21,6 +21,7 @@ _BELIEVED, _DOUBTED = 0.035, 0.05
 # repeats its last pixels in streaks, it is made up: regions that show less than the one are filled from around them.
 _TEXTURE = 2.0  # grey levels a px in the direction in which they change least: half as good as any more
 _BARE, _RICH = 0.1, 0.4  # of a region's pixels, by how good they are
+_ASTRAY = 1.0  # px of the search from home: believed by a third; what a leaving hand covered comes home 3 to 12 px off
 _AROUND = 1.5  # regions
 _STILLNESS = 0.25  # what nothing is known of, as far as that reaches, stays
 
@@ -31,6 +32,7 @@ SEARCHED = 128
 """Pixels a side at which motion is searched."""
 
 Grey = UInt8[np.ndarray, "128 128"]
+Flow = Float32[np.ndarray, "128 128 2"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ class Field:
         cells = ((places + 0.5) * (CELLS / size) - 0.5).astype(np.float32)
         told = cv2.remap(self.travel, cells[None], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(told[0] * size, dtype=np.float64)
+
+
+UNKNOWN = Field(np.zeros((CELLS, CELLS, 2), np.float32), trust=0.0)
+"""Of a frame that nobody has seen."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +108,11 @@ class Surroundings:
 
     def field(self, crop: Frame) -> Field:
         """Of another frame."""
-        seen = _small(crop)
-        flow = self._search.calc(self._rest, seen, np.zeros((SEARCHED, SEARCHED, 2), np.float32))
+        seen = _lit(_small(crop), like=self._rest)
+        flow, back = (self._search.calc(*pair, _nothing()) for pair in ((self._rest, seen), (seen, self._rest)))
         doubt = (_unexplained(self._rest, seen, flow) - _BELIEVED) / (_DOUBTED - _BELIEVED)
-        return Field(_of_regions(flow, self._good) / np.float32(SEARCHED), 1 - min(max(doubt, 0.0), 1.0))
+        good = self._good * np.exp(-((_astray(flow, back) / _ASTRAY) ** 2))
+        return Field(_of_regions(flow, good) / np.float32(SEARCHED), 1 - min(max(doubt, 0.0), 1.0))
 
 
 def measure(crops: Sequence[Frame], neutral: int) -> Sway:
@@ -114,12 +121,34 @@ def measure(crops: Sequence[Frame], neutral: int) -> Sway:
     return Sway.of([around.still() if number == neutral else around.field(crop) for number, crop in enumerate(crops)])
 
 
-def _unexplained(rest: Grey, seen: Grey, flow: Float32[np.ndarray, "128 128 2"]) -> float:
+_PLACES = np.stack(np.meshgrid(*[np.arange(SEARCHED, dtype=np.float32)] * 2), axis=-1)
+
+
+def _nothing() -> Flow:
+    return np.zeros((SEARCHED, SEARCHED, 2), np.float32)
+
+
+def _lit(seen: Grey, *, like: Grey) -> Grey:
+    """In the same light on the whole: a camera that opens its shutter farther shows no other scene."""
+    (mean, spread), (wanted, width) = ((float(each.mean()), float(each.std())) for each in (seen, like))
+    gain = min(max(width / max(spread, 1.0), 0.5), 2.0)
+    return cv2.convertScaleAbs(seen, alpha=gain, beta=wanted - gain * mean)
+
+
+def _unexplained(rest: Grey, seen: Grey, flow: Flow) -> float:
     """What differs after all, on average, of the range from black to white."""
-    across = np.arange(SEARCHED, dtype=np.float32)
-    places = flow + np.stack(np.meshgrid(across, across), axis=-1)
-    back = cv2.remap(seen, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return float(cv2.absdiff(back, rest).mean()) / 255
+    return float(cv2.absdiff(_moved(seen, flow), rest).mean()) / 255
+
+
+def _astray(flow: Flow, back: Flow) -> Float32[np.ndarray, "128 128"]:
+    """How far from home, px, each pixel comes by going there and back (Kalal et al. 2010)."""
+    return np.asarray(np.linalg.norm(flow + _moved(back, flow), axis=-1), dtype=np.float32)
+
+
+def _moved(picture: np.ndarray, flow: Flow) -> np.ndarray:
+    """The picture, or field, where the flow leads."""
+    places = flow + _PLACES
+    return np.asarray(cv2.remap(picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _texture(grey: Grey) -> Float32[np.ndarray, "128 128"]:

@@ -9,7 +9,7 @@ from living_portraits import geometry as geo
 from living_portraits.detail import Detail, Where
 from living_portraits.engine import Drive, Points, Track
 from living_portraits.motion import HeadMotion, measure
-from living_portraits.sway import Surroundings, Sway
+from living_portraits.sway import UNKNOWN, Surroundings, Sway
 
 
 def watch(driver: Track, drive: Drive) -> tuple[HeadMotion, Sway | None]:
@@ -23,12 +23,13 @@ def watch(driver: Track, drive: Drive) -> tuple[HeadMotion, Sway | None]:
     rest = driver.crops[drive.neutral]
     around, near = Surroundings(rest), Detail(rest, driver.points[drive.neutral])
     fields, missed = [], np.zeros((len(head), geo.MESH_COUNT, 3), np.float32)
-    for number, (crop, points) in enumerate(zip(driver.crops, driver.points, strict=True)):
+    for number, (crop, points) in enumerate(zip(driver.crops, driver.points, strict=False)):
         if number == drive.neutral:
             fields.append(around.still())
             continue
         fields.append(around.field(crop))
         missed[number] = _in_the_head(near.missed(crop, points), points)
+    fields += [UNKNOWN] * (len(head) - len(fields))  # where a clip breaks off, its points are all there is
     detail = np.float32(drive.strength * drive.expression) * missed
     return replace(head, detail=detail), Sway.of(fields).scaled(drive.travel)
 

@@ -111,6 +111,13 @@ def test_a_driver_is_looked_through_once_and_a_motion_file_has_no_detail():
     assert head.detail is None and sway is None
 
 
+def test_where_a_clip_breaks_off_its_points_are_all_there_is():
+    clip = replace(driver(), crops=[still(), swollen(still())])
+    head, sway = watch(clip, Drive())
+    assert len(head) == len(sway) == 3 and head.detail[1].any() and not head.detail[2].any()
+    assert sway.trust.tolist()[2] == 0
+
+
 def test_detail_is_as_strong_as_expression():
     whole, half, none = (
         watch(driver(), drive)[0].detail for drive in (Drive(), Drive(strength=0.5), Drive(expression=0.0))

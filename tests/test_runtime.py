@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -111,6 +112,20 @@ def test_openvino_computes_what_torch_does():
             expected = net(*inputs(seed))
         for one, other in zip(function(*inputs(seed)), expected, strict=True):
             torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+@needs_openvino
+def test_two_threads_may_ask_at_once():
+    """As two faces of one film do."""
+    net = Net().eval()
+    function = runtime.compiled(net, inputs(), runtime="openvino", threads=1)
+    given = [inputs(seed) for seed in range(4)]
+    with torch.no_grad(), ThreadPoolExecutor(4) as pool:
+        expected = [net(*one) for one in given]
+        found = list(pool.map(lambda number: function(*given[number % 4]), range(80)))
+    for number, each in enumerate(found):
+        for one, other in zip(each, expected[number % 4], strict=True):
+            torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
 @needs_openvino

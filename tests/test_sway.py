@@ -61,6 +61,23 @@ def test_nothing_is_made_up_where_nothing_can_be_seen():
     assert travel[:, 0].max() < 1.5 and travel[:, 13:].max() < 1.5
 
 
+def test_what_vanishes_takes_nothing_along():
+    """A bright hand before the wall, and then none."""
+    hand, gone = scene(), scene(3, 2)
+    cv2.circle(hand, (190, 60), 26, (250, 220, 200), -1)
+    whole = sway.measure([hand, gone], 0)
+    about = whole.travel[1, 2:6, 10:14] * SIZE
+    assert np.abs(about).mean() < 0.9
+
+
+@pytest.mark.parametrize(("gain", "more"), [(0.8, 0.0), (1.15, 0.0), (0.85, 25.0)])
+def test_another_light_is_no_other_scene(gain, more):
+    lit = np.clip(gain * scene(5, 0).astype(np.float32) + more, 0, 255).astype(np.uint8)
+    whole = sway.measure([scene(), lit], 0)
+    assert whole.trust[1] > 0.9
+    assert np.median(whole.travel[1, 8:-1, 1:-1, 0]) * SIZE == pytest.approx(5, abs=0.6)
+
+
 def test_another_scene_is_not_believed(doll):
     cut = picture(SIZE, SIZE, seed=8)
     whole = sway.measure([scene(), scene(3, 0), cut], 0)

@@ -16,6 +16,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TypeAlias
 
 import numpy as np
@@ -181,10 +182,13 @@ class _OpenVINO:
                 _round(model, ranges)
             _keep(model, path)
         self._run = core.compile_model(model, "CPU", settings)
+        self._turn = Lock()  # it has one place for outputs, and two faces of a film ask for it from two threads
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        found = self._run([np.ascontiguousarray(each.numpy(force=True)) for each in inputs])
-        return tuple(torch.from_numpy(found[i].copy()) for i in range(len(found)))
+        given = [np.ascontiguousarray(each.numpy(force=True)) for each in inputs]
+        with self._turn:
+            found = self._run(given)
+            return tuple(torch.from_numpy(found[i].copy()) for i in range(len(found)))
 
 
 def _shape(tensor: Tensor, *, any_side: bool) -> tuple[int, ...]:

@@ -44,9 +44,9 @@ class Enhancer(nn.Module):
     def __init__(self, config: EnhancerConfig) -> None:
         super().__init__()
         self.config = config
-        self.enter = nn.Conv2d(3, config.width, 3, padding=1)
+        self.enter = _conv(3, config.width)
         self.blocks = nn.ModuleList([_Block(config.width) for _ in range(config.blocks)])
-        self.leave = nn.Conv2d(config.width, 12, 3, padding=1)
+        self.leave = _conv(config.width, 12)
         for layer in (self.leave.weight, self.leave.bias):
             nn.init.zeros_(layer)  # type: ignore[arg-type]
 
@@ -61,10 +61,15 @@ class Enhancer(nn.Module):
 class _Block(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.first, self.second = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+        self.first, self.second = _conv(width, width), _conv(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.second(F.relu(self.first(x)))
+
+
+def _conv(inputs: int, outputs: int) -> nn.Conv2d:
+    """Beyond its edges a picture goes on as it ends: black there would show as a rim."""
+    return nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="replicate")
 
 
 def doubled(picture: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 3 _ _"]:

@@ -74,7 +74,7 @@ class Aside(NamedTuple):
     @classmethod
     def of(cls, head: AdaptedHead, field: Field, *, size: int) -> "Aside":
         """Of a head in a crop of `size` px: the farther from its face, the more of what the driver's pictures say."""
-        outline = head.points[list(geometry.FACE_OVAL), :2] * (_GRID / size)
+        outline = (head.points[list(geometry.FACE_OVAL), :2] + 0.5) * (_GRID / size) - 0.5  # pixel centres at integers
         face = np.ones((_GRID, _GRID), np.uint8)
         cv2.fillPoly(face, [np.rint(outline).astype(np.int32)], 0)
         away = cv2.distanceTransform(face, cv2.DIST_L2, 5) * (size / _GRID / head.pose.scale)  # cm
