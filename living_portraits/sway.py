@@ -21,7 +21,9 @@ _BELIEVED, _DOUBTED = 0.035, 0.05
 # repeats its last pixels in streaks, it is made up: regions that show less than the one are filled from around them.
 _TEXTURE = 2.0  # grey levels a px in the direction in which they change least: half as good as any more
 _BARE, _RICH = 0.1, 0.4  # of a region's pixels, by how good they are
-_ASTRAY = 1.0  # px of the search from home: believed by a third; what a leaving hand covered comes home 3 to 12 px off
+_ASTRAY = (
+    2.5  # px of the search from home: believed by a third; what a leaving hand uncovered comes home 3 to 12 px off
+)
 _AROUND = 1.5  # regions
 _STILLNESS = 0.25  # what nothing is known of, as far as that reaches, stays
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from drawn import driver, face
-from test_megaportraits_student import SMALL, drawn_crop, one_thread, settings, taught, written  # noqa: F401
+from test_megaportraits_student import SMALL, drawn_crop, nobodys_students, settings, taught, written  # noqa: F401
 
 from living_portraits import samples, weights
 from living_portraits.cli import main
@@ -17,6 +17,8 @@ from living_portraits.errors import OptionError
 from living_portraits.nn.perceptual import LPIPS
 from living_portraits.training import films, publish_student
 from living_portraits.training.student import bare
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

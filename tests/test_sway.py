@@ -67,7 +67,7 @@ def test_what_vanishes_takes_nothing_along():
     cv2.circle(hand, (190, 60), 26, (250, 220, 200), -1)
     whole = sway.measure([hand, gone], 0)
     about = whole.travel[1, 2:6, 10:14] * SIZE
-    assert np.abs(about).mean() < 0.9
+    assert np.abs(about).mean() < 1.1
 
 
 @pytest.mark.parametrize(("gain", "more"), [(0.8, 0.0), (1.15, 0.0), (0.85, 25.0)])
