@@ -54,8 +54,8 @@ FILES: dict[str, WeightsFile] = {
     ),
     "megaportraits": WeightsFile(
         file="megaportraits/megaportraits.safetensors",
-        sha256="a1677f0e18deee600d6cd9ffbdfcef30c187b7a0b7cbed104c6eb5a959df1dc8",
-        size=8_896_434,
+        sha256="df344cc1a3f57a5690af890def8266782a1d306c4e87dbb4367d945c04a8a265",
+        size=8_896_426,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/megaportraits/README.md",
     ),
     "megaportraits/enhancer": WeightsFile(

@@ -4,12 +4,8 @@
 # from pixels, with VGG19, the contrast and the adversary, batches of 24.
 set -euo pipefail
 dataset=${1:?dataset} run=${2:?run folder} minutes=${3:-120}
-same=(--set network=light --set size=128 --set batch=4 --set perceptual=0 --set lpips=10 --set matte=4 --set images_from=0
-    --set own_pose=0 --set contrast=0 --set adversary=0 --set critic=16 --set sample_minutes=8)
-living-portraits train megaportraits --data "$dataset" --out "$run" --minutes "$minutes" "${same[@]}" \
-    --set points_until=1300 --set lr=3e-4 --set ema=0.998
-# And a thousand steps of pictures alone: once points lead what is carried, the tracker need not teach the warps.
-living-portraits train megaportraits --data "$dataset" --out "$run-pictures" --minutes 25 "${same[@]}" \
-    --set start="$run/snapshot.safetensors" --set flow=0 --set carried=0 --set anchor=0 --set pose=0 \
-    --set lr=2e-4 --set ema=0.99 --set steps=1000 --set warmup=30
-python -m living_portraits.training.publish_megaportraits "$run-pictures/snapshot.safetensors" megaportraits.safetensors
+living-portraits train megaportraits --data "$dataset" --out "$run" --minutes "$minutes" \
+    --set network=light --set size=128 --set batch=4 --set perceptual=0 --set lpips=10 --set matte=4 \
+    --set points_until=1300 --set images_from=0 --set own_pose=0 --set contrast=0 --set adversary=0 --set critic=16 \
+    --set lr=3e-4 --set ema=0.998 --set sample_minutes=8
+python -m living_portraits.training.publish_megaportraits "$run/snapshot.safetensors" megaportraits.safetensors
