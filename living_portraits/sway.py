@@ -21,9 +21,7 @@ _BELIEVED, _DOUBTED = 0.035, 0.05
 # repeats its last pixels in streaks, it is made up: regions that show less than the one are filled from around them.
 _TEXTURE = 2.0  # grey levels a px in the direction in which they change least: half as good as any more
 _BARE, _RICH = 0.1, 0.4  # of a region's pixels, by how good they are
-_ASTRAY = (
-    2.5  # px of the search from home: believed by a third; what a leaving hand uncovered comes home 3 to 12 px off
-)
+_ASTRAY = 2.5  # px from home that are believed by a third; what a leaving hand uncovered comes home 3 to 12 px off
 _AROUND = 1.5  # regions
 _STILLNESS = 0.25  # what nothing is known of, as far as that reaches, stays
 
@@ -94,7 +92,8 @@ class Sway:
 class Surroundings:
     """Finds the pixels of one frame again in others.
 
-    Dense inverse search (Kroeger et al. 2016), averaged over each region, textured pixels counting most.
+    Dense inverse search (Kroeger et al. 2016), averaged over each region, textured pixels counting most. One thread
+    at a time: the search keeps its work in itself.
 
     Args:
         rest: the neutral frame's crop `[size, size, 3]`.
@@ -115,12 +114,6 @@ class Surroundings:
         doubt = (_unexplained(self._rest, seen, flow) - _BELIEVED) / (_DOUBTED - _BELIEVED)
         good = self._good * np.exp(-((_astray(flow, back) / _ASTRAY) ** 2))
         return Field(_of_regions(flow, good) / np.float32(SEARCHED), 1 - min(max(doubt, 0.0), 1.0))
-
-
-def measure(crops: Sequence[Frame], neutral: int) -> Sway:
-    """Reads it from a driver's crops `[size, size, 3]`, in order, by optical flow from the neutral one."""
-    around = Surroundings(crops[neutral])
-    return Sway.of([around.still() if number == neutral else around.field(crop) for number, crop in enumerate(crops)])
 
 
 _PLACES = np.stack(np.meshgrid(*[np.arange(SEARCHED, dtype=np.float32)] * 2), axis=-1)
