@@ -358,11 +358,16 @@ def test_mirroring_twice_changes_nothing_and_once_everything_alike() -> None:
 
 
 def test_colour_changes_a_samples_frames_alike() -> None:
-    frames = torch.zeros(3, 2, 3, 4, 4)
+    drawn = sampler(*PEOPLE).batch(0)
+    frames = torch.zeros_like(drawn.frames)
+    batch = dataclasses.replace(drawn, frames=frames, extra={"carried": frames, "drawing": frames})
     torch.manual_seed(0)
-    changed = augment.recoloured(frames, 0.2)
-    assert torch.equal(changed[:, 0], changed[:, 1]) and not torch.equal(changed[0], changed[1])
-    assert 0 < changed.abs().max() <= 0.3 + 1e-6
+    changed = augment.recoloured(batch, 0.2, extras=("carried",))
+    assert torch.equal(changed.frames[:, 0], changed.frames[:, 1])
+    assert not torch.equal(changed.frames[0], changed.frames[1])
+    assert 0 < changed.frames.abs().max() <= 0.3 + 1e-6
+    assert torch.equal(changed.extra["carried"], changed.frames)  # one scene: a network could not guess the change
+    assert not changed.extra["drawing"].any()
 
 
 # --- steps ------------------------------------------------------------------------------------------------------------

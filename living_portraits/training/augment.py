@@ -39,10 +39,13 @@ def _swapped(count: int, pairs: tuple[tuple[int, int], ...]) -> Int64[np.ndarray
 
 
 class Augment:
-    """What a config asks for: mirroring and a change of colour, the same for all frames of a sample."""
+    """What a config asks for: mirroring and a change of colour, the same for all frames of a sample.
 
-    def __init__(self, config: TrainConfig, *, device: torch.device) -> None:
-        self.config = config
+    `coloured` names the extras that show what the frames show: their colours change alike.
+    """
+
+    def __init__(self, config: TrainConfig, *, device: torch.device, coloured: tuple[str, ...] = ()) -> None:
+        self.config, self.coloured = config, coloured
         self.points = torch.from_numpy(mirrored_points()).to(device)
         self.shapes = torch.from_numpy(mirrored_shapes()).to(device)
 
@@ -51,7 +54,7 @@ class Augment:
         if self.config.flip:
             batch = flipped(batch, torch.rand(count, device=device) < 0.5, points=self.points, shapes=self.shapes)
         if self.config.colour:
-            batch = replace(batch, frames=recoloured(batch.frames, self.config.colour))
+            batch = recoloured(batch, self.config.colour, extras=self.coloured)
         return batch
 
 
@@ -108,11 +111,11 @@ class Recolouring:
         return (frames * self.contrast + self.brightness + self.tint).clamp(-1, 1)
 
 
-def recoloured(
-    frames: Float[Tensor, "batch frames 3 height width"], strength: float
-) -> Float[Tensor, "batch frames 3 height width"]:
-    """Frames in [-1, 1] with another contrast, brightness and tint, drawn for each sample; held within [-1, 1]."""
-    return Recolouring.drawn(len(frames), strength, like=frames)(frames)
+def recoloured(batch: Batch, strength: float, *, extras: tuple[str, ...] = ()) -> Batch:
+    """The batch with another contrast, brightness and tint, drawn for each sample, of its frames and these extras."""
+    change = Recolouring.drawn(len(batch.frames), strength, like=batch.frames)
+    alike = {name: change(values) for name, values in batch.extra.items() if name in extras}
+    return replace(batch, frames=change(batch.frames), extra={**batch.extra, **alike})
 
 
 def _even(shape: tuple[int, ...], like: Tensor) -> Tensor:

@@ -20,7 +20,6 @@ from living_portraits.geometry import LEFT_EYE, LIPS_INNER, RIGHT_EYE
 from living_portraits.nn import losses
 from living_portraits.nn.identity import MobileFaceNet, identity_loss
 from living_portraits.nn.perceptual import LPIPS
-from living_portraits.training.augment import Recolouring
 from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
 from living_portraits.training.start import start_from
 from living_portraits.watching import watch
@@ -96,6 +95,7 @@ class Guided(Recipe):
     """A `RepairNet` that mends the doll of one frame of a clip, posed as the others."""
 
     title = "a small network that repairs the posed doll"
+    coloured = ("posed", "source")
     Config = GuidedConfig
 
     def __init__(self, config: GuidedConfig, *, identities: int = 1) -> None:
@@ -195,13 +195,9 @@ class Guided(Recipe):
     def _lesson(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """What the network sees, what it should make of it, and the corner of each window, all of length B F."""
         config, count = self.config, self.config.frames
-        extra = dict(batch.extra)
-        colour = Recolouring.drawn(len(batch.frames), config.colour, like=batch.frames)
-        for name in ("posed", "source"):
-            extra[name] = colour(extra[name])
         corners = self._corners(batch).repeat_interleave(count, dim=0)
-        truth = colour(batch.frames).flatten(0, 1)
-        seen = _informed({name: values.flatten(0, 1) for name, values in extra.items()}, truth)
+        truth = batch.frames.flatten(0, 1)
+        seen = _informed({name: values.flatten(0, 1) for name, values in batch.extra.items()}, truth)
         for name, shrink in _WINDOWED.items():
             seen[name] = _cut(seen[name], corners // shrink, config.window // shrink)
         return seen, _cut(truth, corners, config.window), corners

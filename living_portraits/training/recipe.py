@@ -138,6 +138,8 @@ class Recipe(nn.Module, ABC):
     """
 
     title: ClassVar[str]
+    coloured: ClassVar[tuple[str, ...]] = ()
+    """Extras that show what the frames show. Where these change their colours (`TrainConfig.colour`), so do they."""
     Config: ClassVar[type[TrainConfig]] = TrainConfig
 
     def __init__(self, config: TrainConfig, *, identities: int = 1) -> None:

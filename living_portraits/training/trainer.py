@@ -33,7 +33,7 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["initial_lr"] = group["lr"]
         self.average = Average(self.networks, decay=self.config.ema)
-        self.augment = Augment(self.config, device=place.device)
+        self.augment = Augment(self.config, device=place.device, coloured=recipe.coloured)
         self.step, self.retreats, self.clock = 0, 0, Clock()
         self.lengths: dict[str, Tensor] = {}  # of the last gradients, by network
         self._sums: dict[str, Tensor] = {}
