@@ -5,6 +5,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -255,17 +256,19 @@ class Animator:
 
     def _animate(self, scene: Frame, parts: list[_Part], moving: Any, options: Options) -> Iterator[Frame]:
         """One picture in motion: all of it, or the square around its face."""
-        # The engine works on the next frames while these are pasted and encoded.
-        streams = [ahead(self.engine.generate(part.identity, moving)) for part in parts]
-        if options.crop_only:
-            yield from streams[0]
-            return
-        canvases = [Canvas(scene, part.crop) for part in parts]
-        for patches in zip(*streams, strict=True):
-            frame = scene
-            for canvas, patch in zip(canvases, patches, strict=True):
-                frame = canvas.paste(patch, onto=frame)
-            yield frame
+        with ExitStack() as stack:  # where one face fails, no thread goes on with the others
+            # The engine works on the next frames while these are pasted and encoded.
+            made = (ahead(self.engine.generate(part.identity, moving)) for part in parts)
+            streams = [stack.enter_context(closing(stream)) for stream in made]
+            if options.crop_only:
+                yield from streams[0]
+                return
+            canvases = [Canvas(scene, part.crop) for part in parts]
+            for patches in zip(*streams, strict=True):
+                frame = scene
+                for canvas, patch in zip(canvases, patches, strict=True):
+                    frame = canvas.paste(patch, onto=frame)
+                yield frame
 
     def _encode_motion(self, portrait: Portrait, mover: Driver, track: FaceTrack, options: Options) -> Any:
         """The driver's motion as the engine understands it."""

@@ -216,6 +216,25 @@ def test_of_several_faces_the_largest_moves_and_the_user_is_told(group, clip, tm
     assert moved_people(tmp_path / "frames") == (True, False)
 
 
+class Faints(Toy):
+    """The second person's film breaks off."""
+
+    def generate(self, identity, motion):
+        self.made += 1
+        whole = super().generate(identity, motion)
+        if self.made == 1:
+            yield from whole
+        raise FaceError("somebody fainted")
+
+
+def test_where_one_of_several_faces_fails_no_thread_goes_on_with_the_others(group, clip, tmp_path):
+    before = threading.active_count()
+    with pytest.raises(FaceError, match="somebody fainted") as caught:
+        Animator(Faints()).animate(group, clip, tmp_path / "film.mp4", all_faces=True)
+    assert caught.tb is not None  # which keeps every frame of the stack alive
+    assert threading.active_count() == before
+
+
 def test_crop_only(toy, painting, clip, tmp_path):
     result = toy.animate(painting, clip, tmp_path / "frames", crop_only=True, mark=False)
     frames = frames_of(tmp_path / "frames")
