@@ -40,6 +40,18 @@ FILES: dict[str, WeightsFile] = {
         size=2_828_678,
         licence="GPL-3.0, as the film it was taught from: weights/dance/README.md",
     ),
+    "drawn-head": WeightsFile(
+        file="talking-head/drawn.safetensors",
+        sha256="bb11a63513c358f8acf9081d1ffc1ecaba590235953915f3bcf39946e2d5a9d7",
+        size=8_351_436,
+        licence="Apache-2.0; what it was trained on, and on which terms: weights/talking-head/README.md",
+    ),
+    "drawn-head/mona_lisa": WeightsFile(
+        file="talking-head/drawn_mona_lisa.safetensors",
+        sha256="30cf9c8914d32b3227d7b9af21abdcf75bec6dc49a7dde78bd6cb04ad425bba7",
+        size=3_818_252,
+        licence="Apache-2.0; what it was trained on, and on which terms: weights/talking-head/README.md",
+    ),
     "face_landmarker": WeightsFile(
         file="trackers/face_landmarker.task",
         sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
@@ -78,14 +90,14 @@ FILES: dict[str, WeightsFile] = {
     ),
     "talking-head": WeightsFile(
         file="talking-head/talking-head.safetensors",
-        sha256="bb11a63513c358f8acf9081d1ffc1ecaba590235953915f3bcf39946e2d5a9d7",
-        size=8_351_436,
+        sha256="538fee838e5c4ec60e74df11ba80bb1ae0583f2ee2668602e48a2ee364f94b7e",
+        size=8_449_324,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/talking-head/README.md",
     ),
     "talking-head/mona_lisa": WeightsFile(
         file="talking-head/mona_lisa.safetensors",
-        sha256="30cf9c8914d32b3227d7b9af21abdcf75bec6dc49a7dde78bd6cb04ad425bba7",
-        size=3_818_252,
+        sha256="fb34b79894090065010ec832ea0c0f847376b80808dc6e26c30ee32a95403ff9",
+        size=1_106_876,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/talking-head/README.md",
     ),
 }

@@ -31,6 +31,7 @@ def ship(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
     )
     small = dataclasses.replace(engine.TalkingHead.spec, size=SIZE, sizes=(SIZE,))
     monkeypatch.setattr(engine.TalkingHead, "spec", small)
+    monkeypatch.setattr(engine.TalkingHead, "SIDE", SIZE)
     return path
 
 

@@ -11,7 +11,7 @@ from drawn import driver, face, picture, source
 from toys import found
 
 from living_portraits import face as tracker
-from living_portraits import geometry, people, video
+from living_portraits import geometry, people, samples, video
 from living_portraits.commands import finetune as command
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.puppet import Puppet
@@ -20,9 +20,9 @@ from living_portraits.engines.talking_head import person
 from living_portraits.engines.talking_head.content import Content, Weights
 from living_portraits.engines.talking_head.networks import SCORE_SCALE, Discriminator, FewShot, Shape
 from living_portraits.errors import FaceError, LivingPortraitsError, OptionError
-from living_portraits.finetune import sources
-from living_portraits.finetune.tune import Lesson, TuneConfig, _folded, own_share, steps_for, tune
-from living_portraits.finetune.views import View, apart, own, posed, probes
+from living_portraits.finetune import learning, sources
+from living_portraits.finetune.tune import Lesson, Material, TuneConfig, _folded, own_share, steps_for, tune
+from living_portraits.finetune.views import View, apart, crossed, own, posed
 from living_portraits.finetune.watch import LOST, Check, Rule, mimics_error
 from living_portraits.motion import measure
 
@@ -44,14 +44,23 @@ def motion(frames: int = 9):
     return measure(driver(SIZE, frames=frames), Drive())
 
 
-def lesson(*, views: list[View] | None = None, **changes) -> Lesson:
+def lesson(*, views: list[View] | None = None, carries: bool = False, **changes) -> Lesson:
     usual = {"content": PLAIN, "batch": 2, "check_steps": 3, "lr": 1e-2, "adversary": 1.0, "features": 10.0}
     config = TuneConfig(**{**usual, **changes})
-    return Lesson(FewShot(TINY), Discriminator(TINY, identities=3), source(SIZE), views or [], config)
+    material = Material(views or [], asked(), crossing() if carries else [])
+    return Lesson(FewShot(TINY, carries=carries), Discriminator(TINY, identities=3), source(SIZE), material, config)
 
 
-def asked() -> np.ndarray:
-    return probes(source(SIZE).points[0], [driver(SIZE, frames=9), driver(SIZE, frames=6)], count=2)
+def asked() -> list[View]:
+    clips = [driver(SIZE, frames=9), driver(SIZE, frames=6)]
+    return posed(Still(size=SIZE), own(source(SIZE))[0], clips, count=2)[1]
+
+
+def crossing() -> list[View]:
+    """The one picture, carried from two views of it."""
+    [mine] = own(source(SIZE))
+    views, _ = posed(Puppet(size=SIZE), mine, [driver(SIZE, frames=9)], count=3)
+    return crossed(Puppet(size=SIZE), views[1:], [mine])
 
 
 # --- views ------------------------------------------------------------------------------------------------------------
@@ -64,11 +73,12 @@ def test_views_of_a_painting_move_as_their_points_say() -> None:
     places = one.points[0][[50, 280], :2].round().astype(int)
     for x, y in places:
         dotted[y - 1 : y + 2, x - 1 : x + 2] = (0, 255, 0)
-    views = posed(Puppet(size=128), dotted, one.points[0], [driver(128, frames=9)], count=3)
+    views, _ = posed(Puppet(size=128), View(dotted, one.points[0], dotted), [driver(128, frames=9)], count=3)
     assert [view.frame.shape for view in views] == [(128, 128, 3)] * 3
     np.testing.assert_allclose(views[0].points, one.points[0], atol=0.5)
     assert np.abs(views[1].points - one.points[0]).max() > 2
     for view in views:
+        assert view.carried is view.frame
         green = view.frame[..., 1].astype(int) - view.frame[..., [0, 2]].max(axis=-1)
         for x, y in view.points[[50, 280], :2].round().astype(int):
             assert green[y - 3 : y + 4, x - 3 : x + 4].max() > 60
@@ -76,20 +86,66 @@ def test_views_of_a_painting_move_as_their_points_say() -> None:
 
 def test_views_are_shared_out_over_the_clips() -> None:
     one, clips = source(SIZE), [driver(SIZE, frames=9), driver(SIZE, frames=6)]
-    assert len(posed(Still(size=SIZE), one.crops[0], one.points[0], clips, count=5)) == 5
+    taught, left = posed(Still(size=SIZE), own(one)[0], clips, count=5)
+    assert (len(taught), len(left)) == (5, 2)
     assert [view.points.tolist() for view in own(one)] == one.points.tolist()
 
 
 def test_what_is_watched_is_never_taught() -> None:
-    one, clip = source(SIZE), driver(SIZE, frames=9)
-    views = posed(Still(size=SIZE), one.crops[0], one.points[0], [clip], count=3)
-    [watched] = probes(one.points[0], [clip], count=3)
-    assert min(np.abs(watched - view.points).max() for view in views) > 0.1
+    views, [watched] = posed(Still(size=SIZE), own(source(SIZE))[0], [driver(SIZE, frames=9)], count=3)
+    assert min(np.abs(watched.points - view.points).max() for view in views) > 0.1
+
+
+def test_pictures_are_carried_into_each_others_poses() -> None:
+    """Of three poses of one head every one is carried from the two others, and lies where its points say."""
+    engine = Puppet(size=128)
+    first, *rest = posed(engine, own(source(128))[0], [driver(128, frames=9)], count=3)[0]
+    three = [first, *rest]
+    pairs = crossed(engine, three, three)
+    targets = [next(i for i, view in enumerate(three) if view.points is pair.points) for pair in pairs]
+    assert targets == [1, 2, 0, 2, 0, 1]
+    for target, pair in zip(targets, pairs, strict=True):
+        off = [np.abs(pair.carried.astype(int) - view.frame).mean() for view in three]
+        assert min(range(3), key=off.__getitem__) == target
+
+
+def test_a_picture_of_another_day_teaches_its_face_in_todays_light() -> None:
+    """The same head, darker, redder and in another room: light and room are not to be learned, a mark on it is."""
+    engine = Puppet(size=128)
+    here, there = posed(engine, own(source(128))[0], [driver(128, frames=9)], count=2)[0]
+    [today] = crossed(engine, [here], [there])
+    marked = there.frame.copy()
+    x, y = there.points[4, :2].round().astype(int)
+    marked[y - 3 : y + 3, x - 3 : x + 3] = 255 - marked[y - 3 : y + 3, x - 3 : x + 3]
+    other = (marked * np.float32([0.6, 0.4, 0.4])).astype(np.uint8)
+    other[:8] = 255
+    [later] = crossed(engine, [here], [View(other, there.points, other)])
+    np.testing.assert_array_equal(later.frame[:8], later.carried[:8])
+    off = np.abs(later.frame.astype(int) - today.frame).mean(axis=2)
+    assert off[y - 3 : y + 3, x - 3 : x + 3].mean() > 40
+    off[y - 5 : y + 5, x - 5 : x + 5] = 0
+    assert off.mean() < 0.15 * np.abs(other.astype(int) - today.frame).mean()
 
 
 def test_frames_that_are_chosen_lie_apart_and_begin_at_rest() -> None:
     chosen = apart(motion(9), 3)
     assert chosen[0] in (0, 8) and 4 in chosen and len(set(chosen)) == 3
+
+
+@pytest.mark.parametrize(("count", "pairs"), [(1, 24), (3, 6), (10, 72)])
+def test_what_is_taught_of_one_picture_and_of_several(monkeypatch: pytest.MonkeyPatch, count: int, pairs: int) -> None:
+    """One picture is carried from views of it; several from each other, eight at most being carried from."""
+    monkeypatch.setattr(learning, "_bundled", lambda name: driver(SIZE, frames=40))
+    monkeypatch.setattr(learning.engines, "create", lambda name, size: Puppet(size=size))
+    monkeypatch.setattr(learning.TalkingHead, "SIDE", SIZE)
+    film, told = driver(SIZE, frames=count), []
+    material = learning.taught(film, lambda heard: told.append(heard.share))
+    assert told == sorted(told) and told[-1] == 1.0
+    assert len(material.views) >= 20 * min(count, learning.POSED) and len(material.asked) == len(samples.DRIVERS)
+    assert len(material.crossed) == pairs
+    expected = film.points[1:] if count > 1 else np.repeat(film.points, pairs, axis=0)
+    for view, points in zip(material.crossed, expected, strict=False):  # the first film's come first
+        np.testing.assert_array_equal(view.points, points)
 
 
 # --- when to stop -----------------------------------------------------------------------------------------------------
@@ -133,12 +189,12 @@ def test_more_pictures_take_more_steps(pictures: int, batch: int, expected: int)
 def test_it_begins_where_the_meta_learned_networks_stand() -> None:
     head, critic = FewShot(TINY), Discriminator(TINY, identities=3)
     one = source(SIZE)
-    made = Lesson(head, critic, one, [], TuneConfig(content=PLAIN))
+    made = Lesson(head, critic, one, Material(), TuneConfig(content=PLAIN))
     with torch.no_grad():
-        embedding = head.eval().embed(made.own.frames[None], made.own.drawings[None])
+        embedding = head.eval().embed(made.own.frames[None], made.own.shown[None])
         assert torch.allclose(made.style, head.style(embedding))  # psi' = P e
-        vector, _ = critic.eval().look(made.own.frames, made.own.drawings)
-        score, _ = made.critic.eval()(made.own.frames, made.own.drawings, made.column)
+        vector, _ = critic.eval().look(made.own.frames, made.own.shown)
+        score, _ = made.critic.eval()(made.own.frames, made.own.shown, made.column)
         expected = critic.general(SCORE_SCALE * vector)[:, 0] + SCORE_SCALE * vector @ embedding[0]  # w' = w0 + e
     assert torch.allclose(score, expected, atol=1e-4)
 
@@ -146,7 +202,8 @@ def test_it_begins_where_the_meta_learned_networks_stand() -> None:
 def test_a_step_teaches_everything_and_leaves_the_shared_networks_alone() -> None:
     head, critic = FewShot(TINY), Discriminator(TINY, identities=3)
     kept = [p.detach().clone() for net in (head, critic) for p in net.parameters()]
-    made = Lesson(head, critic, source(SIZE), [], TuneConfig(content=PLAIN, lr=1e-2, adversary=1.0, features=10.0))
+    config = TuneConfig(content=PLAIN, lr=1e-2, adversary=1.0, features=10.0)
+    made = Lesson(head, critic, source(SIZE), Material(), config)
     trained = [*made.generator.parameters(), made.style, *made.critic.parameters(), made.column]
     before = [p.detach().clone() for p in trained]
     for _ in range(3):  # attention begins as nothing: its matrices move once gamma has
@@ -168,7 +225,7 @@ def test_rates_sink_over_the_last_third() -> None:
 
 def test_half_of_what_is_shown_is_the_persons_own() -> None:
     one = source(SIZE)
-    dark = View(np.zeros_like(one.crops[0]), one.points[0])
+    dark = View(np.zeros_like(one.crops[0]), one.points[0], one.crops[0])
     made = lesson(views=[dark], batch=4, own=0.5)
     targets = [made._drawn()[0] for _ in range(3)]
     assert [[int(bool((t > -1).any())) for t in target] for target in targets] == [[1, 1, 0, 0]] * 3
@@ -191,11 +248,12 @@ def test_what_was_made_up_teaches_nothing() -> None:
 # --- the whole of it --------------------------------------------------------------------------------------------------
 
 
-def test_a_person_is_learned_kept_and_read_again(tmp_path: Path) -> None:
-    made = lesson(steps=12, adversary=0.0, features=0.0)
+@pytest.mark.parametrize("carries", [False, True], ids=["drawn", "carried"])
+def test_a_person_is_learned_kept_and_read_again(tmp_path: Path, carries: bool) -> None:
+    made = lesson(steps=12, adversary=0.0, features=0.0, carries=carries)
     base = _folded(made.generator)
     reports = []
-    tuned = tune(made, asked(), lambda frame: source(SIZE).points[0], on_check=reports.append)
+    tuned = tune(made, lambda frame: source(SIZE).points[0], on_check=reports.append)
     assert [report.check.step for report in reports] == [0, 3, 6, 9, 12]
     assert tuned.reason == "all 12 steps are done"
     assert reports[-1].check.likeness < 0.9 * reports[0].check.likeness
@@ -205,11 +263,12 @@ def test_a_person_is_learned_kept_and_read_again(tmp_path: Path) -> None:
     weights.write_bytes(b"the network's file")
     person.write(tmp_path / "ada.person", tuned.person, base=weights)
     again = person.read(tmp_path / "ada.person", base=weights)
-    drawing, style = made.own.drawings, tuned.person.style
-    expected = _folded(made.generator)(drawing, style)
+    shown, style = made.own.shown, tuned.person.style
+    assert shown.shape[1] == (6 if carries else 3)
+    expected = _folded(made.generator)(shown, style)
     np.testing.assert_array_equal(again.picture, source(SIZE).crops[0])
-    output = person.tuned(base, again)(drawing, again.style)
-    assert (output - expected).abs().mean() < 0.25 * (base(drawing, style) - expected).abs().mean()
+    output = person.tuned(base, again)(shown, again.style)
+    assert (output - expected).abs().mean() < 0.25 * (base(shown, style) - expected).abs().mean()
 
 
 def test_the_best_is_kept_and_not_the_last() -> None:
@@ -227,7 +286,7 @@ def test_the_best_is_kept_and_not_the_last() -> None:
     def keep(report) -> None:
         seen[report.check.step] = made.generator.leave.weight.detach().clone(), made.style.detach().clone()
 
-    tuned = tune(made, asked(), stiffening, on_check=keep)
+    tuned = tune(made, stiffening, on_check=keep)
     assert tuned.reason == "more steps made it no better"
     assert tuned.rule.checks[tuned.rule.best].step == 3 and tuned.rule.checks[-1].step == 9
     assert torch.equal(made.generator.leave.weight, seen[3][0]) and torch.equal(tuned.person.style, seen[3][1])
@@ -241,7 +300,7 @@ def test_an_end_before_the_end_keeps_what_there_is(how: str) -> None:
             raise KeyboardInterrupt
 
     made = lesson(steps=30, seconds=1e-9 if how == "time" else 1e9, adversary=0.0, features=0.0)
-    tuned = tune(made, asked(), lambda frame: source(SIZE).points[0], on_check=stop)
+    tuned = tune(made, lambda frame: source(SIZE).points[0], on_check=stop)
     assert tuned.reason == {"ctrl-c": "it was stopped", "time": "the time is over"}[how]
     assert tuned.rule.checks[-1].step == {"ctrl-c": 6, "time": 1}[how]
 
@@ -249,7 +308,7 @@ def test_an_end_before_the_end_keeps_what_there_is(how: str) -> None:
 def test_the_same_again_gives_the_same_again() -> None:
     def learned() -> torch.Tensor:
         torch.manual_seed(0)
-        return tune(lesson(steps=3), asked(), lambda frame: None).person.style
+        return tune(lesson(steps=3), lambda frame: None).person.style
 
     assert torch.equal(learned(), learned())
 

@@ -88,6 +88,7 @@ def test_an_engine_of_eight_shots_is_given_eight(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(TalkingHead, "__init__", lambda self, **known: None)
     monkeypatch.setattr(TalkingHead, "encode_identity", embed)
+    monkeypatch.setattr(TalkingHead, "encode_motion", lambda self, driver, drive: driver)
     monkeypatch.setattr(TalkingHead, "generate", lambda self, identity, motion: iter([identity] * len(motion)))
     [clip] = made.clips
     track = made.track(clip)

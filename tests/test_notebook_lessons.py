@@ -184,7 +184,7 @@ def test_a_course_is_stopped_as_the_command_would(
 
 
 def test_the_recorded_course_ends_with_the_step_that_is_in_the_file() -> None:
-    about, _ = weights.read(weights.path("talking-head/mona_lisa"))
+    about, _ = weights.read(weights.path("drawn-head/mona_lisa"))
     assert nb.stopped(nb.MONA_LISA, patience=len(nb.MONA_LISA))[1].step == about["steps"]
 
 
@@ -197,6 +197,19 @@ def test_who_was_fine_tuned_is_drawn_as_themselves_and_who_was_not_is_not() -> N
     still = dataclasses.replace(own, asked=own.asked + np.arange(478, dtype=np.float32)[:, None] % 7)
     error = nb.obeyed({"own": own, "another": still})
     assert error["own"]["own"] == error["another"]["own"] < error["own"]["another"]
+
+
+def test_who_is_carried_is_themselves_without_being_learned() -> None:
+    torch.set_num_threads(1)
+    source, driver = nb.source_track(samples.mona_lisa), nb.driver_track(samples.sing, seconds=0.5, fps=4.0)
+    carried = nb.portrayed(source, {"sing": driver}, carries=True)["sing"]
+    assert nb.apart(carried.frames[0], source.crops[0]) < 0.02
+    parts = nb.composed(source, driver, number=1)
+    w, h, m, mixed = (picture.astype(float) for picture in parts.values())
+    np.testing.assert_allclose(mixed, w + m / 255 * (h - w), atol=3)
+    assert np.abs(mixed - carried.frames[1]).max() <= 3 and 1 < m.mean() < 128
+    with pytest.raises(IndexError, match="the driver has 2 frames, and number 2 was asked for"):
+        nb.composed(source, driver, number=2)
 
 
 def test_a_mouth_whose_corner_is_off_is_lopsided_and_a_turned_head_is_not() -> None:

@@ -11,9 +11,18 @@ from drawn import driver, source
 
 from living_portraits import weights
 from living_portraits.engine import Drive, Track
+from living_portraits.engines.guided import Guided
 from living_portraits.engines.talking_head import TalkingHead, person
 from living_portraits.engines.talking_head.engine import drawings, read_head, read_networks
-from living_portraits.engines.talking_head.networks import SCORE_SCALE, SHAPES, Discriminator, FewShot, Generator, Shape
+from living_portraits.engines.talking_head.networks import (
+    SCORE_SCALE,
+    SHAPES,
+    Discriminator,
+    FewShot,
+    Generator,
+    Shape,
+    composed,
+)
 from living_portraits.errors import WeightsError
 from living_portraits.nn.blocks import SelfAttention, fold, spectral_layers
 from living_portraits.nn.pixels import to_frames, to_tensor
@@ -22,6 +31,7 @@ from living_portraits.training.publish_talking_head import publish
 SIZE = 64
 TINY = Shape(True, (8, 8, 16, 16), 1, (16, 16, 8), (8, 8, 16, 16, 16, 16))
 TINY_FULL = replace(TINY, halved=False, picture=(16, 16, 8, 8))
+CARRIES = {"network": "small", "size": SIZE, "carries": True}
 TINY_WIDE = replace(TINY, look=(8, 8, 16, 16, 16, 24))
 PAPER = SHAPES["paper"]
 
@@ -51,9 +61,10 @@ def pictures(*shape: int) -> torch.Tensor:
     return torch.rand(*shape, 3, SIZE, SIZE) * 2 - 1
 
 
-def written(folder: Path, **changes) -> Path:
+def written(folder: Path, *, carries: bool = False, **changes) -> Path:
     """A file as the recipe's snapshot makes it, of random weights."""
-    head, discriminator = awake(FewShot(TINY)), awake(Discriminator(TINY, identities=5))
+    head, discriminator = awake(FewShot(TINY, carries=carries)), awake(Discriminator(TINY, identities=5))
+    changes = ({"train": CARRIES} if carries else {}) | changes
     state = {f"head.{name}": value.half() for name, value in head.state_dict().items()}
     state |= {f"discriminator.{name}": value.half() for name, value in discriminator.state_dict().items()}
     config = {"recipe": "talking-head", "step": 1, "train": {"network": "small", "size": SIZE}, **changes}
@@ -76,10 +87,13 @@ def test_the_papers_sizes() -> None:
     assert {name: round(number / 1e6) for name, number in count.items()} == {"G": 38, "E": 15, "D": 20}
 
 
+@pytest.mark.parametrize("carries", [False, True], ids=["drawn", "carried"])
 @pytest.mark.parametrize("shape", [TINY, TINY_FULL], ids=["halved", "full"])
-def test_shapes_and_gradients_that_reach_every_parameter(shape: Shape) -> None:
-    head, critic = awake(FewShot(shape)), awake(Discriminator(shape, identities=2))
-    output, embedding = head(pictures(2, 3), pictures(2, 3), pictures(2))
+def test_shapes_and_gradients_that_reach_every_parameter(shape: Shape, carries: bool) -> None:
+    head, critic = awake(FewShot(shape, carries=carries)), awake(Discriminator(shape, identities=2))
+    shown = torch.cat([pictures(2)] * (1 + carries), dim=1)
+    colour, mask, embedding = head(pictures(2, 3), pictures(2, 3), shown)
+    output = composed(shown, colour, mask)
     assert output.shape == (2, 3, SIZE, SIZE) and output.abs().max() <= 1
     assert embedding.shape == (2, 16) and embedding.min() >= 0
     score, seen = critic(output, pictures(2), critic.columns)
@@ -90,7 +104,7 @@ def test_shapes_and_gradients_that_reach_every_parameter(shape: Shape) -> None:
 
 
 def test_every_convolution_and_linear_layer_has_spectral_norm() -> None:
-    for net in (FewShot(TINY), Discriminator(TINY)):
+    for net in (FewShot(TINY), FewShot(TINY, carries=True), Discriminator(TINY)):
         layers = [module for module in net.modules() if isinstance(module, torch.nn.Conv2d | torch.nn.Linear)]
         assert layers and len(layers) == len(list(spectral_layers(net)))
 
@@ -113,13 +127,26 @@ def test_an_embedding_is_as_long_at_any_size_and_the_sum_at_256() -> None:
 
 
 def test_the_numbers_of_the_style_are_all_used_and_no_more() -> None:
-    for shape in (TINY, TINY_FULL):
-        generator = awake(Generator(shape))
+    for shape, carries in ((TINY, False), (TINY_FULL, False), (TINY, True), (TINY_FULL, True)):
+        generator = awake(Generator(shape, carries=carries))
         style = torch.randn(4, generator.style_length, requires_grad=True)
-        generator(pictures(4), style).square().sum().backward()
+        shown = torch.cat([pictures(4)] * (1 + carries), dim=1)
+        generator(shown, style).square().sum().backward()
         assert (style.grad.abs().sum(dim=0) > 0).float().mean() > 0.98  # a ReLU may shut one off
         with pytest.raises((RuntimeError, StopIteration)):
-            generator(pictures(4), style[:, :-2])
+            generator(shown, style[:, :-2])
+
+
+@pytest.mark.parametrize("shape", [TINY, TINY_FULL], ids=["halved", "full"])
+def test_what_is_carried_shows_through_the_mask(shape: Shape) -> None:
+    """x^ = (1 - m) w + m h; a fresh mask is faint, so a fresh network gives back what it was shown."""
+    generator = Generator(shape, carries=True).eval()
+    shown, style = torch.cat([pictures(2), pictures(2)], dim=1), torch.zeros(1, generator.style_length)
+    colour, mask = generator.paint(shown, style)
+    assert mask.shape == (2, 1, SIZE, SIZE) and mask.min() > 0 and mask.max() < 1 and mask.mean() < 0.4
+    expected = (1 - mask) * shown[:, 3:] + mask * colour
+    assert torch.allclose(generator(shown, style), expected, atol=1e-5)
+    assert (colour - shown[:, 3:]).abs().mean() > 0.1
 
 
 def test_fresh_generators_draw_no_chessboard() -> None:
@@ -178,6 +205,35 @@ def test_the_engine_draws_a_frame_for_each_of_the_drivers(tmp_path: Path) -> Non
     assert any((frame != frames[0]).any() for frame in frames)
 
 
+def test_what_is_carried_reaches_the_film_at_any_size(tmp_path: Path) -> None:
+    """With a mask of nothing the film is the carrying engine's, at the network's own size and at twice that."""
+    path = written(tmp_path, carries=True)
+    config, state = weights.read(path)
+    state["head.generator.leave.weight"][12:] = 0  # the mask's four of sixteen: see `Generator`
+    state["head.generator.leave.bias"][12:] = -60
+    weights.write(path, config=config, state=state)
+    for size in (SIZE, 2 * SIZE):
+        given, moved = source(size), driver(size)
+        made, carrier = TalkingHead(size=size, file=path), Guided(size=size)
+        assert made.side == SIZE
+        frames = list(made.generate(made.encode_identity(given), made.encode_motion(moved, Drive())))
+        expected = list(carrier.generate(carrier.encode_identity(given), carrier.encode_motion(moved, Drive())))
+        for ours, theirs in zip(frames, expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    assert any((frame != frames[0]).any() for frame in frames)
+
+
+def test_what_is_drawn_over_it_is_the_networks(tmp_path: Path) -> None:
+    path = written(tmp_path, carries=True)
+    config, state = weights.read(path)
+    state["head.generator.leave.bias"][12:] = 60  # all mask
+    weights.write(path, config=config, state=state)
+    made, carrier = TalkingHead(size=SIZE, file=path), Guided(size=SIZE)
+    frames = run(made, source(SIZE))
+    theirs = list(carrier.generate(carrier.encode_identity(source(SIZE)), carrier.encode_motion(driver(SIZE), Drive())))
+    assert np.abs(frames[3].astype(int) - theirs[3]).mean() > 10
+
+
 def test_strength_zero_stands_still(tmp_path: Path) -> None:
     frames = run(engine(tmp_path), source(SIZE), Drive(strength=0.0))
     for frame in frames[1:]:
@@ -187,8 +243,8 @@ def test_strength_zero_stands_still(tmp_path: Path) -> None:
 def test_at_rest_the_drawing_is_the_sources_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The driver's face is freed from its shape: at its neutral frame the source's own landmarks are drawn."""
     made, given, drawn = engine(tmp_path), source(SIZE), []
-    kept = made._head.generator.forward
-    made._head.generator.forward = lambda drawing, style: drawn.append(drawing) or kept(drawing, style)  # type: ignore[method-assign]
+    kept = made._head.generator.paint
+    made._head.generator.paint = lambda drawing, style: drawn.append(drawing) or kept(drawing, style)  # type: ignore[method-assign]
     run(made, given)
     assert (drawn[0] - drawings([given.points[0]], size=SIZE)).abs().mean() < 0.01
     assert (drawn[3] - drawn[0]).abs().mean() > 0.01

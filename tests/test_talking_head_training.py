@@ -18,13 +18,14 @@ from living_portraits.training.loop import Order, train
 from living_portraits.training.place import Place
 from living_portraits.training.recipe import Batch
 from living_portraits.training.source import Sampler
-from living_portraits.training.talking_head import TalkingHead, TalkingHeadConfig
+from living_portraits.training.talking_head import TalkingHead, TalkingHeadConfig, _shown
 from living_portraits.training.trainer import Trainer
 
 SIZE = 64
 CPU = torch.device("cpu")
 TINY = Shape(True, (8, 8, 16, 16), 1, (16, 16, 8), (8, 8, 16, 16, 16, 16))
 PLAIN = {"size": SIZE, "batch": 2, "frames": 3, "vgg": 0.0, "face": 0.0, "warmup": 0, "shares": (), "lr": 1e-3}
+PLAIN |= {"carries": False}
 
 
 @pytest.fixture(autouse=True)
@@ -79,8 +80,8 @@ def batch_of(lesson: TalkingHead, *clips: DrawnClip) -> Batch:
 def test_the_frames_that_tell_who_it_is_do_not_hold_the_target() -> None:
     lesson = made()
     batch = batch_of(lesson)
-    seen = []
-    lesson.head.forward = lambda *given: seen.append(given) or (given[0][:, 0], torch.zeros(2, 16))  # type: ignore[method-assign]
+    seen, forward = [], lesson.head.forward
+    lesson.head.forward = lambda *given: seen.append(given) or forward(*given)  # type: ignore[method-assign]
     lesson.step(batch)
     pictures, drawings, drawing = seen[0]
     assert torch.equal(pictures, batch.frames[:, 1:]) and torch.equal(drawings, batch.extra["drawing"][:, 1:])
@@ -95,13 +96,52 @@ def test_extras_are_what_they_are_said_to_take() -> None:
     assert sum(array.nbytes for array in extras.values()) == 6 * lesson.extra_bytes()
 
 
+def test_one_frame_is_carried_into_the_pose_of_every_other() -> None:
+    """What was made of a still is carried from its first frame, which then is itself."""
+    lesson = made(carries=True)
+    clip = replace(PEOPLE[0], kind="pseudo")
+    track = Drawn(clip).track(clip)
+    extras = lesson.extra(Drawn(clip), clip, track)
+    assert sum(array.nbytes for array in extras.values()) == 6 * lesson.extra_bytes()
+    carried = extras["carried"].astype(int)
+    assert carried.shape == (6, SIZE, SIZE, 3)
+    off = [np.abs(one - track.crops[0]).mean() for one in carried]
+    assert off[0] < 0.5 * max(off), off
+    batch = batch_of(lesson, clip, PEOPLE[1])
+    found = lesson.step(batch)
+    assert set(found) == {"head/pixels", "head/shy"} and len(lesson.pictures(batch)) == 8
+
+
+def test_some_samples_are_drawn_without_what_is_carried() -> None:
+    lesson = made(carries=True, alone=0.5).eval()
+    batch = batch_of(lesson)
+    with torch.no_grad():
+        mixed, _, mask = lesson._drawn(batch)
+        ruled, _, same = lesson._drawn(batch, alone=1)
+        colour, _ = lesson.head.generator.paint(_shown(batch), lesson.head.style(lesson._drawn(batch)[1]))
+    assert torch.equal(mask, same)  # what is shy is the mask that the network gave
+    torch.testing.assert_close(ruled[0], colour[0])
+    torch.testing.assert_close(ruled[1], mixed[1])
+    assert (ruled[0] - mixed[0]).abs().mean() > 0.01
+
+
+def test_what_is_carried_changes_its_colours_with_the_frames() -> None:
+    lesson = made(carries=True, colour=0.3, flip=False)
+    batch = batch_of(lesson)
+    batch = replace(batch, extra={**batch.extra, "carried": batch.frames})
+    sampler = Sampler(Drawn(*PEOPLE), PEOPLE[:2], lesson.config, device=CPU, budget=10**8)
+    changed = Trainer(lesson, sampler, Place(CPU)).augment(batch)
+    assert torch.equal(changed.extra["carried"], changed.frames) and not torch.equal(changed.frames, batch.frames)
+    assert torch.equal(changed.extra["drawing"], batch.extra["drawing"])
+
+
 @pytest.mark.parametrize("adversary", [0.0, 1.0])
 def test_what_the_puppet_made_up_teaches_nothing(adversary: float) -> None:
     """No gradient reaches the output where the target is not valid; also not by way of the discriminator."""
     lesson = made(adversary=adversary, features=10 * adversary, adversary_from=0)
     batch = batch_of(lesson, replace(PEOPLE[0], kind="pseudo"))
     output = torch.zeros(2, 3, SIZE, SIZE, requires_grad=True)
-    lesson._drawn = lambda batch: (output, torch.zeros(2, 16))  # type: ignore[method-assign]
+    lesson._drawn = lambda batch, alone: (output, torch.zeros(2, 16), torch.ones(2, 1, SIZE, SIZE))  # type: ignore[method-assign]
     found = lesson.step(batch)
     sum(value for name, value in found.items() if name.startswith("head/")).backward()
     assert output.grad is not None
@@ -181,6 +221,10 @@ def test_a_run_goes_on_with_its_discriminator_and_gives_weights_that_the_engine_
     assert again.discriminator.columns.shape == (7, 16) and again.discriminator.steps == 0
     with pytest.raises(WeightsError, match="other widths than network=paper"):
         made(network="paper", start=str(tmp_path / "run" / "snapshot.safetensors"))
+    carrying = made(carries=True, start=str(tmp_path / "run" / "snapshot.safetensors"))
+    own, given = carrying.head.generator, head.generator
+    assert torch.equal(own.down[0].conv1.weight, given.down[0].conv1.weight)
+    assert own.enter[0].weight.shape[1] == 2 * given.enter[0].weight.shape[1]
 
 
 def test_the_optimisers_are_the_papers() -> None:

@@ -30,7 +30,6 @@ from living_portraits.finetune import sources
 from living_portraits.finetune.learning import learned, taught
 from living_portraits.finetune.tune import Lesson, TuneConfig
 from living_portraits.finetune.views import apart, motion_of
-from living_portraits.motion import measure
 
 HELD = 32
 """Frames that are held out, of each person."""
@@ -107,45 +106,45 @@ class Shots:
     """
 
     def __init__(self, sittings: Sittings, *, shots: int, base: Path, tuning: TuneConfig | None) -> None:
-        self.spec: Spec = replace(TalkingHead.spec, name=f"{'FT' if tuning else 'FF'} T={shots}")
+        self.spec: Spec = replace(TalkingHead.spec, size=TalkingHead.SIDE, name=f"{'FT' if tuning else 'FF'} T={shots}")
         self.sittings, self.shots, self.base, self.tuning = sittings, shots, base, tuning
 
     def encode_identity(self, source: Track) -> tuple[TalkingHead, Any]:
         pictures = cut(self.sittings.by_picture[_key(source)].pictures, slice(0, self.shots))
         if self.tuning is None:
-            engine = TalkingHead(file=self.base)
+            engine = TalkingHead(size=TalkingHead.SIDE, file=self.base)
         else:
             with TemporaryDirectory() as folder:
                 path = Path(folder) / "somebody.person"
                 persons.write(path, _learned(pictures, self.base, self.tuning), base=self.base)
-                engine = TalkingHead(file=self.base, person=path)
+                engine = TalkingHead(size=TalkingHead.SIDE, file=self.base, person=path)
         return engine, engine.encode_identity(pictures)
 
-    def encode_motion(self, driver: Track, drive: Drive) -> Any:
-        return measure(driver, drive)
+    def encode_motion(self, driver: Track, drive: Drive) -> tuple[Track, Drive]:
+        return driver, drive
 
-    def generate(self, identity: tuple[TalkingHead, Any], motion: Any) -> Iterator[Frame]:
+    def generate(self, identity: tuple[TalkingHead, Any], motion: tuple[Track, Drive]) -> Iterator[Frame]:
         engine, known = identity
-        return engine.generate(known, motion)
+        return engine.generate(known, engine.encode_motion(*motion))
 
 
 def _learned(pictures: Track, base: Path, config: TuneConfig) -> persons.Person:
-    views, asked = taught(pictures, lambda heard: None)
-    tuned = learned(Lesson(*read_networks(base), pictures, views, config), asked, lambda heard: None)
+    lesson = Lesson(*read_networks(base), pictures, taught(pictures, lambda heard: None), config)
+    tuned = learned(lesson, lambda heard: None)
     print(f"T={len(pictures)}: {tuned.reason}, step {tuned.rule.checks[tuned.rule.best].step}", flush=True)
     return tuned.person
 
 
 def judge(dataset: Clips, *, base: Path, people: int, minutes: float, identity_weights: Path) -> Any:
     """A card of FF and FT, beside the puppet, the default engine and a frozen film."""
-    sittings = Sittings(dataset, size=TalkingHead.spec.size, people=people)
+    sittings = Sittings(dataset, size=TalkingHead.SIDE, people=people)
     tuning = TuneConfig(seconds=60 * minutes)
     made: dict[str, Engine[Any, Any]] = {
-        engines.DEFAULT: engines.create(engines.DEFAULT, size=TalkingHead.spec.size),
+        engines.DEFAULT: engines.create(engines.DEFAULT, size=TalkingHead.SIDE),
         **{f"FF T={shots}": Shots(sittings, shots=shots, base=base, tuning=None) for shots in SHOTS},
         **{f"FT T={shots}": Shots(sittings, shots=shots, base=base, tuning=tuning) for shots in SHOTS},
     }
-    size = TalkingHead.spec.size
+    size = TalkingHead.SIDE
     return evaluate(
         made, sittings, size=size, clips=people, pairs=0, frames=HELD + 1, identity_weights=identity_weights
     )

@@ -13,12 +13,19 @@ from living_portraits.engines.talking_head.engine import WEIGHTS, TalkingHead, r
 from living_portraits.errors import OptionError, OutputError
 from living_portraits.face.landmarker import Landmarker
 from living_portraits.finetune import sources
-from living_portraits.finetune.tune import Lesson, Report, TuneConfig, Tuned, steps_for, tune
-from living_portraits.finetune.views import View, posed, probes
+from living_portraits.finetune.tune import Lesson, Material, Report, TuneConfig, Tuned, steps_for, tune
+from living_portraits.finetune.views import View, crossed, own, posed
 from living_portraits.finetune.watch import Check
+from living_portraits.training.source import resized
 
 VIEWS, POSED = 192, 4
 """Views made of the pictures, and pictures that views are made of: more teach no more."""
+
+SOURCES = 8
+"""Pictures that others are carried from; for one picture alone, three times as many views of it."""
+
+FINER = 2
+"""How much larger the first picture is kept than it is learned from: films carry it at their own size."""
 
 MOST = 32
 """Pictures of one person."""
@@ -76,32 +83,35 @@ def learn(
     _make(place.parent)
     tell = hear or (lambda heard: None)
     tell(Heard("read", 0.0))
-    track = sources.open_sources(pictures, size=TalkingHead.spec.size, count=count)
-    views, asked = taught(track, tell)
-    lesson = Lesson(head, discriminator, track, views, config)
+    large = sources.open_sources(pictures, size=FINER * TalkingHead.SIDE, count=count)
+    track = resized(large, TalkingHead.SIDE)
+    material = taught(track, tell)
+    lesson = Lesson(head, discriminator, track, material, config)
     known = lesson.content.face
     sources.warn_of_strangers(track, known.embed if known else None, [path.name for path in pictures])
-    tuned = learned(lesson, asked, tell)
+    tuned = learned(lesson, tell)
     about = {**tuned.person.about, "name": name, "sources": [path.name for path in pictures], "consent": consent}
-    tuned = replace(tuned, person=replace(tuned.person, about=about))
+    tuned = replace(tuned, person=replace(tuned.person, about=about, picture=large.crops[0]))
     persons.write(place, tuned.person, base=base)
     return tuned
 
 
-def taught(track: Track, tell: Hear) -> tuple[list[View], Any]:
-    """Views of the pictures, posed by the bundled drivers, and positions of each that are never taught."""
+def taught(track: Track, tell: Hear) -> Material:
+    """Views of the pictures, posed by the bundled drivers, and the pictures carried from each other."""
     some = range(0, len(track), max(-(-len(track) // POSED), 1))
     steps = len(samples.DRIVERS) + len(some)
     clips: dict[str, Track] = {}
     for name in samples.DRIVERS:
         clips[name] = _bundled(name)
         tell(Heard("read", len(clips) / steps))
-    painter, views = engines.create(engines.DEFAULT, size=TalkingHead.spec.size), list[View]()
+    painter, pictures = engines.create(engines.DEFAULT, size=TalkingHead.SIDE), own(track)
+    views, asked = list[View](), list[View]()
     for turn, number in enumerate(some):
-        shown = list(clips.values())
-        views += posed(painter, track.crops[number], track.points[number], shown, count=VIEWS // len(some))
+        more, left = posed(painter, pictures[number], list(clips.values()), count=VIEWS // len(some))
+        views, asked = views + more, asked or left
         tell(Heard("read", (len(samples.DRIVERS) + turn + 1) / steps))
-    return views, probes(track.points[0], list(clips.values()), count=VIEWS)
+    sources = pictures[:SOURCES] if len(pictures) > 1 else views[:: max(len(views) // (3 * SOURCES), 1)][: 3 * SOURCES]
+    return Material(views, asked, crossed(painter, sources, pictures))
 
 
 @functools.cache
@@ -110,9 +120,9 @@ def _bundled(name: str) -> Track:
     return sources.clips([samples.DRIVERS[name]])[0]
 
 
-def learned(lesson: Lesson, asked: Any, tell: Hear) -> Tuned:
-    """The lesson from its first step to its end; `asked`: see `taught`."""
-    steps = lesson.config.steps or steps_for(len(lesson.own.frames), batch=lesson.config.batch)
+def learned(lesson: Lesson, tell: Hear) -> Tuned:
+    """The lesson from its first step to its end."""
+    steps = lesson.config.steps or steps_for(lesson.pictures, batch=lesson.config.batch)
 
     def told(report: Report) -> None:
         share = min(report.check.step / steps, 1.0)
@@ -124,7 +134,7 @@ def learned(lesson: Lesson, asked: Any, tell: Hear) -> Tuned:
             faces = landmarker.detect(frame)
             return faces[0].points if faces else None
 
-        return tune(lesson, asked, find, on_check=told)
+        return tune(lesson, find, on_check=told)
 
 
 def _make(folder: Path) -> None:

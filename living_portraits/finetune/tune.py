@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from living_portraits.engine import Frame, Track
 from living_portraits.engines.talking_head.content import Content, Weights
-from living_portraits.engines.talking_head.engine import drawings
+from living_portraits.engines.talking_head.engine import shown
 from living_portraits.engines.talking_head.networks import Discriminator, FewShot, Generator
 from living_portraits.engines.talking_head.person import Person, compact, difference
 from living_portraits.finetune.views import View, own
@@ -101,24 +101,43 @@ class Tuned:
     reason: str
 
 
+@dataclass(frozen=True)
+class Material:
+    """What a person is learned from, besides their pictures.
+
+    Attributes:
+        views: of the pictures, to learn from. asked: in positions that are never taught: how the mimics are watched.
+        crossed: the pictures, carried from each other or, where there is but one, from views of it. A generator that
+            carries is shown these instead of the pictures as they are.
+    """
+
+    views: Sequence[View] = ()
+    asked: Sequence[View] = ()
+    crossed: Sequence[View] = ()
+
+
 class Lesson:
     """One person's networks, and how they take a step.
 
     Args:
         head, discriminator: meta-learned, spectral norms not folded; they stay as they are.
-        pictures: the person's own, one or more. views: made from them.
+        pictures: the person's own, one or more. material: made from them.
     """
 
     def __init__(
-        self, head: FewShot, discriminator: Discriminator, pictures: Track, views: Sequence[View], config: TuneConfig
+        self, head: FewShot, discriminator: Discriminator, pictures: Track, material: Material, config: TuneConfig
     ) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.size = config, pictures.crops[0].shape[0]
-        self.own, self.views = _Shelf.of(own(pictures)), _Shelf.of(views) if views else None
+        self.config, self.pictures, self.picture = config, len(pictures), pictures.crops[0]
         self.generator, self.critic = copy.deepcopy(head.generator), copy.deepcopy(discriminator)
+        carries, mine = self.generator.carries, own(pictures)
+        self.own = _Shelf.of(material.crossed if carries and material.crossed else mine, carries=carries)
+        self.views = _Shelf.of(material.views, carries=carries) if material.views else None
+        self.asked = _Shelf.of(material.asked or mine[:1], carries=carries)
         with torch.no_grad():
             head.eval()
-            embedding = head.embed(self.own.frames[None], self.own.drawings[None])
+            known = _Shelf.of(mine, carries=False)
+            embedding = head.embed(known.frames[None], known.shown[None])
             style = head.style(embedding)
         self.style, self.column = nn.Parameter(style), nn.Parameter(embedding)
         self.content = Content(config.content) if config.content else Content.at_hand(USUAL)
@@ -142,18 +161,18 @@ class Lesson:
 
     def step(self) -> dict[str, float]:
         """One step of the generator, one of the discriminator; their losses."""
-        target, drawing, points = self._drawn()
+        target, seen, points = self._drawn()
         self.generator.train()
-        output = self.generator(drawing, self.style)
+        output, drawing = self.generator(seen, self.style), seen[:, :3]
         found = self.content(output, target, points, torch.ones_like(target[:, :1]))
         column = self.column.expand(len(target), -1)
         judged: dict[str, Tensor] = {}
         if self.config.adversary or self.config.features:
             score_real, truth = self.critic(target, drawing, column)
             score_false, _ = self.critic(output.detach(), drawing, column)
-            score, seen = self.critic(output, drawing, column.detach())
+            score, felt = self.critic(output, drawing, column.detach())
             found["adversary"] = self.config.adversary * losses.hinge_generator([score])
-            found["features"] = self.config.features * losses.feature_matching([truth], [seen])
+            found["features"] = self.config.features * losses.feature_matching([truth], [felt])
             judged["hinge"] = losses.hinge_discriminator([score_real], [score_false])
         self._learn(0, found)
         if judged:
@@ -164,14 +183,14 @@ class Lesson:
         """A batch: some of the person's own pictures, some views; all own where there are no views."""
         count, mine = self.config.batch, self.config.batch
         if self.views is not None:
-            share = own_share(len(self.own.frames)) if self.config.own is None else self.config.own
+            share = own_share(self.pictures) if self.config.own is None else self.config.own
             wanted = count * share
             mine = int(wanted) + int(torch.rand(()) < wanted % 1)
         parts = [self.own.drawn(mine)] if mine else []
         if self.views is not None and count > mine:
             parts.append(self.views.drawn(count - mine))
-        target, drawing, points = (torch.cat(column) for column in zip(*parts, strict=True))
-        return target, drawing, points
+        target, seen, points = (torch.cat(column) for column in zip(*parts, strict=True))
+        return target, seen, points
 
     def _learn(self, which: int, found: dict[str, Tensor]) -> None:
         optimiser = self._optimisers[which]
@@ -182,37 +201,28 @@ class Lesson:
         optimiser.zero_grad(set_to_none=True)
 
     @torch.no_grad()
-    def look(self, step: int, asked: Float32[np.ndarray, "count 478 3"], tracker: Tracker) -> tuple[Check, Frame]:
-        """The check of now, and its preview; `asked`: points of positions that are never taught."""
+    def look(self, step: int, tracker: Tracker) -> tuple[Check, Frame]:
+        """The check of now, and its preview."""
         self.generator.eval()
         mine = self.own.first(_MOST_OWN)
-        again = self._paint(mine.drawings)
+        again = self._paint(mine.shown)
         terms = self.content(again, mine.frames, mine.points, torch.ones_like(again[:, :1]))
-        drawn = to_frames(self._paint(drawings(list(asked), size=self.size)))
-        check = Check(step, float(sum(terms.values())), mimics_error(drawn, asked, tracker))
-        shown = [*to_frames(mine.frames[:1]), *to_frames(again[:1]), *drawn[:3]]
-        return check, np.concatenate(shown, axis=1)
+        drawn = to_frames(self._paint(self.asked.shown))
+        check = Check(step, float(sum(terms.values())), mimics_error(drawn, self.asked.points.numpy(), tracker))
+        row = [*to_frames(mine.frames[:1]), *to_frames(again[:1]), *drawn[:3]]
+        return check, np.concatenate(row, axis=1)
 
-    def _paint(self, drawn: Tensor) -> Tensor:
-        parts = torch.split(drawn, _TOGETHER)
+    def _paint(self, seen: Tensor) -> Tensor:
+        parts = torch.split(seen, _TOGETHER)
         return torch.cat([self.generator(part, self.style.expand(len(part), -1)) for part in parts])
 
 
-def tune(
-    lesson: Lesson,
-    asked: Float32[np.ndarray, "count 478 3"],
-    tracker: Tracker,
-    *,
-    on_check: Callable[[Report], None] | None = None,
-) -> Tuned:
-    """Trains until the rule, the steps or the time end it, or Ctrl-C does; gives the best state that was seen.
-
-    `asked`: points of positions that the lesson never shows, px.
-    """
+def tune(lesson: Lesson, tracker: Tracker, *, on_check: Callable[[Report], None] | None = None) -> Tuned:
+    """Trains until the rule, the steps or the time end it, or Ctrl-C does; gives the best state that was seen."""
     config, began = lesson.config, time.monotonic()
-    steps = config.steps or steps_for(len(lesson.own.frames), batch=config.batch)
+    steps = config.steps or steps_for(lesson.pictures, batch=config.batch)
     base = _folded(lesson.generator)
-    check, preview = lesson.look(0, asked, tracker)
+    check, preview = lesson.look(0, tracker)
     rule = Rule(config.patience, [check])
     best = _kept(lesson)
     _tell(on_check, Report(steps, {}, check, True, preview))
@@ -227,7 +237,7 @@ def tune(
             late = time.monotonic() - began > config.seconds
             if step % config.check_steps and not late and step < steps:
                 continue
-            check, preview = lesson.look(step, asked, tracker)
+            check, preview = lesson.look(step, tracker)
             if better := rule.hear(check):
                 best = _kept(lesson)
             _tell(on_check, Report(steps, {k: float(np.mean(v)) for k, v in sums.items()}, check, better, preview))
@@ -240,10 +250,9 @@ def tune(
     state, style = best
     lesson.generator.load_state_dict(state)
     changes = difference(base, _folded(lesson.generator))
-    about = {"pictures": len(lesson.own.frames), "steps": rule.checks[rule.best].step}
-    shown = torch.cat([lesson.own.drawings[:2], drawings(list(asked[:2]), size=lesson.size)])
-    person = Person(style, changes, about, to_frames(lesson.own.frames[:1])[0])
-    return Tuned(compact(base, person, shown), rule, reason)
+    about = {"pictures": lesson.pictures, "steps": rule.checks[rule.best].step}
+    seen = torch.cat([lesson.own.shown[:2], lesson.asked.shown[:2]])
+    return Tuned(compact(base, Person(style, changes, about, lesson.picture), seen), rule, reason)
 
 
 def _tell(on_check: Callable[[Report], None] | None, report: Report) -> None:
@@ -263,22 +272,22 @@ def _folded(generator: Generator) -> Generator:
 
 @dataclass(frozen=True, eq=False)
 class _Shelf:
-    """Views as tensors."""
+    """Views as tensors; `shown` is what the generator is shown of them."""
 
     frames: Float[Tensor, "count 3 size size"]
-    drawings: Float[Tensor, "count 3 size size"]
+    shown: Float[Tensor, "count channels size size"]
     points: Float[Tensor, "count 478 3"]
 
     @classmethod
-    def of(cls, views: Sequence[View]) -> "_Shelf":
-        frames = to_tensor([view.frame for view in views])
-        drawn = drawings([view.points for view in views], size=frames.shape[-1])
-        return cls(frames, drawn, torch.from_numpy(np.stack([view.points for view in views])))
+    def of(cls, views: Sequence[View], *, carries: bool) -> "_Shelf":
+        frames, points = to_tensor([view.frame for view in views]), [view.points for view in views]
+        seen = shown(points, [view.carried for view in views] if carries else None, size=frames.shape[-1])
+        return cls(frames, seen, torch.from_numpy(np.stack(points)))
 
     def drawn(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """`count` by chance: frames, drawings, points."""
+        """`count` by chance: frames, what is shown of them, points."""
         chosen = torch.randint(len(self.frames), (count,))
-        return self.frames[chosen], self.drawings[chosen], self.points[chosen]
+        return self.frames[chosen], self.shown[chosen], self.points[chosen]
 
     def first(self, count: int) -> "_Shelf":
-        return _Shelf(self.frames[:count], self.drawings[:count], self.points[:count])
+        return _Shelf(self.frames[:count], self.shown[:count], self.points[:count])

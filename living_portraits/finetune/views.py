@@ -2,6 +2,9 @@
 
 One painting shows one expression from one side. An engine that moves the painting's own paint shows it in others, with
 the mouth, the lids and the far cheek that it has learned to paint.
+
+A generator that carries learns what to draw where one picture has been brought into the pose of another: there the
+truth is known.
 """
 
 from collections.abc import Sequence
@@ -9,12 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64
 
 from living_portraits.engine import Drive, Engine, Frame, Points, Track
+from living_portraits.geometry import FACE_OVAL
 from living_portraits.motion import HeadMotion, SourceShape, adapt, measure, neutral_frame
 from living_portraits.restraint import restrain
 from living_portraits.variety import spread
+from living_portraits.warp import polygon_mask
+
+_RIM = 0.02
+"""Of the picture's side: how softly a face that is set into another picture ends."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,43 +31,69 @@ class View:
 
     Attributes:
         frame: `[size, size, 3]`. points: px of it.
+        carried: what a generator that carries is shown of this pose: another picture, brought into it; or, where it is
+            to learn to leave well alone, the frame itself.
     """
 
     frame: Frame
     points: Points
+    carried: Frame
 
 
 def own(pictures: Track) -> list[View]:
     """The pictures themselves."""
-    return [View(frame, points) for frame, points in zip(pictures.crops, pictures.points, strict=True)]
+    return [View(frame, points, frame) for frame, points in zip(pictures.crops, pictures.points, strict=True)]
 
 
-def posed(engine: Engine[Any, Any], frame: Frame, points: Points, clips: Sequence[Track], *, count: int) -> list[View]:
-    """`count` views of one picture, shared out over the clips, as far from each other as they come.
+def posed(engine: Engine[Any, Any], view: View, clips: Sequence[Track], *, count: int) -> tuple[list[View], list[View]]:
+    """Views of one picture, `count` to learn from and one of each clip that is never taught.
 
-    The engine works at the picture's size. Each clip is made whole, as engines may look back; their points suffice.
+    They are shared out over the clips, as far from each other as they come; those never taught would be the next. The
+    engine works at the picture's size. Each clip is made whole, as engines may look back; their points suffice.
     """
-    one = Track([frame], points[None], np.zeros((1, 52), np.float32))
-    face, identity = SourceShape.of(points), engine.encode_identity(one)
-    found = []
+    face, identity = SourceShape.of(view.points), engine.encode_identity(_alone(view))
+    taught, asked = list[View](), list[View]()
     for index, clip in enumerate(clips):
         drive = _drive(clip)
         bearable = restrain(measure(clip, drive), face.pose)
-        chosen = set(apart(bearable, _share(index, count, len(clips))))
+        *chosen, last = apart(bearable, _share(index, count, len(clips)) + 1)
         for number, moved in enumerate(engine.generate(identity, engine.encode_motion(clip, drive))):
-            if number in chosen:
-                found.append(View(moved, adapt(face, bearable, number).points))
+            if number in chosen or number == last:
+                seen = View(moved, adapt(face, bearable, number).points, moved)
+                (asked if number == last else taught).append(seen)
+    return taught, asked
+
+
+def crossed(engine: Engine[Any, Any], sources: Sequence[View], targets: Sequence[View]) -> list[View]:
+    """Every target as it is carried from every source but itself, all of one person; the first source's come first.
+
+    Pictures of different days differ in light, dress and place, which no source tells of: see `_face_in`.
+    """
+    found = []
+    for source in sources:
+        others = [target for target in targets if target is not source]
+        points = np.stack([view.points for view in (source, *others)])
+        driver = Track([], points, np.zeros((len(points), 52), np.float32))
+        film = engine.generate(engine.encode_identity(_alone(source)), engine.encode_motion(driver, Drive()))
+        next(film)
+        for target, carried in zip(others, film, strict=True):
+            found.append(View(_face_in(carried, target), target.points, carried))
     return found
 
 
-def probes(points: Points, clips: Sequence[Track], *, count: int) -> Float32[np.ndarray, "clips 478 3"]:
-    """Where the face's points go in one frame of each clip: the one that would be the next of `count` views, px."""
-    face, found = SourceShape.of(points), []
-    for index, clip in enumerate(clips):
-        bearable = restrain(motion_of(clip), face.pose)
-        order = apart(bearable, _share(index, count, len(clips)) + 1)
-        found.append(adapt(face, bearable, order[-1]).points)
-    return np.stack(found)
+def _face_in(carried: Frame, target: View) -> Frame:
+    """The target's face in what was carried into its pose, and in that one's light: mean and spread of each channel."""
+    outline = target.points[list(FACE_OVAL), :2]
+    mask = polygon_mask(outline, (0, 0), carried.shape[:2], feather=_RIM * carried.shape[0])
+    around, face = carried.astype(np.float32), target.frame.astype(np.float32)
+    light, own = around[mask > 0.5], face[mask > 0.5]
+    contrast = np.clip(light.std(axis=0) / np.maximum(own.std(axis=0), 1), 0.5, 2)
+    lit = (face - own.mean(axis=0)) * contrast + light.mean(axis=0)
+    return np.clip(np.rint(around + mask[..., None] * (lit - around)), 0, 255).astype(np.uint8)
+
+
+def _alone(view: View) -> Track:
+    return Track([view.frame], view.points[None], np.zeros((1, 52), np.float32))
 
 
 def _share(index: int, count: int, parts: int) -> int:

@@ -36,7 +36,7 @@ TOGETHER = 8
 LIVE = 2
 """Frames of a motion that drives a portrait live: of now, and of rest. The first alone is wanted."""
 
-_MADE = 2  # raised where networks are converted in another way: what was kept of them before is not taken
+_MADE = 3  # raised where networks are converted in another way: what was kept of them before is not taken
 
 FOLDER_VARIABLE = "LIVING_PORTRAITS_COMPILED"
 

@@ -42,7 +42,7 @@ try:
     from living_portraits.notebook.people_map import map_of, spread_of_means, strips
     from living_portraits.notebook.performer import dressed, performance, stage_of, steps_of
     from living_portraits.notebook.pictures import apart, bars, lines, points_on, row
-    from living_portraits.notebook.portrayed import obeyed, portrayed
+    from living_portraits.notebook.portrayed import composed, obeyed, portrayed
     from living_portraits.notebook.rehearse import after, danced, flicker, held_out, memory, rehearse, trembling
     from living_portraits.notebook.repairs import repaired
     from living_portraits.notebook.standing import (
@@ -72,6 +72,7 @@ __all__ = [
     "card",
     "changed",
     "choice",
+    "composed",
     "copied",
     "courses",
     "critic_of",

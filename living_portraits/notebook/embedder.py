@@ -13,7 +13,7 @@ from living_portraits.engine import Drive, Frame
 from living_portraits.engines.megaportraits.base import Base
 from living_portraits.engines.megaportraits.config import preset
 from living_portraits.engines.megaportraits.engine import MegaPortraits, read_base
-from living_portraits.engines.talking_head.engine import WEIGHTS, drawings, read_head
+from living_portraits.engines.talking_head.engine import DRAWN, drawings, read_head
 from living_portraits.motion import SourceShape, adapt, measure
 from living_portraits.nn.pixels import to_frames, to_tensor
 from living_portraits.notebook.faces import driver_track, source_track
@@ -63,8 +63,8 @@ def filmed(name: str, *, who: str) -> Sitting:
 
 @torch.no_grad()
 def embedded(sittings: Mapping[str, Sitting]) -> dict[str, Each]:
-    """What the embedder that comes along says of every picture."""
-    head = read_head(weights.path(WEIGHTS))
+    """What the embedder of the paper's form says of every picture."""
+    head = read_head(weights.path(DRAWN))
     return {name: head.embed(one.pictures[:, None], one.drawings[:, None]) for name, one in sittings.items()}
 
 

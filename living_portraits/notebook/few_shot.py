@@ -1,4 +1,4 @@
-"""Fine-tuning while a class waits: the talking head that comes along, a few pictures of a film, every look at it."""
+"""Fine-tuning while a class waits: the talking head of the paper's form, a few pictures of a film, every look at it."""
 
 import math
 from collections.abc import Sequence
@@ -14,9 +14,10 @@ from jaxtyping import Float32
 from living_portraits import samples, weights
 from living_portraits.engine import Frame, Points, Track
 from living_portraits.engines.talking_head.content import Weights
-from living_portraits.engines.talking_head.engine import WEIGHTS, drawings, read_networks
+from living_portraits.engines.talking_head.engine import DRAWN, drawings, read_networks
 from living_portraits.face.landmarker import Landmarker
-from living_portraits.finetune.tune import Lesson, TuneConfig
+from living_portraits.finetune.tune import Lesson, Material, TuneConfig
+from living_portraits.finetune.views import View
 from living_portraits.finetune.watch import Check, Rule
 from living_portraits.nn.pixels import to_frames
 from living_portraits.notebook.faces import driver_track
@@ -39,7 +40,7 @@ MONA_LISA = tuple(
         )
     )
 )  # fmt: skip
-"""Every look at the lesson that made weights/talking-head/mona_lisa.safetensors (18 minutes), as `finetune` said it."""
+"""Every look at the lesson that made weights/talking-head/drawn_mona_lisa.safetensors, 18 minutes, as it was told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,10 @@ class Somebody:
     def shown(self) -> list[int]:
         """Those of the asked frames that are shown."""
         return self.asked[::SHOWN]
+
+    def view(self, number: int) -> View:
+        """A frame as it is."""
+        return View(self.track.crops[number], self.track.points[number], self.track.crops[number])
 
     def pictures(self, numbers: Sequence[int]) -> Track:
         """Some frames as pictures of one person."""
@@ -98,7 +103,8 @@ def fine_tune(
     """`finetune`'s own lesson on `count` pictures: no views of them, L1 alone, the rate the same throughout."""
     torch.manual_seed(seed)
     config = TuneConfig(batch=min(2, count), lr=rate, content=PIXELS)
-    lesson = Lesson(*read_networks(weights.path(WEIGHTS)), who.pictures(who.chosen(count)), [], config)
+    material = Material(asked=[who.view(number) for number in who.asked])
+    lesson = Lesson(*read_networks(weights.path(DRAWN)), who.pictures(who.chosen(count)), material, config)
     learned = Learned(count, [], [])
     with Landmarker() as landmarker:
 
@@ -108,7 +114,7 @@ def fine_tune(
 
         for step in range(steps + 1):
             if step % every == 0:
-                learned.checks.append(lesson.look(step, who.track.points[who.asked], find)[0])
+                learned.checks.append(lesson.look(step, find)[0])
                 learned.films.append(_drawn(lesson, who.track.points[who.shown()]))
             if step < steps:
                 lesson.step()

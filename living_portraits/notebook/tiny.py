@@ -94,7 +94,7 @@ def teach(known: People, *, steps: int = 140, seed: int = 0, rate: float = 6e-3)
     errors = []
     for _ in range(steps):
         asked, shown = torch.randint(known.taught, (2, len(everybody)))
-        output, _ = net(
+        output, _, _ = net(
             known.pictures[everybody, shown][:, None],
             known.drawings[everybody, shown][:, None],
             known.drawings[everybody, asked],

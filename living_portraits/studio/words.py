@@ -129,8 +129,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "costa meno del suo maestro; conosce solo i ritratti della collezione",
     ),
     "engine.talking-head": (
-        "draws the face anew; learns a person from a few pictures, in the tab Few-shot",
-        "ridisegna il volto; impara una persona da poche immagini, nella scheda Poche immagini",
+        "draws over one picture what a few more taught it of a person, in the tab Few-shot",
+        "ridisegna su un'immagine ciò che poche altre gli hanno insegnato della persona, nella scheda Poche immagini",
     ),
     "engine.still": ("repeats the picture; for comparison", "ripete l'immagine; per confronto"),
     "engine.speed": ("about {fps} frames a second here", "circa {fps} fotogrammi al secondo qui"),

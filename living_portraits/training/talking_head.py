@@ -16,11 +16,14 @@ Of what re-implementations forget, the training's part, and where we differ, wit
 - L_MCH moves the embedder towards W_i and W_i towards the embedder; its weight counts the mean over components.
   Feed-forward use needs no L_MCH (`match=0`, a training of its own in the paper); fine-tuning does: w' = w0 + e.
 - K is 4 unless told otherwise; any number serves afterwards.
+- The generator is shown one frame of the clip as the engine `guided` brings it into the target's pose (`carries`). Some
+  samples are to do without, all mask: what is never asked to draw a face does not learn to.
 - Beyond the paper: an L1 term that weighs mouth and eyes, and a mask of what may teach. What the puppet made up in
   pseudo-films, and what mirrors the crop's edge, is put out of every loss: from L_CNT by setting the truth in its
   place, from both sides of the discriminator by blanking it.
 """
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -32,10 +35,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from living_portraits import draw
-from living_portraits.engine import Track
+from living_portraits.engine import Drive, Track
+from living_portraits.engines.guided.engine import Guided
 from living_portraits.engines.talking_head.content import Content, Weights
 from living_portraits.engines.talking_head.engine import read_networks
-from living_portraits.engines.talking_head.networks import SHAPES, SMALLEST, Discriminator, FewShot, Size
+from living_portraits.engines.talking_head.networks import SHAPES, SMALLEST, Discriminator, FewShot, Size, composed
 from living_portraits.errors import OptionError, WeightsError
 from living_portraits.nn import losses
 from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
@@ -48,7 +52,9 @@ class TalkingHeadConfig(TrainConfig):
     """Half an hour of one large GPU; on a CPU: size=128, batch=4, frames=3.
 
     Attributes:
-        network: "small", which is shipped, or the paper's widths.
+        network: "light", which is shipped, a larger one, or the paper's widths.
+        carries: see `networks.Generator`; False: the paper's form. alone: share of the samples in which the mask is set
+            to 1. shy: weight of the mask's mean.
         vgg, lpips, face, pixels, mouth, eyes, vgg_shrink: see `content.Weights`.
         adversary, features, match: weights of -D, L_FM (0 for both: no discriminator) and L_MCH.
         adversary_from: the first step with a discriminator; L_MCH starts with it.
@@ -59,6 +65,9 @@ class TalkingHeadConfig(TrainConfig):
     """
 
     network: Size = "small"
+    carries: bool = True
+    alone: float = 0.5
+    shy: float = 0.01
     vgg: float = Weights.vgg
     lpips: float = Weights.lpips
     face: float = Weights.face
@@ -86,6 +95,7 @@ class TalkingHead(Recipe):
     """Embedder, generator and discriminator learn from many people what a face in motion is."""
 
     title = "few-shot talking heads: from landmark drawings and a few pictures of anybody to that person, drawn anew"
+    coloured = ("carried",)
     Config = TalkingHeadConfig
 
     def __init__(self, config: TalkingHeadConfig, *, identities: int = 1) -> None:
@@ -95,7 +105,8 @@ class TalkingHead(Recipe):
         if config.size % SMALLEST or config.size < SMALLEST:
             raise OptionError(f"The talking-head recipe works at multiples of {SMALLEST} px, not at {config.size}.")
         shape = SHAPES[config.network]
-        self.head = FewShot(shape)
+        self.carrier = Guided(size=config.size, runtime="torch") if config.carries else None
+        self.head = FewShot(shape, carries=config.carries)
         self.discriminator = Counted(shape, identities=identities)
         if config.start:
             self._start_from(Path(config.start))
@@ -103,8 +114,11 @@ class TalkingHead(Recipe):
 
     def _start_from(self, path: Path) -> None:
         head, discriminator = read_networks(path)
+        given, own = head.state_dict(), self.head.state_dict()
+        if self.config.carries and not head.generator.carries:  # what meets the carried picture begins anew
+            given = own | {name: value for name, value in given.items() if value.shape == own[name].shape}
         try:
-            self.head.load_state_dict(head.state_dict())
+            self.head.load_state_dict(given)
             kept = {name: value for name, value in discriminator.state_dict().items() if name != "columns"}
             self.discriminator.load_state_dict(kept, strict=False)
         except RuntimeError as error:
@@ -118,19 +132,28 @@ class TalkingHead(Recipe):
         return torch.optim.Adam(self.networks()[name].parameters(), lr=rate, betas=(0.0, 0.999), eps=1e-5)
 
     def extra(self, source: Source, clip: Clip, track: Track) -> dict[str, np.ndarray]:
-        """Landmark drawings, and what may teach."""
+        """Landmark drawings, what may teach, and one frame carried into the pose of every other."""
         drawings = [draw.portrait_of(points, size=self.config.size) for points in track.points]
-        return {"drawing": np.stack(drawings), "valid": source.valid(clip)[..., None]}
+        found = {"drawing": np.stack(drawings), "valid": source.valid(clip)[..., None]}
+        return found if self.carrier is None else found | {"carried": self._carried(self.carrier, clip, track)}
+
+    def _carried(self, carrier: Guided, clip: Clip, track: Track) -> np.ndarray:
+        """Any frame of a film, and the first of what was made of a still: that is its true picture."""
+        first = zlib.crc32(clip.id.encode()) % len(track) if clip.kind == "video" else 0
+        known = carrier.encode_identity(Track([track.crops[first]], track.points[[first]], track.blendshapes[[first]]))
+        return np.stack(list(carrier.generate(known, carrier.encode_motion(track, Drive(neutral=first)))))
 
     def extra_bytes(self) -> int:
-        return 3 * int(self.config.size) ** 2 + _MATTE**2
+        return (3 + 3 * self.config.carries) * int(self.config.size) ** 2 + _MATTE**2
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         config, valid = self.config, self._valid(batch)
         target, drawing = batch.frames[:, 0], batch.extra["drawing"][:, 0]
-        output, embedding = self._drawn(batch)
+        output, embedding, mask = self._drawn(batch, alone=round(config.alone * len(target)))
         terms = self.content(output, target, batch.points[:, 0], valid)
         found = {f"head/{name}": value for name, value in terms.items()}
+        if config.carries:
+            found["head/shy"] = config.shy * mask.mean()
         if not self._against():
             return found
         real, fake = target * valid, output * valid
@@ -150,17 +173,26 @@ class TalkingHead(Recipe):
         return found
 
     def pictures(self, batch: Batch) -> list[Float[Tensor, "batch 3 height width"]]:
-        """One of the person's pictures, the drawing, the output, the truth, and somebody else in that position."""
-        drawing = batch.extra["drawing"][:, 0]
-        output, embedding = self._drawn(batch)
-        other = self.head.generator(drawing, self.head.style(embedding.roll(1, dims=0)))
-        return [batch.frames[:, 1], drawing, output.float(), batch.frames[:, 0], other.float()]
+        """One of the person's pictures, the drawing, the output, the truth, and somebody else in that position.
 
-    def _drawn(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Outputs in single precision, and embeddings."""
-        drawings = batch.extra["drawing"]
-        output, embedding = self.head(batch.frames[:, 1:], drawings[:, 1:], drawings[:, 0])
-        return output.float(), embedding
+        Where something is carried, then: what is, the colours alone, and the mask.
+        """
+        drawing = batch.extra["drawing"][:, 0]
+        output, embedding, mask = self._drawn(batch)
+        other = self.head.generator(_shown(batch), self.head.style(embedding.roll(1, dims=0)))
+        columns = [batch.frames[:, 1], drawing, output, batch.frames[:, 0], other.float()]
+        if not self.config.carries:
+            return columns
+        colour, _ = self.head.generator.paint(_shown(batch), self.head.style(embedding))
+        return [*columns, batch.extra["carried"][:, 0], colour.float(), 2 * mask.expand_as(output) - 1]
+
+    def _drawn(self, batch: Batch, *, alone: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        """Outputs in single precision, embeddings and masks; the first samples, `alone` of them, all mask."""
+        shown = _shown(batch)
+        colour, mask, embedding = self.head(batch.frames[:, 1:], batch.extra["drawing"][:, 1:], shown)
+        mask = mask.float()
+        ruled = torch.cat([torch.ones_like(mask[:alone]), mask[alone:]])
+        return composed(shown, colour.float(), ruled), embedding, mask
 
     def _valid(self, batch: Batch) -> Float[Tensor, "batch 1 height width"]:
         """1 where the target may teach, 0 where it may not."""
@@ -174,6 +206,12 @@ class TalkingHead(Recipe):
         if self.discriminator.training:
             self.discriminator.steps += 1
         return self.discriminator.steps > self.config.adversary_from
+
+
+def _shown(batch: Batch) -> Tensor:
+    """What the generator is shown of the targets."""
+    parts = [batch.extra[name][:, 0] for name in ("drawing", "carried") if name in batch.extra]
+    return torch.cat(parts, dim=1)
 
 
 class Counted(Discriminator):

@@ -17,12 +17,13 @@ from clips import write_clip
 from PIL import Image
 
 from living_portraits import motion_file, provenance, samples, video, weights
+from living_portraits.engines.still import Still
 from living_portraits.engines.talking_head.content import Weights
 from living_portraits.errors import FaceError
 from living_portraits.finetune import kept as people_kept
 from living_portraits.finetune import learning
-from living_portraits.finetune.tune import TuneConfig
-from living_portraits.finetune.views import probes
+from living_portraits.finetune.tune import Material, TuneConfig
+from living_portraits.finetune.views import own, posed
 from living_portraits.people import FOLDER_VARIABLE
 from living_portraits.studio import person_order as orders
 from living_portraits.studio import person_views as shown
@@ -195,8 +196,10 @@ def test_the_film_shows_who_was_learned(nod: Path, folder: Path, tmp_path: Path)
 @pytest.fixture
 def lesson(monkeypatch: pytest.MonkeyPatch) -> orders.LearnOrder:
     """Erasmus, without views: those are the tests' of `finetune`."""
-    asked = probes(few_shot.sitter(few_shot.SIZE).points[0], [drawn.driver(few_shot.SIZE, frames=9)] * 3, count=3)
-    monkeypatch.setattr(learning, "taught", lambda track, tell: ([], asked))
+    [erasmus] = own(few_shot.sitter(few_shot.SIZE))
+    clips = [drawn.driver(few_shot.SIZE, frames=9)] * 3
+    _, asked = posed(Still(size=few_shot.SIZE), erasmus, clips, count=3)
+    monkeypatch.setattr(learning, "taught", lambda track, tell: Material(asked=asked))
     return orders.LearnOrder((samples.erasmus,), "bert", 1.0, "Bert agreed.")
 
 

@@ -1,10 +1,14 @@
-"""The engine: pictures of somebody become AdaIN numbers, the driver's landmarks on their face become drawings."""
+"""The engine: pictures of somebody become AdaIN numbers, the driver's landmarks on their face become drawings.
+
+A generator that carries is shown, besides, what the engine `guided` makes of the first picture.
+"""
 
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,18 +16,24 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from living_portraits import draw, weights
+from living_portraits import draw, sway, weights
 from living_portraits.engine import Drive, Frame, Points, Spec, Track
+from living_portraits.engines.guided.engine import WEIGHTS as CARRIER_WEIGHTS
+from living_portraits.engines.guided.engine import Guided, GuidedIdentity, GuidedMotion
 from living_portraits.engines.talking_head import person as persons
 from living_portraits.engines.talking_head.networks import SHAPES, Discriminator, FewShot, Generator
 from living_portraits.errors import WeightsError
-from living_portraits.motion import HeadMotion, SourceShape, adapt, measure
+from living_portraits.motion import SourceShape, adapt, measure
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.blocks import fold
 from living_portraits.nn.pixels import to_frames, to_tensor
 from living_portraits.restraint import restrain
+from living_portraits.watching import watch
 
 WEIGHTS = "talking-head"
+DRAWN = "drawn-head"
+"""The paper's form, which carries nothing: for lessons and comparisons. "drawn-head/mona_lisa" is a person of it."""
+
 RECIPE = "talking-head"
 _TOGETHER = 8  # pictures that are embedded at once
 
@@ -35,14 +45,30 @@ class HeadIdentity:
     Attributes:
         style: `[1, numbers]` AdaIN numbers.
         face: their shape, and the pose in the first picture.
+        carried: the first picture as the carrying engine knows it; None where all is drawn.
     """
 
     style: Float[Tensor, "1 numbers"]
     face: SourceShape
+    carried: GuidedIdentity | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """Some frames, not yet put together: `(1 - mask) carried + mask colour`; see `networks.Generator`.
+
+    Attributes:
+        carried: at the film's size, in [-1, 1]; None where all is drawn.
+        colour: in [-1, 1]. mask: in [0, 1]; both at the size that the network works at.
+    """
+
+    carried: Float[Tensor, "count 3 size size"] | None
+    colour: Float[Tensor, "count 3 side side"]
+    mask: Float[Tensor, "count 1 side side"]
 
 
 class TalkingHead:
-    """Engine: draws every frame anew.
+    """Engine: draws anew what of every frame one picture cannot give.
 
     Identity is the mean embedding of the source's T crops, or a fine-tuned person, whose crops then only say where
     the head is. Motion is the driver's, freed from the driver's own face; it is put onto the source's face before it
@@ -57,14 +83,16 @@ class TalkingHead:
 
     spec = Spec(
         name="talking-head",
-        title="draws the face anew from landmarks; learns a person from one or more pictures",
-        size=256,
-        sizes=(256,),
-        weights=(WEIGHTS,),
+        title="one picture carried along, and drawn over it what a few more pictures taught of the person",
+        reads_driver_pixels=True,
+        driver_size=sway.SEARCHED,
+        weights=(WEIGHTS, CARRIER_WEIGHTS),
         teachable=True,
         runtimes=("torch", "openvino", "cuda"),
     )
     people = persons.PERSONS
+    SIDE: ClassVar[int] = 256
+    """Px that a person is learned at. A larger film is carried at its own size, and what is drawn is enlarged."""
 
     def __init__(
         self,
@@ -80,35 +108,52 @@ class TalkingHead:
         _ready(self._head)
         self._known = persons.read(person, base=path) if person else None
         own = persons.tuned(self._head.generator, self._known) if self._known else self._head.generator
-        # Somebody was learned at the crops' size. A stranger is seen and drawn at the size that all was learned at.
-        self.side = size if self._known else min(int(config["train"].get("size", size)), size)
-        example = torch.zeros(1, 3, self.side, self.side), torch.zeros(1, own.style_length)
+        # A stranger is seen and drawn at the size that all was learned at, somebody at that which they were learned at.
+        self.side = min(self.SIDE if self._known else int(config["train"].get("size", self.SIDE)), size)
+        self._carrier = Guided(size=size, runtime=self.runtime) if own.carries else None
+        example = torch.zeros(1, 6 if own.carries else 3, self.side, self.side), torch.zeros(1, own.style_length)
         self._paint = runtimes.compiled(_Painting(own), example, runtime=self.runtime)
 
     @torch.inference_mode()
     def encode_identity(self, source: Track) -> HeadIdentity:
         """Who the T crops show, all of one person; the face's shape and place are the first crop's."""
         style = self._known.style if self._known else self._style(source)
-        return HeadIdentity(style, SourceShape.of(source.points[0]))
+        carried = self._carrier.encode_identity(source) if self._carrier else None
+        return HeadIdentity(style, SourceShape.of(source.points[0]), carried)
 
-    def encode_motion(self, driver: Track, drive: Drive) -> HeadMotion:
-        """What the driver's points say."""
-        return measure(driver, drive)
+    def encode_motion(self, driver: Track, drive: Drive) -> GuidedMotion:
+        """What the driver's points say, and its pictures where something is carried."""
+        return GuidedMotion(*watch(driver, drive)) if self._carrier else GuidedMotion(measure(driver, drive), None)
 
-    def generate(self, identity: HeadIdentity, motion: HeadMotion) -> Iterator[Frame]:
+    def generate(self, identity: HeadIdentity, motion: GuidedMotion) -> Iterator[Frame]:
         """One frame per driver frame, the motion held within what one picture can teach."""
-        bearable = restrain(motion, identity.face.pose)
+        for layers in self.layers(identity, motion):
+            if layers.carried is None:
+                yield from to_frames(self._sized(layers.colour, self.spec.size))
+                continue
+            # What is carried keeps its own grain: only the difference is enlarged.
+            change = layers.mask * (layers.colour - self._sized(layers.carried, self.side))
+            yield from to_frames(layers.carried + self._sized(change, self.spec.size))
+
+    def layers(self, identity: HeadIdentity, motion: GuidedMotion) -> Iterator[Layers]:
+        """What the frames of the film are made of, one or several at once."""
+        bearable = restrain(motion.head, identity.face.pose)
+        carrier, known = self._carrier, identity.carried
+        film = carrier.generate(known, motion) if carrier and known else None
         for some in runtimes.batches(self.runtime, len(bearable)):
-            drawn = self._drawn([adapt(identity.face, bearable, number).points for number in some])
-            [output] = self._paint(drawn, identity.style.expand(len(some), -1))
-            yield from to_frames(self._sized(output, self.spec.size))
+            shown = self._drawn([adapt(identity.face, bearable, number).points for number in some])
+            carried = to_tensor(list(islice(film, len(some)))) if film else None
+            if carried is not None:
+                shown = torch.cat([shown, self._sized(carried, self.side).clamp(-1, 1)], dim=1)
+            yield Layers(carried, *self._paint(shown, identity.style.expand(len(some), -1)))
 
     def _style(self, source: Track) -> Float[Tensor, "1 numbers"]:
         embeddings = []
         for start in range(0, len(source), _TOGETHER):
             some = range(start, min(start + _TOGETHER, len(source)))
             pictures = to_tensor([source.crops[i] for i in some])
-            pictures, drawn = self._sized(pictures, self.side), self._drawn([source.points[i] for i in some])
+            pictures = self._sized(pictures, self.side).clamp(-1, 1)
+            drawn = self._drawn([source.points[i] for i in some])
             embeddings.append(self._head.embed(pictures[:, None], drawn[:, None]))
         return self._head.style(torch.cat(embeddings).mean(dim=0, keepdim=True))
 
@@ -121,18 +166,18 @@ class TalkingHead:
     def _sized(self, pictures: Float[Tensor, "count 3 _ _"], side: int) -> Float[Tensor, "count 3 side side"]:
         if pictures.shape[-1] == side:
             return pictures
-        return F.interpolate(pictures, size=(side, side), mode="bicubic", antialias=True).clamp(-1, 1)
+        return F.interpolate(pictures, size=(side, side), mode="bicubic", antialias=True)
 
 
 class _Painting(nn.Module):
-    """A generator that gives a tuple, as runtimes want it."""
+    """A generator that gives colours and mask, as runtimes want it."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
 
-    def forward(self, drawing: Tensor, style: Tensor) -> tuple[Tensor, ...]:
-        return (self.generator(drawing, style),)
+    def forward(self, shown: Tensor, style: Tensor) -> tuple[Tensor, ...]:
+        return self.generator.paint(shown, style)
 
 
 # --- drawings ---------------------------------------------------------------------------------------------
@@ -141,6 +186,14 @@ class _Painting(nn.Module):
 def drawings(points: Sequence[Points], *, size: int) -> Float[Tensor, "time 3 size size"]:
     """Landmark drawings of faces in px of the crop: features, lips, lids and irises on dark paper, in [-1, 1]."""
     return to_tensor([draw.portrait_of(face, size=size) for face in points])
+
+
+def shown(
+    points: Sequence[Points], carried: Sequence[Frame] | None, *, size: int
+) -> Float[Tensor, "time channels size size"]:
+    """What a generator is shown: drawings, and behind them, if it carries, what is carried."""
+    drawn = drawings(points, size=size)
+    return drawn if carried is None else torch.cat([drawn, to_tensor(list(carried))], dim=1)
 
 
 # --- the networks of a file -------------------------------------------------------------------------------------------
@@ -174,10 +227,11 @@ def read_networks(path: Path) -> tuple[FewShot, Discriminator]:
 
 def _read(path: Path) -> tuple[dict[str, Any], FewShot, Discriminator]:
     config, state = weights.read(path)
-    kind = config.get("train", {}).get("network")
+    train = config.get("train", {})
+    kind = train.get("network")
     if config.get("recipe") != RECIPE or kind not in SHAPES:
         raise WeightsError(f"{path} holds no talking head, but what the recipe {config.get('recipe')!r} made.")
-    head, discriminator = FewShot(SHAPES[kind]), Discriminator(SHAPES[kind])
+    head, discriminator = FewShot(SHAPES[kind], carries=train.get("carries", False)), Discriminator(SHAPES[kind])
     for name, net in (("head", head), ("discriminator", discriminator)):
         own = {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
         own = {key: value.float() for key, value in own.items() if key not in ("columns", "_extra_state")}

@@ -16,6 +16,10 @@ size on ways down, at a quarter on the way up; the discriminator's column is W_i
 - "small" and "light" work at half the size between a pixel-unshuffle and a pixel-shuffle, with half the channels or
   less, and attend on their way up at an eighth of the size (a third of the time went there at a quarter).
 - Landmark drawings show irises and inner lips, which the paper's do not: gaze, and teeth behind parted lips.
+- A generator that *carries* is shown one of the person's pictures, too, brought into the drawing's pose by another
+  engine, and says where it would rather have its own colours (few-shot vid2vid, Wang et al. 2019, arXiv 1910.12713,
+  the composition of warped and synthesised pictures): x^ = (1 - m) w + m h. With few people to learn from, what can be
+  carried need not be learned. The paper's form, `carries=False`, draws everything.
 """
 
 from dataclasses import dataclass
@@ -37,6 +41,8 @@ from living_portraits.nn.blocks import (
 )
 
 Pictures = Float[Tensor, "batch 3 height width"]
+Shown = Float[Tensor, "batch shown height width"]
+"""Drawings, 3 channels; behind them, for a generator that carries, what is carried, 3 more."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,9 @@ class Shape:
 
 PLACES, SUM_SCALE, STYLE_SCALE, SCORE_SCALE = 16, 1 / 64, 32.0, 8.0
 """At a sixty-fourth of 256 px; scales of the sum over them, of P e and of V: see above."""
+
+_HALF = 2  # which of the way up ends at half the size
+_SHY = -2.0  # the mask's first guess, before the sigmoid
 
 Size = Literal["light", "small", "paper"]
 SHAPES: dict[str, Shape] = {
@@ -107,16 +116,21 @@ class Look(nn.Module):
 
 
 class Generator(nn.Module):
-    """G(y, style): a landmark drawing, seen through the AdaIN numbers of one person, becomes their picture."""
+    """G(y, style): a landmark drawing, seen through the AdaIN numbers of one person, becomes their picture.
 
-    def __init__(self, shape: Shape) -> None:
+    Where it `carries`, it is shown the drawing and the carried picture w, [B, 6, H, W], and gives (1 - m) w + m h; its
+    way up then meets what it saw at half the size, as h and m are to end where the drawing's lines do.
+    """
+
+    def __init__(self, shape: Shape, *, carries: bool = False) -> None:
         super().__init__()
         first, last = shape.drawing[0], shape.picture[-1]
-        self.halved = shape.halved
+        shown, given = (6, 4) if carries else (3, 3)
+        self.halved, self.carries = shape.halved, carries
         self.enter = (
-            nn.Sequential(SpectralConv2d(12, first), nn.ReLU(), SpectralConv2d(first, first))
+            nn.Sequential(SpectralConv2d(4 * shown, first), nn.ReLU(), SpectralConv2d(first, first))
             if shape.halved
-            else ResDown(3, first, norm=True, first=True)
+            else ResDown(shown, first, norm=True, first=True)
         )  # [c0, H/2, W/2]
         self.down = nn.ModuleList([ResDown(a, b, norm=True) for a, b in pairwise(shape.drawing)])  # to H/16
         self.down_attention = SelfAttention(shape.drawing[2])  # at H/8
@@ -125,11 +139,16 @@ class Generator(nn.Module):
         self.up = nn.ModuleList([ResAdaptive(a, b, up=True) for a, b in pairwise((deep, *shape.picture))])
         self.attended = 0 if shape.halved else 1  # which of the way up is followed by attention
         self.up_attention = SelfAttention(shape.picture[self.attended])
-        self.leave = SpectralConv2d(last, 12 if shape.halved else 3)
-        if shape.halved:  # the four pixels of a shuffle begin alike: no chessboard (Aitken et al. 2017)
-            with torch.no_grad():
+        half = shape.picture[_HALF]
+        self.meet = ResAdaptive(half + first, half) if carries else None
+        self.leave = SpectralConv2d(last, 4 * given if shape.halved else given)
+        with torch.no_grad():
+            if shape.halved:  # the four pixels of a shuffle begin alike: no chessboard (Aitken et al. 2017)
                 self.leave.weight.copy_(self.leave.weight[::4].repeat_interleave(4, dim=0))
-        blocks = [block for part in (self.middle, self.up) for block in part if isinstance(block, ResAdaptive)]
+            if carries and self.leave.bias is not None:
+                self.leave.bias[len(self.leave.bias) * 3 // 4 :] = _SHY
+        up = [*self.up[: _HALF + 1], *([self.meet] if self.meet else []), *self.up[_HALF + 1 :]]
+        blocks = [block for block in (*self.middle, *up) if isinstance(block, ResAdaptive)]
         self.numbers = [*(number for block in blocks for number in block.numbers), 2 * last]
 
     @property
@@ -137,10 +156,16 @@ class Generator(nn.Module):
         """AdaIN numbers of one person."""
         return sum(self.numbers)
 
-    def forward(self, drawing: Pictures, style: Float[Tensor, "#batch numbers"]) -> Pictures:
-        """Pictures in [-1, 1], of the drawing's size; sides are multiples of 16."""
+    def forward(self, shown: Shown, style: Float[Tensor, "#batch numbers"]) -> Pictures:
+        """Pictures in [-1, 1], of the size of what is shown; sides are multiples of 16."""
+        return composed(shown, *self.paint(shown, style))
+
+    def paint(
+        self, shown: Shown, style: Float[Tensor, "#batch numbers"]
+    ) -> tuple[Pictures, Float[Tensor, "batch 1 height width"]]:
+        """h, in [-1, 1], and m, in [0, 1]: 1 everywhere where nothing is carried."""
         parts = iter(torch.split(style, self.numbers, dim=1))
-        x = self.enter(F.pixel_unshuffle(drawing, 2) if self.halved else drawing)
+        x = seen = self.enter(F.pixel_unshuffle(shown, 2) if self.halved else shown)
         for number, block in enumerate(self.down):
             x = block(x)
             if number == 1:
@@ -151,17 +176,26 @@ class Generator(nn.Module):
             x = block(x, next(parts), next(parts))
             if number == self.attended:
                 x = self.up_attention(x)
+            if number == _HALF and self.meet is not None:
+                x = self.meet(torch.cat([x, seen], dim=1), next(parts), next(parts))
         x = self.leave(F.relu(adaptive_norm(x, next(parts))))
-        return torch.tanh(F.pixel_shuffle(x, 2) if self.halved else x)
+        x = F.pixel_shuffle(x, 2) if self.halved else x
+        mask = torch.sigmoid(x[:, 3:]) if self.carries else torch.ones_like(x[:, :1])
+        return torch.tanh(x[:, :3]), mask
+
+
+def composed(shown: Shown, colour: Pictures, mask: Float[Tensor, "batch 1 height width"]) -> Pictures:
+    """(1 - m) w + m h, where something is carried; else h."""
+    return torch.lerp(shown[:, 3:], colour, mask) if shown.shape[1] > 3 else colour
 
 
 class FewShot(nn.Module):
     """Embedder E, generator G, and P between them: what a few pictures of somebody take to draw them anew."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, *, carries: bool = False) -> None:
         super().__init__()
         self.embedder = Look(shape, last=False)
-        self.generator = Generator(shape)
+        self.generator = Generator(shape, carries=carries)
         self.projection = SpectralLinear(shape.embedding, self.generator.style_length)
 
     def embed(
@@ -180,11 +214,11 @@ class FewShot(nn.Module):
         self,
         pictures: Float[Tensor, "batch k 3 height width"],
         drawings: Float[Tensor, "batch k 3 height width"],
-        drawing: Pictures,
-    ) -> tuple[Pictures, Float[Tensor, "batch numbers"]]:
-        """The people of `pictures` in the position of `drawing`, and their embeddings."""
+        shown: Shown,
+    ) -> tuple[Pictures, Float[Tensor, "batch 1 height width"], Float[Tensor, "batch numbers"]]:
+        """The people of `pictures` in the position of what the generator is shown, its mask, and their embeddings."""
         embedding = self.embed(pictures, drawings)
-        return self.generator(drawing, self.style(embedding)), embedding
+        return *self.generator.paint(shown, self.style(embedding)), embedding
 
 
 class Discriminator(nn.Module):

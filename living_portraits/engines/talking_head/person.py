@@ -58,14 +58,14 @@ def difference(base: Generator, own: Generator) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def compact(
-    base: Generator, person: Person, drawings: Float[Tensor, "count 3 height width"], *, decibel: float = SAME_DB
+    base: Generator, person: Person, shown: Float[Tensor, "count channels height width"], *, decibel: float = SAME_DB
 ) -> Person:
-    """The person with the smallest part of the changes that draws `drawings` the same to within `decibel`."""
-    expected = tuned(base, person)(drawings, person.style)
+    """The person with the smallest part of the changes that draws what is `shown` the same to within `decibel`."""
+    expected = tuned(base, person)(shown, person.style)
     for share in SHARES:
         changes = {name: _strongest(change, share) for name, change in person.changes.items()}
         smaller = replace(person, changes=changes)
-        error = (tuned(base, smaller)(drawings, person.style) - expected).square().mean()
+        error = (tuned(base, smaller)(shown, person.style) - expected).square().mean()
         if 10 * torch.log10(4 / error.clamp_min(1e-12)) >= decibel:  # pictures span 2
             return smaller
     return person
