@@ -143,10 +143,23 @@ def test_what_is_carried_shows_through_the_mask(shape: Shape) -> None:
     generator = Generator(shape, carries=True).eval()
     shown, style = torch.cat([pictures(2), pictures(2)], dim=1), torch.zeros(1, generator.style_length)
     colour, mask = generator.paint(shown, style)
-    assert mask.shape == (2, 1, SIZE, SIZE) and mask.min() > 0 and mask.max() < 1 and mask.mean() < 0.4
+    assert mask.shape == (2, 1, SIZE, SIZE) and mask.min() >= 0 and mask.max() < 1 and mask.mean() < 0.4
     expected = (1 - mask) * shown[:, 3:] + mask * colour
     assert torch.allclose(generator(shown, style), expected, atol=1e-5)
     assert (colour - shown[:, 3:]).abs().mean() > 0.1
+
+
+def test_in_use_a_thin_veil_is_none_and_a_thick_mask_is_as_it_was() -> None:
+    generator = Generator(TINY, carries=True)
+    shown, style = torch.cat([pictures(1), pictures(1)], dim=1), torch.zeros(1, generator.style_length)
+    for bias, expected in ((-3.5, 0.0), (2.0, None)):
+        with torch.no_grad():
+            generator.leave.weight[12:] = 0
+            generator.leave.bias[12:] = bias
+        taught = generator.train().paint(shown, style)[1]
+        used = generator.eval().paint(shown, style)[1]
+        assert taught.min() > 0.02
+        torch.testing.assert_close(used, taught if expected is None else torch.zeros_like(used))
 
 
 def test_fresh_generators_draw_no_chessboard() -> None:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from living_portraits.engine import Frame, Track
 from living_portraits.engines.talking_head.content import Content, Weights
 from living_portraits.engines.talking_head.engine import shown
-from living_portraits.engines.talking_head.networks import Discriminator, FewShot, Generator
+from living_portraits.engines.talking_head.networks import Discriminator, FewShot, Generator, composed
 from living_portraits.engines.talking_head.person import Person, compact, difference
 from living_portraits.finetune.views import View, own
 from living_portraits.finetune.watch import Check, Rule, Tracker, mimics_error
@@ -42,6 +42,7 @@ class TuneConfig:
         steps: at most; None: as `steps_for` says. seconds: at most.
         batch: pictures a step. own: the share of them that are the person's own, the others being views of them; None:
             as `own_share` says.
+        alone: the share of pictures in which nothing is carried, where the generator carries.
         lr: of the generator; discriminator_rate: times that.
         adversary, features: weights of -D and L_FM; 0 for both: no discriminator. The paper's are 1 and 10. The one
             that comes along has learned for so short a time that it dots faces, and without it there is time for twice
@@ -55,6 +56,7 @@ class TuneConfig:
     seconds: float = 150.0
     batch: int = 2
     own: float | None = None
+    alone: float = 0.5
     lr: float = 2e-4
     discriminator_rate: float = 2.0
     adversary: float = 0.0
@@ -163,7 +165,10 @@ class Lesson:
         """One step of the generator, one of the discriminator; their losses."""
         target, seen, points = self._drawn()
         self.generator.train()
-        output, drawing = self.generator(seen, self.style), seen[:, :3]
+        colour, mask = self.generator.paint(seen, self.style)
+        # Some are all mask: colours that are hardly asked for are hardly learned, and so never asked for.
+        alone = (torch.rand(len(mask), 1, 1, 1) < self.config.alone).to(mask)
+        output, drawing = composed(seen, colour, torch.maximum(mask, alone)), seen[:, :3]
         found = self.content(output, target, points, torch.ones_like(target[:, :1]))
         column = self.column.expand(len(target), -1)
         judged: dict[str, Tensor] = {}

@@ -74,6 +74,7 @@ PLACES, SUM_SCALE, STYLE_SCALE, SCORE_SCALE = 16, 1 / 64, 32.0, 8.0
 
 _HALF = 2  # which of the way up ends at half the size
 _SHY = -2.0  # the mask's first guess, before the sigmoid
+_VEIL, _COVER = 0.05, 0.3  # less of the mask is none in use, more is all of it
 
 Size = Literal["light", "small", "paper"]
 SHAPES: dict[str, Shape] = {
@@ -163,7 +164,7 @@ class Generator(nn.Module):
     def paint(
         self, shown: Shown, style: Float[Tensor, "#batch numbers"]
     ) -> tuple[Pictures, Float[Tensor, "batch 1 height width"]]:
-        """h, in [-1, 1], and m, in [0, 1]: 1 everywhere where nothing is carried."""
+        """h, in [-1, 1], and m, in [0, 1]: 1 everywhere where nothing is carried; in evaluation see `_sure`."""
         parts = iter(torch.split(style, self.numbers, dim=1))
         x = seen = self.enter(F.pixel_unshuffle(shown, 2) if self.halved else shown)
         for number, block in enumerate(self.down):
@@ -181,7 +182,13 @@ class Generator(nn.Module):
         x = self.leave(F.relu(adaptive_norm(x, next(parts))))
         x = F.pixel_shuffle(x, 2) if self.halved else x
         mask = torch.sigmoid(x[:, 3:]) if self.carries else torch.ones_like(x[:, :1])
-        return torch.tanh(x[:, :3]), mask
+        return torch.tanh(x[:, :3]), mask if self.training else _sure(mask)
+
+
+def _sure(mask: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1 height width"]:
+    """The mask without what it is not sure of: a thin veil of drawn colours takes grain away and brings nothing."""
+    share = ((mask - _VEIL) / (_COVER - _VEIL)).clamp(0, 1)
+    return mask * share * share * (3 - 2 * share)
 
 
 def composed(shown: Shown, colour: Pictures, mask: Float[Tensor, "batch 1 height width"]) -> Pictures:
