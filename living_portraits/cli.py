@@ -131,7 +131,9 @@ def _animate_parser(commands: Any) -> None:
     )
     animate.add_argument("--runtime", metavar="NAME", help=RUNTIME_HELP)
     animate.add_argument(
-        "--identity", metavar="NAME", help="somebody whom `finetune` taught the engine talking-head; needs no --source"
+        "--identity",
+        metavar="NAME",
+        help="somebody whom `finetune` taught the engine talking-head; --source: another picture of them, if any",
     )
     for option in dataclasses.fields(Options):
         words = option.metadata
