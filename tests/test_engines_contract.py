@@ -139,7 +139,9 @@ def test_a_gpu_makes_the_same_film_several_frames_at_once(name, monkeypatch):
     monkeypatch.setattr(runtimes, "_GPU", lambda net: lambda *given: asked.append(len(given[0])) or like(net)(*given))
     for one, other in zip(run(small(name), clip=again), expected, strict=True):
         assert np.abs(one.astype(int) - other).mean() < 2
-    assert asked[-2:] == [runtimes.TOGETHER, len(again) - runtimes.TOGETHER]
+    several = sorted(count for count in asked if count > 1)  # one after another, or by turns where one carries for another
+    whole, rest = runtimes.TOGETHER, len(again) - runtimes.TOGETHER
+    assert several and several == sorted([whole, rest] * (len(several) // 2))
 
 
 def test_nothing_that_was_given_is_changed_and_no_frame_is_shared(name):
