@@ -139,7 +139,7 @@ def test_a_gpu_makes_the_same_film_several_frames_at_once(name, monkeypatch):
     monkeypatch.setattr(runtimes, "_GPU", lambda net: lambda *given: asked.append(len(given[0])) or like(net)(*given))
     for one, other in zip(run(small(name), clip=again), expected, strict=True):
         assert np.abs(one.astype(int) - other).mean() < 2
-    several = sorted(count for count in asked if count > 1)  # one after another, or by turns where one carries for another
+    several = sorted(count for count in asked if count > 1)  # of an engine, and of the one that carries for it
     whole, rest = runtimes.TOGETHER, len(again) - runtimes.TOGETHER
     assert several and several == sorted([whole, rest] * (len(several) // 2))
 
