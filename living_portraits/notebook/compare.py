@@ -15,6 +15,7 @@ from living_portraits.evaluate.contest import make_take
 from living_portraits.evaluate.watch import Tracker, Watcher
 from living_portraits.metrics.motion import Reading
 from living_portraits.notebook.faces import driver_track, source_track
+from living_portraits.notebook.portrayed import head_of
 from living_portraits.report import markdown
 
 SIZE = 256  # px, at which the card is made
@@ -28,6 +29,12 @@ def take(engine: str, source: Track, driver: Track, *, identity: str | None = No
     `identity`: whom the engine was taught in person; see `engines.create`.
     """
     made = engines.create(engine, size=source.crops[0].shape[0], identity=identity)
+    return make_take(made, source, driver, drive=Drive()).frames
+
+
+def take_drawn(source: Track, driver: Track, *, identity: str) -> list[Frame]:
+    """The film of somebody whom the talking head of the paper's form was taught, which draws every pixel."""
+    made = head_of(identity, carries=False)
     return make_take(made, source, driver, drive=Drive()).frames
 
 

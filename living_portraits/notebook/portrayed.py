@@ -44,7 +44,7 @@ def portrayed(
         carries: by the network that is shown a carried picture, which is the engine's own; else by that of the paper's
             form.
     """
-    engine = _engine(identity, carries=carries)
+    engine = head_of(identity, carries=carries)
     who, found = engine.encode_identity(source), {}
     count = min(len(driver) for driver in drivers.values())
     for name, driver in drivers.items():
@@ -58,7 +58,7 @@ def portrayed(
 
 def composed(source: Track, driver: Track, *, number: int) -> dict[str, Frame]:
     """One frame, and what it is made of: what is carried, what is drawn anew, and the mask between the two."""
-    engine = _engine(None, carries=True)
+    engine = head_of(None, carries=True)
     drive = Drive(neutral=neutral_frame(driver.points, driver.blendshapes))
     film = engine.layers(engine.encode_identity(source), engine.encode_motion(driver, drive))
     for layers in islice(film, number, None):
@@ -70,7 +70,8 @@ def composed(source: Track, driver: Track, *, number: int) -> dict[str, Frame]:
     raise IndexError(f"the driver has {len(driver)} frames, and number {number} was asked for")
 
 
-def _engine(identity: str | None, *, carries: bool) -> TalkingHead:
+def head_of(identity: str | None, *, carries: bool) -> TalkingHead:
+    """The engine, of either form, and whom it was taught; see `portrayed`."""
     if carries:
         return TalkingHead(size=SIZE, person=PERSONS.find(identity) if identity else None, runtime="torch")
     person = weights.path(f"{DRAWN}/{identity}") if identity else None
