@@ -23,12 +23,9 @@ SECONDS = 1.0  # of each driver on the card
 BEGIN = {"surprise": 1.5}  # s; where a driver's clip begins on the card, for its jaw to fall in time
 
 
-def take(engine: str, source: Track, driver: Track, *, identity: str | None = None) -> list[Frame]:
-    """The film that an engine makes of a source and a driver, both cut out at a size that it takes.
-
-    `identity`: whom the engine was taught in person; see `engines.create`.
-    """
-    made = engines.create(engine, size=source.crops[0].shape[0], identity=identity)
+def take(engine: str, source: Track, driver: Track) -> list[Frame]:
+    """The film that an engine makes of a source and a driver, both cut out at a size that it takes."""
+    made = engines.create(engine, size=source.crops[0].shape[0])
     return make_take(made, source, driver, drive=Drive()).frames
 
 
