@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
-from living_portraits.engine import Frame, Points
+from living_portraits.engine import Frame, Points, Track
 
 FRAMING = 2.3
 """Side of the crop in face heights (forehead to chin): hair, neck and the onset of the shoulders are inside."""
@@ -254,3 +254,16 @@ def _seen(
         return image, matrix
     shifted = np.column_stack([matrix[:, :2], matrix[:, 2] + matrix[:, :2] @ low])
     return image[low[1] : high[1], low[0] : high[0]], shifted
+
+
+def resized(track: Track, size: int) -> Track:
+    """The track with crops of another size."""
+    was = track.crops[0].shape[0]
+    if was == size:
+        return track
+    smooth = cv2.INTER_AREA if size < was else cv2.INTER_CUBIC
+    crops = [np.asarray(cv2.resize(crop, (size, size), interpolation=smooth), dtype=np.uint8) for crop in track.crops]
+    scale = np.float32(size / was)
+    points = track.points * scale
+    points[..., :2] += (scale - 1) / 2  # pixel centres at integers
+    return Track(crops, points, track.blendshapes, track.fps)

@@ -113,6 +113,12 @@ class Track:
     def __len__(self) -> int:
         return len(self.points)
 
+    def pick(self, numbers: Sequence[int]) -> "Track":
+        """Some of the frames, in any order."""
+        chosen, crops = list(numbers), list(self.crops)
+        kept = [crops[number] for number in chosen] if crops else []
+        return Track(kept, self.points[chosen], self.blendshapes[chosen], self.fps)
+
 
 Identity = TypeVar("Identity")
 Motion = TypeVar("Motion")

@@ -178,6 +178,11 @@ class SourceShape:
         pose = geo.fit_pose(points)
         return cls(pose, pose.to_face(points.astype(np.float64)).astype(np.float32))
 
+    @property
+    def points(self) -> Float32[np.ndarray, "478 3"]:
+        """What `of` was given."""
+        return np.asarray(self.pose.to_picture(self.shape.astype(np.float64)), dtype=np.float32)
+
 
 @dataclass(frozen=True)
 class AdaptedHead:

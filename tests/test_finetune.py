@@ -22,9 +22,10 @@ from living_portraits.engines.talking_head.networks import SCORE_SCALE, Discrimi
 from living_portraits.errors import FaceError, LivingPortraitsError, OptionError
 from living_portraits.finetune import learning, sources
 from living_portraits.finetune.tune import Lesson, Material, TuneConfig, _folded, own_share, steps_for, tune
-from living_portraits.finetune.views import View, apart, crossed, own, posed
+from living_portraits.finetune.views import View, crossed, own, posed
 from living_portraits.finetune.watch import LOST, Check, Rule, mimics_error
 from living_portraits.motion import measure
+from living_portraits.variety import apart
 
 SIZE = 64
 TINY = Shape(True, (8, 8, 16, 16), 1, (16, 16, 8), (8, 8, 16, 16, 16, 16))

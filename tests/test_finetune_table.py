@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from drawn import driver
 
-from living_portraits.commands.finetune_table import HELD, Shots, Sittings, cut
+from living_portraits.commands.finetune_table import HELD, Shots, Sittings
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.talking_head.engine import TalkingHead
 from living_portraits.errors import OptionError
@@ -44,7 +44,8 @@ class Shelf:
         lit = [np.full_like(crop, clip.light) for crop in whole.crops]
         for number, crop in enumerate(lit):
             crop[0, 0] = number  # tells frames apart
-        return cut(Track(lit, whole.points, whole.blendshapes, whole.fps), frames or slice(None))
+        made = Track(lit, whole.points, whole.blendshapes, whole.fps)
+        return made.pick(range(len(made))[frames or slice(None)])
 
 
 def ada(*others: Clip) -> Shelf:
@@ -94,7 +95,7 @@ def test_an_engine_of_eight_shots_is_given_eight(monkeypatch: pytest.MonkeyPatch
     track = made.track(clip)
     for shots in (1, 8):
         engine = Shots(made, shots=shots, base=Path("base"), tuning=None)
-        identity = engine.encode_identity(cut(track, slice(0, 1)))
+        identity = engine.encode_identity(track.pick([0]))
         frames = list(engine.generate(identity, engine.encode_motion(track, Drive())))
         assert frames == [shots] * len(track)
     assert given == [1, 8]

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -24,9 +25,12 @@ from living_portraits.engines.talking_head.networks import (
     composed,
 )
 from living_portraits.errors import WeightsError
+from living_portraits.motion import SourceShape, adapt
 from living_portraits.nn.blocks import SelfAttention, fold, spectral_layers
 from living_portraits.nn.pixels import to_frames, to_tensor
+from living_portraits.restraint import restrain
 from living_portraits.training.publish_talking_head import publish
+from living_portraits.watching import watch
 
 SIZE = 64
 TINY = Shape(True, (8, 8, 16, 16), 1, (16, 16, 8), (8, 8, 16, 16, 16, 16))
@@ -247,6 +251,37 @@ def test_what_is_drawn_over_it_is_the_networks(tmp_path: Path) -> None:
     assert np.abs(frames[3].astype(int) - theirs[3]).mean() > 10
 
 
+def test_more_pictures_lend_their_faces(tmp_path: Path) -> None:
+    """Strangers' own further pictures, and for somebody known those that their file holds; nobody, for a moment."""
+    path = written(tmp_path, carries=True)
+    config, state = weights.read(path)
+    state["head.generator.leave.weight"][12:] = 0
+    state["head.generator.leave.bias"][12:] = -60  # no mask: what is carried is seen as it is
+    weights.write(path, config=config, state=state)
+    one, moved = source(SIZE), driver(SIZE, frames=25)
+    face = SourceShape.of(one.points[0])
+    widest = adapt(face, restrain(watch(moved, Drive())[0], face.pose), 12).points
+    grey = np.full_like(one.crops[0], 40)
+    both = Track([one.crops[0], grey], np.stack([one.points[0], widest]), np.zeros((2, 52), np.float32))
+    alone, stranger = TalkingHead(size=SIZE, file=path), TalkingHead(size=SIZE, file=path)
+    known = person.Person(torch.zeros(1, read_head(path).generator.style_length), {}).holding(both)
+    person.write(tmp_path / "ada.person", known, base=path)
+    friend = TalkingHead(size=SIZE, file=path, person=tmp_path / "ada.person")
+
+    def films(driven: Track) -> list[np.ndarray]:
+        shown = ((alone, one), (stranger, both), (friend, one))
+        return [np.stack(list(e.generate(e.encode_identity(s), e.encode_motion(driven, Drive())))) for e, s in shown]
+
+    plain, *lent = films(moved)
+    for given in lent:
+        np.testing.assert_array_equal(given[0], plain[0])
+        assert np.abs(given[12].astype(int) - plain[12]).mean() > 2
+    np.testing.assert_allclose(lent[0], lent[1], atol=4)  # but for what a JPEG takes
+    plain, *lent = films(moved.pick([0, 12]))
+    for given in lent:
+        np.testing.assert_array_equal(given, plain)
+
+
 def test_strength_zero_stands_still(tmp_path: Path) -> None:
     frames = run(engine(tmp_path), source(SIZE), Drive(strength=0.0))
     for frame in frames[1:]:
@@ -348,6 +383,23 @@ def test_a_person_survives_the_file_and_the_file_is_small(tmp_path: Path) -> Non
     engine = TalkingHead(size=SIZE, file=path, person=tmp_path / "ada.person")
     assert torch.equal(engine.encode_identity(source(SIZE)).style, again.style)
     assert (run(engine, source(SIZE))[0] != run(TalkingHead(size=SIZE, file=path), source(SIZE))[0]).any()
+
+
+def test_pictures_survive_the_file_too(tmp_path: Path) -> None:
+    path, one = written(tmp_path), source(SIZE)
+    crops = [cv2.GaussianBlur(np.roll(one.crops[0], 9 * turn, axis=1), (0, 0), 1) for turn in range(3)]
+    three = Track(crops, np.concatenate([one.points + turn for turn in range(3)]), np.zeros((3, 52), np.float32))
+    for count, pictures in ((3, three), (1, one)):
+        ada = person.Person(torch.zeros(1, read_head(path).generator.style_length), {}).holding(pictures)
+        person.write(tmp_path / "ada.person", ada, base=path)
+        again = person.read(tmp_path / "ada.person", base=path)
+        assert again.picture is not None
+        np.testing.assert_array_equal(again.picture, pictures.crops[0])
+        assert (len(again.others) if again.others else 0) == count - 1
+        if again.others:
+            np.testing.assert_array_equal(again.others.points, pictures.points[1:])
+            for ours, theirs in zip(again.others.crops, pictures.crops[1:], strict=True):
+                assert np.abs(ours.astype(int) - theirs).mean() < 2
 
 
 def test_as_few_directions_are_kept_as_draw_the_same() -> None:

@@ -29,7 +29,8 @@ from living_portraits.evaluate.trials import Clips
 from living_portraits.finetune import sources
 from living_portraits.finetune.learning import learned, taught
 from living_portraits.finetune.tune import Lesson, TuneConfig
-from living_portraits.finetune.views import apart, motion_of
+from living_portraits.finetune.views import motion_of
+from living_portraits.variety import apart
 
 HELD = 32
 """Frames that are held out, of each person."""
@@ -69,30 +70,20 @@ class Sittings:
         return list(self.clips)
 
     def track(self, clip: Any, *, frames: slice | None = None) -> Track:
-        return cut(self.by_id[clip.id].held, frames or slice(None))
+        held = self.by_id[clip.id].held
+        return held.pick(range(len(held))[frames or slice(None)])
 
 
 def _sitting(dataset: Clips, clips: list[Any], most: int) -> Sitting:
     """The longest clip is held out; of the others, those that look like it give the pictures."""
     first, *others = sorted(clips, key=lambda clip: (-clip.frames, clip.id))
-    held = cut(dataset.track(first), slice(0, HELD))
+    held = dataset.track(first).pick(range(min(HELD, first.frames)))
     mean = np.mean(held.crops, axis=0)
     tracks = [dataset.track(clip) for clip in others[:_CANDIDATES]]
     tracks.sort(key=lambda track: float(np.abs(np.mean(track.crops, axis=0) - mean).mean()))
     enough = sources.joined(tracks[:4])
-    pictures = pick(enough, apart(motion_of(enough), min(most, len(enough))))
-    return Sitting(first, pictures, sources.joined([cut(pictures, slice(0, 1)), held]))
-
-
-def cut(track: Track, frames: slice) -> Track:
-    """Some frames of a track, one after another."""
-    return Track(list(track.crops)[frames], track.points[frames], track.blendshapes[frames], track.fps)
-
-
-def pick(track: Track, numbers: Sequence[int]) -> Track:
-    """Some frames of a track, in any order."""
-    chosen = list(numbers)
-    return Track([track.crops[i] for i in chosen], track.points[chosen], track.blendshapes[chosen], track.fps)
+    pictures = enough.pick(apart(motion_of(enough), min(most, len(enough))))
+    return Sitting(first, pictures, sources.joined([pictures.pick([0]), held]))
 
 
 def _key(track: Track) -> bytes:
@@ -110,7 +101,8 @@ class Shots:
         self.sittings, self.shots, self.base, self.tuning = sittings, shots, base, tuning
 
     def encode_identity(self, source: Track) -> tuple[TalkingHead, Any]:
-        pictures = cut(self.sittings.by_picture[_key(source)].pictures, slice(0, self.shots))
+        known = self.sittings.by_picture[_key(source)].pictures
+        pictures = known.pick(range(min(self.shots, len(known))))
         if self.tuning is None:
             engine = TalkingHead(size=TalkingHead.SIDE, file=self.base)
         else:

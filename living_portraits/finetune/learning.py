@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from living_portraits import engines, samples, weights
+from living_portraits.align import resized
 from living_portraits.engine import Frame, Track
 from living_portraits.engines.talking_head import person as persons
 from living_portraits.engines.talking_head.engine import WEIGHTS, TalkingHead, read_networks
@@ -16,7 +17,6 @@ from living_portraits.finetune import sources
 from living_portraits.finetune.tune import Lesson, Material, Report, TuneConfig, Tuned, steps_for, tune
 from living_portraits.finetune.views import View, crossed, own, posed
 from living_portraits.finetune.watch import Check
-from living_portraits.training.source import resized
 
 VIEWS, POSED = 192, 4
 """Views made of the pictures, and pictures that views are made of: more teach no more."""
@@ -25,7 +25,7 @@ SOURCES = 8
 """Pictures that others are carried from; for one picture alone, three times as many views of it."""
 
 FINER = 2
-"""How much larger the first picture is kept than it is learned from: films carry it at their own size."""
+"""How much larger pictures are kept than they are learned from: films carry them at their own size."""
 
 MOST = 32
 """Pictures of one person."""
@@ -91,7 +91,7 @@ def learn(
     sources.warn_of_strangers(track, known.embed if known else None, [path.name for path in pictures])
     tuned = learned(lesson, tell)
     about = {**tuned.person.about, "name": name, "sources": [path.name for path in pictures], "consent": consent}
-    tuned = replace(tuned, person=replace(tuned.person, about=about, picture=large.crops[0]))
+    tuned = replace(tuned, person=replace(tuned.person, about=about).holding(large))
     persons.write(place, tuned.person, base=base)
     return tuned
 
@@ -122,7 +122,7 @@ def _bundled(name: str) -> Track:
 
 def learned(lesson: Lesson, tell: Hear) -> Tuned:
     """The lesson from its first step to its end."""
-    steps = lesson.config.steps or steps_for(lesson.pictures, batch=lesson.config.batch)
+    steps = lesson.config.steps or steps_for(len(lesson.pictures), batch=lesson.config.batch)
 
     def told(report: Report) -> None:
         share = min(report.check.step / steps, 1.0)

@@ -13,9 +13,10 @@ from living_portraits import face, video
 from living_portraits.align import Crop
 from living_portraits.engine import Frame, Track
 from living_portraits.errors import FaceError, OptionError
-from living_portraits.finetune.views import apart, motion_of
+from living_portraits.finetune.views import motion_of
 from living_portraits.nn.pixels import to_tensor
 from living_portraits.notices import tell
+from living_portraits.variety import apart
 
 Embed: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """Pictures in [-1, 1] and the points in them, px -> embeddings of length 1."""

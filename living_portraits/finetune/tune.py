@@ -130,7 +130,7 @@ class Lesson:
         self, head: FewShot, discriminator: Discriminator, pictures: Track, material: Material, config: TuneConfig
     ) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.pictures, self.picture = config, len(pictures), pictures.crops[0]
+        self.config, self.pictures = config, pictures
         self.generator, self.critic = copy.deepcopy(head.generator), copy.deepcopy(discriminator)
         carries, mine = self.generator.carries, own(pictures)
         self.own = _Shelf.of(material.crossed if carries and material.crossed else mine, carries=carries)
@@ -188,7 +188,7 @@ class Lesson:
         """A batch: some of the person's own pictures, some views; all own where there are no views."""
         count, mine = self.config.batch, self.config.batch
         if self.views is not None:
-            share = own_share(self.pictures) if self.config.own is None else self.config.own
+            share = own_share(len(self.pictures)) if self.config.own is None else self.config.own
             wanted = count * share
             mine = int(wanted) + int(torch.rand(()) < wanted % 1)
         parts = [self.own.drawn(mine)] if mine else []
@@ -225,7 +225,7 @@ class Lesson:
 def tune(lesson: Lesson, tracker: Tracker, *, on_check: Callable[[Report], None] | None = None) -> Tuned:
     """Trains until the rule, the steps or the time end it, or Ctrl-C does; gives the best state that was seen."""
     config, began = lesson.config, time.monotonic()
-    steps = config.steps or steps_for(lesson.pictures, batch=config.batch)
+    steps = config.steps or steps_for(len(lesson.pictures), batch=config.batch)
     base = _folded(lesson.generator)
     check, preview = lesson.look(0, tracker)
     rule = Rule(config.patience, [check])
@@ -255,9 +255,10 @@ def tune(lesson: Lesson, tracker: Tracker, *, on_check: Callable[[Report], None]
     state, style = best
     lesson.generator.load_state_dict(state)
     changes = difference(base, _folded(lesson.generator))
-    about = {"pictures": lesson.pictures, "steps": rule.checks[rule.best].step}
+    about = {"pictures": len(lesson.pictures), "steps": rule.checks[rule.best].step}
     seen = torch.cat([lesson.own.shown[:2], lesson.asked.shown[:2]])
-    return Tuned(compact(base, Person(style, changes, about, lesson.picture), seen), rule, reason)
+    person = Person(style, changes, about).holding(lesson.pictures)
+    return Tuned(compact(base, person, seen), rule, reason)
 
 
 def _tell(on_check: Callable[[Report], None] | None, report: Report) -> None:

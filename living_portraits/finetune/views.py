@@ -12,17 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from living_portraits.engine import Drive, Engine, Frame, Points, Track
-from living_portraits.geometry import FACE_OVAL
+from living_portraits.engines.talking_head.lending import brought, lend
 from living_portraits.motion import HeadMotion, SourceShape, adapt, measure, neutral_frame
 from living_portraits.restraint import restrain
-from living_portraits.variety import spread
-from living_portraits.warp import polygon_mask
-
-_RIM = 0.02
-"""Of the picture's side: how softly a face that is set into another picture ends."""
+from living_portraits.variety import apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,29 +62,16 @@ def posed(engine: Engine[Any, Any], view: View, clips: Sequence[Track], *, count
 def crossed(engine: Engine[Any, Any], sources: Sequence[View], targets: Sequence[View]) -> list[View]:
     """Every target as it is carried from every source but itself, all of one person; the first source's come first.
 
-    Pictures of different days differ in light, dress and place, which no source tells of: see `_face_in`.
+    Pictures of different days differ in light, dress and place, which no source tells of: only the target's face is
+    taken, in the light of the source.
     """
     found = []
     for source in sources:
         others = [target for target in targets if target is not source]
-        points = np.stack([view.points for view in (source, *others)])
-        driver = Track([], points, np.zeros((len(points), 52), np.float32))
-        film = engine.generate(engine.encode_identity(_alone(source)), engine.encode_motion(driver, Drive()))
-        next(film)
+        film = brought(engine, source.frame, source.points, [target.points for target in others])
         for target, carried in zip(others, film, strict=True):
-            found.append(View(_face_in(carried, target), target.points, carried))
+            found.append(View(lend(carried, [(1.0, target.frame)], target.points), target.points, carried))
     return found
-
-
-def _face_in(carried: Frame, target: View) -> Frame:
-    """The target's face in what was carried into its pose, and in that one's light: mean and spread of each channel."""
-    outline = target.points[list(FACE_OVAL), :2]
-    mask = polygon_mask(outline, (0, 0), carried.shape[:2], feather=_RIM * carried.shape[0])
-    around, face = carried.astype(np.float32), target.frame.astype(np.float32)
-    light, own = around[mask > 0.5], face[mask > 0.5]
-    contrast = np.clip(light.std(axis=0) / np.maximum(own.std(axis=0), 1), 0.5, 2)
-    lit = (face - own.mean(axis=0)) * contrast + light.mean(axis=0)
-    return np.clip(np.rint(around + mask[..., None] * (lit - around)), 0, 255).astype(np.uint8)
 
 
 def _alone(view: View) -> Track:
@@ -98,19 +80,6 @@ def _alone(view: View) -> Track:
 
 def _share(index: int, count: int, parts: int) -> int:
     return len(range(index, count, parts))
-
-
-def apart(motion: HeadMotion, count: int) -> list[int]:
-    """Numbers of `count` frames (or all) that differ in expression, lids and pose; the least moved is the first."""
-    features = looks(motion)
-    return spread(features, count, first=int(np.linalg.norm(features, axis=1).argmin())) if count else []
-
-
-def looks(motion: HeadMotion) -> Float64[np.ndarray, "time numbers"]:
-    """What is compared: expression, lids and turn of each frame, on scales on which they count alike."""
-    turns = motion.rotation.reshape(len(motion), 9) - np.eye(3, dtype=np.float32).reshape(9)
-    parts = (motion.expression.reshape(len(motion), -1) / 10, motion.lids - 1, turns)
-    return np.concatenate(parts, axis=1).astype(np.float64)
 
 
 def motion_of(clip: Track) -> HeadMotion:

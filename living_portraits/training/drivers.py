@@ -14,13 +14,12 @@ import numpy as np
 from jaxtyping import Float64
 
 from living_portraits import face, samples
-from living_portraits.align import Crop
+from living_portraits.align import Crop, resized
 from living_portraits.driver import Driver, DriverCrops
 from living_portraits.engine import Track
 from living_portraits.film_options import Options
 from living_portraits.motion import neutral_frame
 from living_portraits.training.recipe import Clip, Source
-from living_portraits.training.source import resized
 from living_portraits.variety import spread
 
 BUNDLED = "bundled"

@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
+from living_portraits.align import resized
 from living_portraits.engine import Track
 from living_portraits.errors import OptionError
 from living_portraits.training.recipe import Batch, Source, TrainConfig
@@ -184,19 +184,6 @@ def _floats(pictures: Tensor) -> Tensor:
     """Channels before rows; uint8 becomes [-1, 1], fields stay as they are."""
     values = pictures.movedim(-1, 2).float()
     return values / 127.5 - 1.0 if pictures.dtype == torch.uint8 else values
-
-
-def resized(track: Track, size: int) -> Track:
-    """The track with crops of another size."""
-    was = track.crops[0].shape[0]
-    if was == size:
-        return track
-    smooth = cv2.INTER_AREA if size < was else cv2.INTER_CUBIC
-    crops = [np.asarray(cv2.resize(crop, (size, size), interpolation=smooth), dtype=np.uint8) for crop in track.crops]
-    scale = np.float32(size / was)
-    points = track.points * scale
-    points[..., :2] += (scale - 1) / 2  # pixel centres at integers
-    return Track(crops, points, track.blendshapes, track.fps)
 
 
 def _looks(points: Float32[np.ndarray, "time 478 3"]) -> Float32[np.ndarray, "time numbers"]:

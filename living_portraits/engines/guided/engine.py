@@ -155,7 +155,7 @@ class Guided:
         The mean absolute difference within the face's outline, 0 to 1: a measure of how well it knows such faces.
         """
         doll = identity.doll
-        points = doll.mesh.source.pose.to_picture(doll.mesh.source.shape.astype(np.float64)).astype(np.float32)
+        points = doll.mesh.source.points
         rest = measure(Track([], points[None], np.zeros((1, 52), np.float32)), Drive())
         still, head, sampling = doll.pose(rest, 0)
         if identity.features is None:

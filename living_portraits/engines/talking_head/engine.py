@@ -17,10 +17,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from living_portraits import draw, sway, weights
+from living_portraits.align import resized
 from living_portraits.engine import Drive, Frame, Points, Spec, Track
 from living_portraits.engines.guided.engine import WEIGHTS as CARRIER_WEIGHTS
 from living_portraits.engines.guided.engine import Guided, GuidedIdentity, GuidedMotion
 from living_portraits.engines.talking_head import person as persons
+from living_portraits.engines.talking_head.lending import lent
 from living_portraits.engines.talking_head.networks import SHAPES, Discriminator, FewShot, Generator
 from living_portraits.errors import WeightsError
 from living_portraits.motion import SourceShape, adapt, measure
@@ -46,11 +48,13 @@ class HeadIdentity:
         style: `[1, numbers]` AdaIN numbers.
         face: their shape, and the pose in the first picture.
         carried: the first picture as the carrying engine knows it; None where all is drawn.
+        others: more pictures of them, which lend their faces to what is carried.
     """
 
     style: Float[Tensor, "1 numbers"]
     face: SourceShape
     carried: GuidedIdentity | None = None
+    others: Track | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,8 +122,18 @@ class TalkingHead:
     def encode_identity(self, source: Track) -> HeadIdentity:
         """Who the T crops show, all of one person; the face's shape and place are the first crop's."""
         style = self._known.style if self._known else self._style(source)
-        carried = self._carrier.encode_identity(source) if self._carrier else None
-        return HeadIdentity(style, SourceShape.of(source.points[0]), carried)
+        face = SourceShape.of(source.points[0])
+        if self._carrier is None:
+            return HeadIdentity(style, face)
+        return HeadIdentity(style, face, self._carrier.encode_identity(source), self._others(source))
+
+    def _others(self, source: Track) -> Track | None:
+        """Pictures besides the first: those that a known person was learned from, else the source's own."""
+        if self._known is None:
+            return source.pick(range(1, len(source))) if len(source) > 1 else None
+        if self._known.others is None:
+            return None
+        return resized(self._known.others, self.spec.size)
 
     def encode_motion(self, driver: Track, drive: Drive) -> GuidedMotion:
         """What the driver's points say, and its pictures where something is carried."""
@@ -138,14 +152,23 @@ class TalkingHead:
     def layers(self, identity: HeadIdentity, motion: GuidedMotion) -> Iterator[Layers]:
         """What the frames of the film are made of, one or several at once."""
         bearable = restrain(motion.head, identity.face.pose)
-        carrier, known = self._carrier, identity.carried
-        film = carrier.generate(known, motion) if carrier and known else None
+        faces = [adapt(identity.face, bearable, number).points for number in range(len(bearable))]
+        film = self._film(identity, motion, faces)
         for some in runtimes.batches(self.runtime, len(bearable)):
-            shown = self._drawn([adapt(identity.face, bearable, number).points for number in some])
+            shown = self._drawn([faces[number] for number in some])
             carried = to_tensor(list(islice(film, len(some)))) if film else None
             if carried is not None:
                 shown = torch.cat([shown, self._sized(carried, self.side).clamp(-1, 1)], dim=1)
             yield Layers(carried, *self._paint(shown, identity.style.expand(len(some), -1)))
+
+    def _film(self, identity: HeadIdentity, motion: GuidedMotion, faces: Sequence[Points]) -> Iterator[Frame] | None:
+        """What is carried; None where all is drawn."""
+        if self._carrier is None or identity.carried is None:
+            return None
+        film = self._carrier.generate(identity.carried, motion)
+        if identity.others is None or len(faces) <= runtimes.LIVE:  # who lends is chosen for a film as a whole
+            return film
+        return lent(self._carrier, film, identity.others, identity.face.points, faces)
 
     def _style(self, source: Track) -> Float[Tensor, "1 numbers"]:
         embeddings = []
