@@ -15,7 +15,7 @@ from living_portraits.engines.megaportraits.base import Base, Known, carried_alo
 from living_portraits.engines.megaportraits.blocks import AdaptiveNorm, Conv2d, Conv3d, ResBlock, fold, rescaled
 from living_portraits.engines.megaportraits.config import Config, preset
 from living_portraits.engines.megaportraits.critic import Critic
-from living_portraits.engines.megaportraits.leading import Aside, Lead, led
+from living_portraits.engines.megaportraits.leading import Lead, led, of_face, of_surroundings
 from living_portraits.engines.megaportraits.networks import enlarged, face_of, shrunk
 from living_portraits.engines.megaportraits.pose import Pose
 from living_portraits.engines.megaportraits.student_motion import SPOKEN
@@ -32,6 +32,7 @@ from living_portraits.errors import OptionError
 from living_portraits.motion import AdaptedHead
 from living_portraits.sway import CELLS, Field
 from living_portraits.training.profile import count_flops
+from living_portraits.warp import HeadMesh
 
 SIZE = 64
 SHAPE = Shape(8, 16, 16, 0.5)
@@ -450,9 +451,43 @@ def test_what_surrounds_the_head_goes_as_it_is_told_and_the_face_as_it_went() ->
     head = AdaptedHead(pose, pose.to_face(points.astype(np.float64)).astype(np.float32), points)
     travel = np.broadcast_to(np.array([0.05, -0.02], np.float32), (CELLS, CELLS, 2)).copy()
     way = torch.full((1, 2, 32, 32), 0.3)
-    beside = Aside.of(head, Field(travel, trust=1.0), size=128).beside(way)
+    beside = of_surroundings(head, Field(travel, trust=1.0), size=128).beside(way)
     torch.testing.assert_close(beside[0, :, 14:18, 14:18], way[0, :, 14:18, 14:18])
     torch.testing.assert_close(beside[0, :, -1, 0], torch.tensor([-0.1, 0.04]))  # back, and in halves of the side
-    half = Aside.of(head, Field(travel, trust=0.5), size=128).beside(way)
+    half = of_surroundings(head, Field(travel, trust=0.5), size=128).beside(way)
     torch.testing.assert_close(half[0, :, -1, 0], torch.tensor([0.1, 0.17]))
-    torch.testing.assert_close(Aside.of(head, Field(travel, trust=0.0), size=128).beside(way), way)
+    torch.testing.assert_close(of_surroundings(head, Field(travel, trust=0.0), size=128).beside(way), way)
+
+
+def test_a_face_goes_where_its_mesh_has_it_and_what_is_far_as_it_went() -> None:
+    points = face((128, 128), zoom=5.0)
+    mesh = HeadMesh.around(points, 256)
+    turn = geometry.rotation_matrix(np.array([0.0, 0.35, 0.0]))
+    pose = replace(mesh.source.pose, rotation=turn @ mesh.source.pose.rotation)
+    moved = pose.to_picture(mesh.source.shape.astype(np.float64)).astype(np.float32)
+    head = AdaptedHead(pose, mesh.source.shape, moved)
+    way = torch.full((1, 2, 32, 32), 0.3)
+    found = of_face(mesh, head, None).beside(way)
+    assert found.shape[-1] == 256
+    assert (found[..., :4, :4] - 0.3).abs().max() < 1e-4
+    # The tip of the nose, lips and chin, which nothing hides, come from where they were.
+    for name in (geometry.NOSE_TIP, 0, 17, geometry.CHIN):
+        x, y = moved[name, :2].round().astype(int)
+        came = found[0, :, y, x].numpy() * 128 + moved[name, :2]
+        assert np.abs(came - points[name, :2]).max() < 2.5
+    still = of_face(mesh, AdaptedHead(mesh.source.pose, mesh.source.shape, points), None)
+    assert still.way.abs().max() < 1e-5 and still.share[0, 0, 32, 32] == 1
+
+
+def test_a_nose_hides_the_cheek_behind_it() -> None:
+    """Across a turned nose the picture goes on without a leap: what shows through from behind would be one."""
+    points = face((128, 128), zoom=5.0)
+    mesh = HeadMesh.around(points, 256)
+    turn = geometry.rotation_matrix(np.array([0.0, 0.7, 0.0]))
+    pose = replace(mesh.source.pose, rotation=turn @ mesh.source.pose.rotation)
+    moved = pose.to_picture(mesh.source.shape.astype(np.float64)).astype(np.float32)
+    way = of_face(mesh, AdaptedHead(pose, mesh.source.shape, moved), None).way[0].numpy()
+    row = int(moved[geometry.NOSE_TIP, 1])
+    inside = np.arange(int(moved[:468, 0].min()) + 8, int(moved[:468, 0].max()) - 8)
+    came = inside + way[0, row, inside] * 128
+    assert (np.abs(np.diff(came)) < 3).all()

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from living_portraits.engines.megaportraits import pose as poses
 from living_portraits.engines.megaportraits.config import Config
-from living_portraits.engines.megaportraits.leading import Aside, Lead, Way, led
+from living_portraits.engines.megaportraits.leading import Lead, Told, Way, led
 from living_portraits.engines.megaportraits.networks import (
     Appearance,
     AppearanceEncoder,
@@ -98,13 +98,14 @@ class Known(NamedTuple):
     Attributes:
         fine: the source in more detail: the picture is then as large.
         still: its `Base.still_way`, which is then taken off every way.
-        lead: points of the driven face, and where they came from. aside: how what surrounds the head moves.
+        told: what is known better than by volumes, the most certain last. lead: points of the driven face, and where
+            they came from: in training.
     """
 
     fine: Pictures | None = None
     still: Way | None = None
+    told: tuple[Told, ...] = ()
     lead: Lead | None = None
-    aside: Aside | None = None
 
 
 NOTHING = Known()
@@ -189,8 +190,8 @@ class Base(Network):
         way = self.way(identity, pose, field, depth)
         if known.still is not None:
             way = way - carried_along(way, known.still)
-        if known.aside is not None:
-            way = known.aside.beside(enlarged(way, self.config.size))
+        for told in known.told:
+            way = told.beside(enlarged(way, self.config.size))
         if known.lead is not None:  # in cells that a lid fits between
             way = led(enlarged(way, 2 * self.config.size), known.lead)
         carried = carried_along(way, identity.picture)

@@ -19,20 +19,21 @@ from living_portraits.engines.megaportraits.base import Base, Identity, Known
 from living_portraits.engines.megaportraits.blocks import fold
 from living_portraits.engines.megaportraits.config import Config
 from living_portraits.engines.megaportraits.enhancer import Enhancer, read_enhancer, redrawn
-from living_portraits.engines.megaportraits.leading import Aside, Lead, Way
+from living_portraits.engines.megaportraits.leading import Told, Way, of_face, of_surroundings
 from living_portraits.engines.megaportraits.networks import Painted, shrunk
-from living_portraits.engines.megaportraits.performance import Performance, Told
+from living_portraits.engines.megaportraits.performance import Heard, Performance
 from living_portraits.engines.megaportraits.pose import Pose, join, of_points, places_of
 from living_portraits.errors import OptionError, WeightsError
 from living_portraits.features import Features
-from living_portraits.motion import AdaptedHead, SourceShape, adapt
+from living_portraits.motion import AdaptedHead, adapt
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_frames, to_tensor
 from living_portraits.restraint import restrain, restrain_sway
+from living_portraits.warp import HeadMesh
 
 Picture = Float[Tensor, "1 3 size size"]
 Code = Float[Tensor, "1 code"]
-Asked: TypeAlias = tuple[Pose, Code, Lead | None, Aside | None, AdaptedHead | None]
+Asked: TypeAlias = tuple[Pose, Code, tuple[Told, ...], AdaptedHead | None]
 _USUAL = 512  # px: larger films have the high-resolution step, as MP's have
 _LARGEST = 1024  # px: beyond it grain alone would be added, and each frame takes four times as long
 
@@ -45,7 +46,7 @@ class Sitter:
         identity: what the network keeps of them. pose, code: their own motion.
         points, shapes: the tracker's, points in px of the crop.
         fine: their picture at the size of the film, for what is carried over.
-        features: eyes and mouth, drawn last where it is known how the face moves.
+        mesh: their face's. features: eyes and mouth, drawn last. Both where it is known how the face moves.
         plate: the picture without them. still: see `Base.still_way`.
     """
 
@@ -55,6 +56,7 @@ class Sitter:
     code: Code
     points: Points
     shapes: Float[Tensor, "1 52"]
+    mesh: HeadMesh
     features: Features
     plate: Picture
     still: Way | None
@@ -126,14 +128,15 @@ class MegaPortraits:
         identity = self.base.identity(picture, self.base.appearance(picture), pose, code)
         still = self.base.still_way(identity, pose, code)
         matte = self.base.draw(identity, pose, code, Known(fine, still)).matte[0, 0].numpy()
-        features = Features.of(crop, points, SourceShape.of(points))
-        return Sitter(identity, fine, pose, code, points, shapes, features, plate(crop, matte), still)
+        mesh = HeadMesh.around(points, len(crop))
+        features = Features.of(crop, points, mesh.source)
+        return Sitter(identity, fine, pose, code, points, shapes, mesh, features, plate(crop, matte), still)
 
     @torch.inference_mode()
-    def encode_motion(self, driver: Track, drive: Drive) -> Told | Performance:
+    def encode_motion(self, driver: Track, drive: Drive) -> Heard | Performance:
         """Every frame's points and blendshapes, or every crop's pose and code."""
         if self.base.config.hears:
-            return Told.of(driver, drive)
+            return Heard.of(driver, drive)
         if not len(driver.crops):
             raise OptionError("The engine megaportraits reads motion from pixels: a motion file has none.")
         trained = self.base.config.size
@@ -157,15 +160,15 @@ class MegaPortraits:
         pose = of_points(tracked, size=size)
         return pose, self.base.told_code(places_of(tracked, size=size), pose, shapes)
 
-    def generate(self, identity: Sitter, motion: Told | Performance) -> Iterator[Frame]:
+    def generate(self, identity: Sitter, motion: Heard | Performance) -> Iterator[Frame]:
         """One frame per driver frame: the person as drawn, before what was behind them.
 
         Motion, and what is invented, have the size that was trained; what is carried over from the source has its own.
         """
-        asked = self._asked(identity, motion) if isinstance(motion, Told) else _read(identity, motion)
-        for pose, code, lead, aside, head in asked:
+        asked = self._asked(identity, motion) if isinstance(motion, Heard) else _read(identity, motion)
+        for pose, code, told, head in asked:
             with torch.inference_mode():
-                known = Known(identity.fine, identity.still, lead, aside)
+                known = Known(identity.fine, identity.still, told)
                 drawn = self.base.draw(identity.identity, pose, code, known)
                 frame = before(identity.plate, drawn, trained=self.base.config.size)
             [finished] = to_frames(frame)
@@ -173,27 +176,26 @@ class MegaPortraits:
                 identity.features.draw(finished, head)
             yield finished
 
-    def _asked(self, sitter: Sitter, motion: Told) -> Iterator[Asked]:
+    def _asked(self, sitter: Sitter, motion: Heard) -> Iterator[Asked]:
         """The driver's motion on the sitter's own face, within what one picture can bear, and what that says."""
-        face, size = SourceShape.of(sitter.points), self.spec.size
+        face, size = sitter.mesh.source, self.spec.size
         bearable = restrain(motion.head, face.pose)
         sway = None if motion.sway is None else restrain_sway(motion.sway, face.pose, size)
-        own = places_of(torch.from_numpy(sitter.points)[None], size=size)
         for number in range(len(motion)):
             head = adapt(face, bearable, number)
-            points = head.points
+            field = None if sway is None else sway[number]
             with torch.inference_mode():
-                pose, code = self._heard(points, sitter.shapes + motion.shapes[number : number + 1])
-                lead = Lead.of(places_of(torch.from_numpy(points)[None], size=size), own)
-            aside = None if sway is None else Aside.of(head, sway[number], size=size)
-            yield pose, code, lead, aside, head
+                pose, code = self._heard(head.points, sitter.shapes + motion.shapes[number : number + 1])
+                told = () if field is None else (of_surroundings(head, field, size=size),)
+                told = (*told, of_face(sitter.mesh, head, field))
+            yield pose, code, told, head
 
 
 def _read(sitter: Sitter, motion: Performance) -> Iterator[Asked]:
     """The driver's motion as pixels say it: nobody knows which point goes where."""
     for number in range(len(motion)):
         with torch.inference_mode():
-            yield *motion.on(sitter.pose, sitter.code, number), None, None, None
+            yield *motion.on(sitter.pose, sitter.code, number), (), None
 
 
 @cache

@@ -1,7 +1,11 @@
-"""A way that is led by points: what volumes say roughly, the tracker's points say exactly where they are.
+"""A way that is led: what volumes say roughly, the tracker's points say exactly where they are.
 
 Not the paper's, whose warps see faces alone: of half an hour's learning, lips part a little. Points of the driven face
-know where they came from, and so do the pixels near them; away from the face the learned way stays as it is.
+know where they came from, and so do the pixels between them; away from the face the learned way stays as it is, or goes
+as the driver's pictures say.
+
+In training, where the mesh of every source would take longer than the step, some of the points lead what is near them.
+They pull through each other where a turn hides one side of a nose behind the other, which a mesh does not.
 """
 
 from typing import NamedTuple
@@ -14,11 +18,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from living_portraits import geometry
+from living_portraits.engines.megaportraits.networks import enlarged
 from living_portraits.engines.megaportraits.student_motion import SPOKEN
 from living_portraits.engines.megaportraits.warps import middles
 from living_portraits.motion import AdaptedHead
 from living_portraits.sway import Field
-from living_portraits.warp import smoothstep
+from living_portraits.warp import HeadMesh, pixel_grid, smoothstep
 
 Way = Float[Tensor, "batch 2 _ _"]
 NEAR = 0.028
@@ -26,6 +31,8 @@ NEAR = 0.028
 
 _FAR = 0.15  # the weight against all points together
 _GRID = 64  # pixels a side at which it is told how far each place is from the face
+_FACE_CELLS = 256  # cells a side of what is known of the face: a lid fits between them
+_HELD_CM, _LEFT_CM = 1.0, 3.0  # so far from the face it is known by points, and over so much less and less
 _HAIR_CM, _FADE_CM = 1.0, 3.0  # so far the head leads, and over so much less and less
 _EDGE = 0.004  # halves of the side: how sharply the lids' two sides are told apart
 _EYES = (
@@ -61,32 +68,49 @@ class Lead(NamedTuple):
         )
 
 
-class Aside(NamedTuple):
-    """What surrounds the head, which no volume of a head can know.
+class Told(NamedTuple):
+    """What is known of a way where no volume of a head can know it as well.
 
     Attributes:
-        way: back to where each region was, halves of the side. share: of it in the whole way, in [0, 1].
+        way: back to where each place was, halves of the side. share: of it in the whole way, in [0, 1].
     """
 
     way: Float[Tensor, "batch 2 regions regions"]
     share: Float[Tensor, "batch 1 _ _"]
 
-    @classmethod
-    def of(cls, head: AdaptedHead, field: Field, *, size: int) -> "Aside":
-        """Of a head in a crop of `size` px: the farther from its face, the more of what the driver's pictures say."""
-        outline = (head.points[list(geometry.FACE_OVAL), :2] + 0.5) * (_GRID / size) - 0.5  # pixel centres at integers
-        face = np.ones((_GRID, _GRID), np.uint8)
-        cv2.fillPoly(face, [np.rint(outline).astype(np.int32)], 0)
-        away = cv2.distanceTransform(face, cv2.DIST_L2, 5) * (size / _GRID / head.pose.scale)  # cm
-        share = field.trust * smoothstep((away - _HAIR_CM) / _FADE_CM)
-        way = torch.from_numpy(-2 * field.travel).movedim(-1, 0)[None]
-        return cls(way, torch.from_numpy(share.astype(np.float32))[None, None])
-
     def beside(self, way: Way) -> Way:
-        """The way with its share of this one."""
-        side = way.shape[-1]
-        own, share = (F.interpolate(each, (side, side), mode="bilinear", align_corners=False) for each in self)
-        return torch.lerp(way, own, share)
+        """The way with its share of this one, at the finer of both sizes."""
+        side = max(way.shape[-1], self.way.shape[-1])
+        other, own, share = (enlarged(each, side) for each in (way, *self))
+        return torch.lerp(other, own, share)
+
+
+def of_face(mesh: HeadMesh, head: AdaptedHead, field: Field | None) -> Told:
+    """Of the face and what is close about it: the tracker's mesh, whose nearer triangles hide those behind them."""
+    fine = max(mesh.size // _FACE_CELLS, 1)
+    travel = mesh.sampling_map(mesh.move(head, field)) - pixel_grid(mesh.size)
+    way = cv2.resize(travel * np.float32(2 / mesh.size), None, fx=1 / fine, fy=1 / fine, interpolation=cv2.INTER_AREA)
+    share = 1 - smoothstep((_away(head, mesh.size) - _HELD_CM) / _LEFT_CM)
+    return Told(torch.from_numpy(way).movedim(-1, 0)[None], _map(share))
+
+
+def of_surroundings(head: AdaptedHead, field: Field, *, size: int) -> Told:
+    """Of what surrounds a head in a crop of `size` px: the farther from its face, the more of what the driver's
+    pictures say."""
+    share = field.trust * smoothstep((_away(head, size) - _HAIR_CM) / _FADE_CM)
+    return Told(torch.from_numpy(-2 * field.travel).movedim(-1, 0)[None], _map(share))
+
+
+def _away(head: AdaptedHead, size: int) -> Float[np.ndarray, "grid grid"]:
+    """How far each place is from the face, cm; 0 inside."""
+    outline = (head.points[list(geometry.FACE_OVAL), :2] + 0.5) * (_GRID / size) - 0.5  # pixel centres at integers
+    face = np.ones((_GRID, _GRID), np.uint8)
+    cv2.fillPoly(face, [np.rint(outline).astype(np.int32)], 0)
+    return cv2.distanceTransform(face, cv2.DIST_L2, 5) * (size / _GRID / head.pose.scale)
+
+
+def _map(share: Float[np.ndarray, "grid grid"]) -> Float[Tensor, "1 1 grid grid"]:
+    return torch.from_numpy(share.astype(np.float32))[None, None]
 
 
 def led(way: Way, lead: Lead, *, near: float = NEAR) -> Way:

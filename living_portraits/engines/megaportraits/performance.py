@@ -49,7 +49,7 @@ class Performance:
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class Heard:
     """A clip's motion as a base hears it, T frames.
 
     Attributes:
@@ -62,7 +62,7 @@ class Told:
     sway: Sway | None
 
     @classmethod
-    def of(cls, driver: Track, drive: Drive) -> "Told":
+    def of(cls, driver: Track, drive: Drive) -> "Heard":
         """Reads it, and does to it what `drive` says."""
         change = torch.from_numpy(driver.blendshapes - driver.blendshapes[drive.neutral])
         head, sway = watch(driver, drive)

@@ -11,8 +11,8 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 
 from living_portraits import weights
-from living_portraits.engine import Drive, Frame, Points, Spec, Track
-from living_portraits.engines.megaportraits.leading import Lead, led
+from living_portraits.engine import Drive, Frame, Spec, Track
+from living_portraits.engines.megaportraits.leading import of_face
 from living_portraits.engines.megaportraits.student import Student, StudentConfig, likeness, thumbnail, word
 from living_portraits.engines.megaportraits.student_motion import WORDS, Performance
 from living_portraits.errors import FaceError, OptionError, WeightsError
@@ -23,7 +23,7 @@ from living_portraits.nn.pixels import to_tensor
 from living_portraits.people import People
 from living_portraits.restraint import restrain
 from living_portraits.sway import CELLS, SEARCHED
-from living_portraits.warp import pixel_grid
+from living_portraits.warp import HeadMesh, pixel_grid
 
 WEIGHTS = "student"
 
@@ -33,9 +33,6 @@ STUDENTS = People("student", ".student", "make one with `living-portraits distil
 ALIKE = 0.9
 """Correlation of two thumbnails from which they show one picture: bundled portraits reach .7 with each other, one cut
 out a little otherwise .95 with itself."""
-
-_FINE = 256
-"""Cells along a side of a flow that is led: a lid fits between them."""
 
 _RUNTIMES = ("torch", "openvino", "cuda")
 
@@ -59,22 +56,19 @@ class Sitter:
 
 @dataclass(frozen=True, eq=False)
 class Still:
-    """A portrait's picture `[size, size, 3]`, its points, and its eyes and mouth.
+    """A portrait's picture `[size, size, 3]`, its mesh, and its eyes and mouth.
 
-    A smooth flow closes no eye and opens no mouth sharply, and an hour's painting is soft: lips and lids are led to
-    where the tracker has them, and what they uncover is drawn last, as the puppet does.
+    A smooth flow closes no eye and opens no mouth sharply, and an hour's painting is soft: the face goes where the
+    tracker has it, and what eyes and lips uncover is drawn last, as the puppet does.
     """
 
     picture: Frame
-    points: Points
+    mesh: HeadMesh
     features: Features
 
     def led(self, flow: Float32[np.ndarray, "drawn drawn 2"], head: AdaptedHead) -> Float32[np.ndarray, "fine fine 2"]:
-        """A flow that brings every point that is spoken of to its place, and is as it was away from them."""
-        size = self.picture.shape[0]
-        fine = cv2.resize(flow, (_FINE, _FINE), interpolation=cv2.INTER_LINEAR)
-        now, rest = (torch.from_numpy((2 * face + 1) / size - 1)[None] for face in (head.points, self.points))
-        way = led(torch.from_numpy(fine).movedim(-1, 0)[None], Lead.of(now, rest))
+        """A flow that brings the face to its place, and is as it was away from it."""
+        way = of_face(self.mesh, head, None).beside(torch.from_numpy(flow).movedim(-1, 0)[None])
         return np.ascontiguousarray(way[0].movedim(0, -1).numpy())
 
     def finish(self, frame: Frame, head: AdaptedHead) -> Frame:
@@ -142,8 +136,8 @@ class StudentEngine:
                 points, shape = source.points[0], SourceShape.of(source.points[0])
                 if picture is None:
                     return Sitter(best, shape, run, None)
-                still = Still(picture, points, Features.of(picture, points, shape))
-                return Sitter(best, shape, run, still)
+                mesh = HeadMesh.around(points, self.spec.size)
+                return Sitter(best, shape, run, Still(picture, mesh, Features.of(picture, points, shape)))
         raise FaceError(
             f"The student animates {', '.join(self.names)} and no other face: take one of these pictures, another "
             "engine, or teach it yours with `living-portraits distill`."
