@@ -26,8 +26,11 @@ def apart(motion: HeadMotion, count: int) -> list[int]:
     return spread(features, count, first=int(np.linalg.norm(features, axis=1).argmin())) if count else []
 
 
-def looks(motion: HeadMotion) -> Float64[np.ndarray, "time numbers"]:
-    """What is compared: expression, lids and turn of each frame, on scales on which they count alike."""
+def looks(motion: HeadMotion, *, turning: float = 1.0) -> Float64[np.ndarray, "time numbers"]:
+    """What is compared: expression, lids and turn of each frame, on scales on which they count alike.
+
+    Turns count `turning` times as much.
+    """
     turns = motion.rotation.reshape(len(motion), 9) - np.eye(3, dtype=np.float32).reshape(9)
-    parts = (motion.expression.reshape(len(motion), -1) / 10, motion.lids - 1, turns)
+    parts = (motion.expression.reshape(len(motion), -1) / 10, motion.lids - 1, turning * turns)
     return np.concatenate(parts, axis=1).astype(np.float64)

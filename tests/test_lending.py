@@ -9,7 +9,7 @@ from drawn import driver, source
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.puppet import Puppet
 from living_portraits.engines.talking_head import lending
-from living_portraits.engines.talking_head.lending import RESTLESS, STRANGE, brought, lend, lent, shares
+from living_portraits.engines.talking_head.lending import RESTLESS, brought, lend, lent, shares
 from living_portraits.geometry import NOSE_TIP
 
 SIZE = 128
@@ -32,13 +32,13 @@ def test_whoever_looks_most_like_a_stretch_of_the_film_gives_it_its_face() -> No
 @pytest.mark.parametrize(
     ("places", "expected"),
     [
-        ([0.4 * STRANGE] * 20, 0),  # hardly nearer to the other: the picture itself stays
-        ([2 * STRANGE] * 20, 1),
-        ([0, 0, 2 * STRANGE, 0, 0], 0),  # for one frame nobody comes and goes
+        ([0.4] * 20, 0),
+        ([0.6] * 20, 1),
+        ([0, 0, 0.75, 0, 0], 0),  # for one frame nobody comes and goes
     ],
 )
 def test_the_picture_itself_is_left_for_a_reason(places: list[float], expected: int) -> None:
-    share = shares(at(0, 2 * STRANGE), at(*places))
+    share = shares(at(0, 1), at(*places))
     np.testing.assert_allclose(share[:, expected], 1)
 
 

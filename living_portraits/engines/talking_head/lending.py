@@ -18,8 +18,8 @@ from living_portraits.motion import measure
 from living_portraits.variety import looks
 from living_portraits.warp import polygon_mask
 
-STRANGE, RESTLESS = 0.3, 0.3
-"""What it costs, in the units of `looks`, to leave the first picture at all, and to go from one picture to another."""
+TURNING, RESTLESS = 2.0, 0.3
+"""What turns count beside expressions, and, in the units of `looks`, what it costs to go from picture to picture."""
 
 _FADE = 3  # frames before and after a change, over which one face becomes the other
 _RIM = 0.02  # of the crop's side: how softly a lent face ends
@@ -35,7 +35,7 @@ def lent(
         carrier: carries the others' faces. others: the pictures; their points in px of them.
         face: the person's points in the picture that `first` is made of. asked: where they are in its frames, px.
     """
-    numbers = looks(measure(_unread([face, *others.points, *asked]), Drive()))
+    numbers = looks(measure(_unread([face, *others.points, *asked]), Drive()), turning=TURNING)
     kept = 1 + len(others)
     share = shares(numbers[:kept], numbers[kept:])
     lenders = {
@@ -61,9 +61,7 @@ def shares(
     The path through the pictures that costs least: how far each frame looks from its picture, and `RESTLESS` for every
     change (Viterbi's algorithm).
     """
-    costs = np.linalg.norm(frames[:, None] - pictures[None], axis=2)
-    costs[:, 1:] += STRANGE
-    path = _cheapest(costs)
+    path = _cheapest(np.linalg.norm(frames[:, None] - pictures[None], axis=2))
     # Each change is a ramp: a box over the frames around each, which the ends of the film are lengthened for.
     chosen = np.eye(len(pictures), dtype=np.float32)[np.pad(path, _FADE, mode="edge")]
     return np.lib.stride_tricks.sliding_window_view(chosen, 2 * _FADE + 1, axis=0).mean(axis=-1)
