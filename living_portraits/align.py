@@ -26,6 +26,7 @@ MELT = 0.04
 STILL, MOVED = 2, 8
 """Change of a pixel, in levels of 255: up to STILL the picture's own pixel stays, from MOVED on the patch's counts."""
 
+_BARE = 0.05  # of a side's pixels
 _COARSE = 4  # the melted picture is blurred at a fraction of its size, at a thirtieth of the time
 _ALIASES = 0.75  # above this zoom plain interpolation shows no moire worth the averaging's time
 _FOREHEAD, _CHIN, _CHEEKS = 10, 152, (234, 454)  # MediaPipe's numbering
@@ -33,6 +34,8 @@ _EYES, _MOUTH = ((33, 133), (362, 263)), (61, 291)
 
 Patch: TypeAlias = UInt8[np.ndarray, "side side 3"]
 Matte: TypeAlias = UInt8[np.ndarray, "side side"]
+Box: TypeAlias = tuple[int, int, int, int]
+"""Left, top, right, bottom, px; the last two lie outside."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +88,21 @@ class Crop:
         soft = cv2.GaussianBlur(soft, (0, 0), MELT * self.size / _COARSE)
         soft = cv2.resize(soft, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.blendLinear(taken, soft, 1 - beyond, beyond), dtype=np.uint8)
+
+    def inside(self, width: int, height: int) -> Box:
+        """What of the crop a picture of that size fills: sides are cut off, the emptiest first, until none is empty."""
+        box = [0, 0, self.size, self.size]
+        beyond = _beyond(self, width, height)
+        while beyond is not None and box[0] < box[2] and box[1] < box[3]:
+            left, top, right, bottom = box
+            empty = beyond[top:bottom, left:right] > 0
+            sides = [side.mean() for side in (empty[:, 0], empty[0], empty[:, -1], empty[-1])]
+            worst = int(np.argmax(sides))
+            if sides[worst] < _BARE:
+                break
+            box[worst] += 1 if worst < 2 else -1
+        left, top, right, bottom = box
+        return left, top, right, bottom
 
     def paste(self, frame: Frame, patch: Patch) -> Frame:
         """`frame` with `patch` in this crop's place, as a new picture; see `Canvas`, which is quicker for films."""

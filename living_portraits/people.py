@@ -76,9 +76,10 @@ def first_picture(file: Path, folder: Path) -> Path | None:
     else a copy, in `folder`, of what their file holds. None where it holds none."""
     if file.stem in samples.PORTRAITS and file.is_relative_to(weights.folder()):
         return samples.PORTRAITS[file.stem]
-    picture = weights.read(file)[1].get("picture")
-    if picture is None:
+    config, state = weights.read(file)
+    if (picture := state.get("picture")) is None:
         return None
     copy = folder / f"{file.stem}.png"
-    Image.fromarray(picture.numpy()).save(copy)
+    shown = Image.fromarray(picture.numpy())
+    shown.crop(config.get("inside", (0, 0, *shown.size))).save(copy)  # without what melts away beyond its edges
     return copy

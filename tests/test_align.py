@@ -170,3 +170,30 @@ def test_a_large_painting():
     result = window.paste(frame, np.full((SIZE, SIZE, 3), 255, np.uint8))
     assert result[1500, 1500].tolist() == [255, 255, 255]
     assert result[0].max() == 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "centre", "expected"),
+    [
+        ((300, 300), (150, 150), (0, 0, 64, 64)),  # nothing is beyond
+        ((300, 300), (150, 280), (0, 0, 64, 40)),  # the picture ends below
+        ((300, 300), (20, 20), (24, 24, 64, 64)),  # to the left and above
+    ],
+)
+def test_what_of_a_crop_the_picture_fills(
+    shape: tuple[int, int], centre: tuple[float, float], expected: tuple[int, int, int, int]
+) -> None:
+    """Crops of 64 px that show 128 of the picture's, about a place 20 px from its edges."""
+    matrix = np.column_stack([0.5 * np.eye(2), 31.5 - 0.5 * np.array(centre, np.float64)])
+    crop = Crop(matrix, 64)
+    np.testing.assert_allclose(crop.inside(shape[1], shape[0]), expected, atol=2)
+    box = crop.inside(shape[1], shape[0])
+    taken = crop.take(np.full((*shape, 3), 200, np.uint8))
+    assert taken[box[1] : box[3], box[0] : box[2]].shape[0] == box[3] - box[1]
+
+
+def test_a_tilted_crop_loses_no_more_than_its_empty_corners() -> None:
+    turn = np.array([[np.cos(0.2), np.sin(0.2)], [-np.sin(0.2), np.cos(0.2)]])
+    crop = Crop(np.column_stack([turn, 31.5 - turn @ np.array([31.5, 31.5])]), 64)
+    left, top, right, bottom = crop.inside(64, 64)
+    assert 2 < left < 14 and right - left > 40 and bottom - top > 40

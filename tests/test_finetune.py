@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from drawn import driver, face, picture, source
+from PIL import Image
 from toys import found
 
 from living_portraits import face as tracker
-from living_portraits import geometry, people, samples, video
+from living_portraits import geometry, people, samples, video, weights
+from living_portraits.align import Crop
 from living_portraits.commands import finetune as command
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.puppet import Puppet
@@ -329,9 +331,10 @@ def stills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def test_pictures_become_crops_of_one_size(stills: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracker, "find", lambda picture: [found(zoom=1.5)])
-    track = sources.open_sources(stills, size=SIZE, count=8)
+    track, inside = sources.open_sources(stills, size=SIZE, count=8)
     assert len(track) == 2 and track.crops[0].shape == (SIZE, SIZE, 3)
     assert track.points[0, :, :2].min() > 0 and track.points[0, :, :2].max() < SIZE
+    assert inside == Crop.around(found(zoom=1.5).points, size=SIZE).inside(120, 120)
 
 
 @pytest.mark.parametrize(
@@ -411,3 +414,14 @@ def test_people_are_found_by_name_or_file(tmp_path: Path, monkeypatch: pytest.Mo
     for name in ("", "../ada", "a/b", ".ada"):
         with pytest.raises(LivingPortraitsError, match="is no such name"):
             person.PERSONS.place(name)
+
+
+@pytest.mark.parametrize("inside", [None, (0, 4, 60, 50)])
+def test_a_film_begins_with_what_the_picture_fills(tmp_path: Path, inside: tuple[int, ...] | None) -> None:
+    kept = picture(64, 64)
+    config = {} if inside is None else {"inside": list(inside)}
+    weights.write(tmp_path / "ada.person", config=config, state={"picture": torch.from_numpy(kept)})
+    copy = people.first_picture(tmp_path / "ada.person", tmp_path)
+    assert copy is not None
+    left, top, right, bottom = inside or (0, 0, 64, 64)
+    np.testing.assert_array_equal(np.asarray(Image.open(copy)), kept[top:bottom, left:right])

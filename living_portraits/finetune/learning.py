@@ -83,7 +83,7 @@ def learn(
     _make(place.parent)
     tell = hear or (lambda heard: None)
     tell(Heard("read", 0.0))
-    large = sources.open_sources(pictures, size=FINER * TalkingHead.SIDE, count=count)
+    large, inside = sources.open_sources(pictures, size=FINER * TalkingHead.SIDE, count=count)
     track = resized(large, TalkingHead.SIDE)
     material = taught(track, tell)
     lesson = Lesson(head, discriminator, track, material, config)
@@ -91,6 +91,7 @@ def learn(
     sources.warn_of_strangers(track, known.embed if known else None, [path.name for path in pictures])
     tuned = learned(lesson, tell)
     about = {**tuned.person.about, "name": name, "sources": [path.name for path in pictures], "consent": consent}
+    about["inside"] = inside
     tuned = replace(tuned, person=replace(tuned.person, about=about).holding(large))
     persons.write(place, tuned.person, base=base)
     return tuned

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from living_portraits import face, video
-from living_portraits.align import Crop
+from living_portraits.align import Box, Crop
 from living_portraits.engine import Frame, Track
 from living_portraits.errors import FaceError, OptionError
 from living_portraits.finetune.views import motion_of
@@ -32,7 +32,14 @@ class StrangersWarning(UserWarning):
     """Two of the pictures hardly show one person."""
 
 
-def open_sources(paths: Sequence[Path], *, size: int, count: int) -> Track:
+class Opened(NamedTuple):
+    """Pictures of one person, cut out; `inside`: what of the first crop the picture fills."""
+
+    track: Track
+    inside: Box
+
+
+def open_sources(paths: Sequence[Path], *, size: int, count: int) -> Opened:
     """The pictures as crops of `size` px; from a clip, `count` frames that differ.
 
     Raises:
@@ -42,14 +49,15 @@ def open_sources(paths: Sequence[Path], *, size: int, count: int) -> Track:
     """
     stills = [path for path in paths if video.is_still(path)]
     if len(stills) == len(paths):
-        return joined([_still(path, size) for path in paths])
+        opened = [_still(path, size) for path in paths]
+        return Opened(joined([each.track for each in opened]), opened[0].inside)
     if len(paths) > 1:
         clip = next(path for path in paths if path not in stills)
         raise OptionError(f"{clip} is a clip: give it alone, or pictures alone.")
     return _clip(paths[0], size=size, count=count)
 
 
-def _still(path: Path, size: int) -> Track:
+def _still(path: Path, size: int) -> Opened:
     picture = video.read_picture(path).rgb
     faces = face.find(picture)
     if not faces:
@@ -57,7 +65,8 @@ def _still(path: Path, size: int) -> Track:
             f"There is no face to be found in {path}: leave it out, or take one that shows the face larger."
         )
     crop = Crop.around(faces[0].points, size=size)
-    return Track([crop.take(picture)], crop.to_crop(faces[0].points)[None], faces[0].blendshapes[None])
+    track = Track([crop.take(picture)], crop.to_crop(faces[0].points)[None], faces[0].blendshapes[None])
+    return Opened(track, crop.inside(picture.shape[1], picture.shape[0]))
 
 
 def joined(tracks: Sequence[Track]) -> Track:
@@ -69,22 +78,25 @@ def joined(tracks: Sequence[Track]) -> Track:
     )
 
 
-def _clip(path: Path, *, size: int, count: int) -> Track:
+def _clip(path: Path, *, size: int, count: int) -> Opened:
     """Frames of one clip that lie far from each other in expression and pose, in one and the same crop."""
     fps = min(CLIP_FPS, video.probe(path).fps)
     track = face.follow(video.read_frames(path, end=CLIP_SECONDS, fps=fps), fps=fps)
     chosen = sorted(apart(motion_of(Track([], track.points, track.blendshapes, fps)), count))
     crop = Crop.around(track.points[chosen[0]], size=size)
     wanted: dict[int, Frame] = {}
+    inside = (0, 0, size, size)
     for number, frame in enumerate(video.read_frames(path, end=CLIP_SECONDS, fps=fps)):
         if number in chosen:
             wanted[number] = crop.take(frame)
+            inside = crop.inside(frame.shape[1], frame.shape[0])
     chosen = [number for number in chosen if number in wanted]
-    return Track(
+    found = Track(
         [wanted[number] for number in chosen],
         np.stack([crop.to_crop(track.points[number]) for number in chosen]),
         track.blendshapes[chosen],
     )
+    return Opened(found, inside)
 
 
 def clips(paths: Sequence[Path]) -> list[Track]:
