@@ -43,7 +43,7 @@ def plate(crop: Frame, matte: Float32[np.ndarray, "size size"]) -> Picture:
     """
     size = crop.shape[0]
     reach = 2 * max(round(_ROOM * size), 1) + 1
-    person = cv2.dilate((matte > 0.1).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    person = cv2.dilate((matte > 0.5).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     work = min(size, _WORK)
     small = cv2.resize(crop, (work, work), interpolation=cv2.INTER_AREA)
     hole = (cv2.resize(person, (work, work), interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
