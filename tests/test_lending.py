@@ -110,3 +110,22 @@ def test_an_open_mouth_comes_from_the_picture_that_shows_one() -> None:
     assert min(face[12:19]) > 10
     grown = np.abs(np.diff(face)).max()
     assert grown < 0.3 * max(face)  # it comes and goes by and by
+
+
+def test_whoever_has_lent_their_last_face_is_let_go() -> None:
+    """A picture in use holds many megabytes, and there may be 32 of them."""
+    open_films: list[int] = []
+
+    class Watched(Puppet):
+        def generate(self, identity, motion):
+            open_films.append(len(motion))
+            try:
+                yield from super().generate(identity, motion)
+            finally:
+                open_films.remove(len(motion))
+
+    own, moved = source(SIZE), driver(SIZE, frames=31)
+    wide = moved.pick([15])
+    plain = iter([own.crops[0]] * len(moved))
+    held = [len(open_films) for _ in lent(Watched(size=SIZE), plain, wide, own.points[0], list(moved.points))]
+    assert held[0] == 0 and held[15] == 1 and held[-1] == 0

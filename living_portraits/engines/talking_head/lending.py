@@ -5,7 +5,7 @@ The first picture's dress, hair, place and light stay, and the others lend it th
 the film as a whole: changes cost something, and are faded over.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -48,9 +48,11 @@ def lent(
         for number in range(1, kept)
         if share[:, number].any()
     }
-    for frame, points, part in zip(first, asked, share, strict=True):
+    for index, (frame, points, part) in enumerate(zip(first, asked, share, strict=True)):
         faces = [(float(part[number]), next(film)) for number, film in lenders.items() if part[number]]
         yield lend(frame, faces, points) if faces else frame
+        for number in [number for number in lenders if not share[index + 1 :, number].any()]:
+            lenders.pop(number).close()  # all it holds would stay until the film ends
 
 
 def shares(
@@ -61,7 +63,7 @@ def shares(
     The path through the pictures that costs least: how far each frame looks from its picture, and `RESTLESS` for every
     change (Viterbi's algorithm).
     """
-    path = _cheapest(np.linalg.norm(frames[:, None] - pictures[None], axis=2))
+    path = _cheapest(np.stack([np.linalg.norm(frames - picture, axis=1) for picture in pictures], axis=1))
     # Each change is a ramp: a box over the frames around each, which the ends of the film are lengthened for.
     chosen = np.eye(len(pictures), dtype=np.float32)[np.pad(path, _FADE, mode="edge")]
     return np.lib.stride_tricks.sliding_window_view(chosen, 2 * _FADE + 1, axis=0).mean(axis=-1)
@@ -105,7 +107,7 @@ def _light(
     return np.asarray(cv2.resize(light, difference.shape[:2], interpolation=cv2.INTER_LINEAR))
 
 
-def brought(engine: Engine[Any, Any], picture: Frame, own: Points, asked: Sequence[Points]) -> Iterator[Frame]:
+def brought(engine: Engine[Any, Any], picture: Frame, own: Points, asked: Sequence[Points]) -> Generator[Frame]:
     """A picture, with its `own` points, as the engine moves it to the points that are asked for, one after another."""
     identity = engine.encode_identity(_unread([own], [picture]))
     film = engine.generate(identity, engine.encode_motion(_unread([own, *asked]), Drive()))
