@@ -81,5 +81,5 @@ def first_picture(file: Path, folder: Path) -> Path | None:
         return None
     copy = folder / f"{file.stem}.png"
     shown = Image.fromarray(picture.numpy())
-    shown.crop(config.get("inside", (0, 0, *shown.size))).save(copy)  # without what melts away beyond its edges
+    shown.crop(tuple(config.get("inside", (0, 0, *shown.size)))).save(copy)  # without what melts away beyond its edges
     return copy

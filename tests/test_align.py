@@ -186,8 +186,9 @@ def test_what_of_a_crop_the_picture_fills(
     """Crops of 64 px that show 128 of the picture's, about a place 20 px from its edges."""
     matrix = np.column_stack([0.5 * np.eye(2), 31.5 - 0.5 * np.array(centre, np.float64)])
     crop = Crop(matrix, 64)
-    np.testing.assert_allclose(crop.inside(shape[1], shape[0]), expected, atol=2)
-    box = crop.inside(shape[1], shape[0])
+    nowhere = np.full((478, 3), 32, np.float32)
+    np.testing.assert_allclose(crop.inside(shape[1], shape[0], nowhere), expected, atol=2)
+    box = crop.inside(shape[1], shape[0], nowhere)
     taken = crop.take(np.full((*shape, 3), 200, np.uint8))
     assert taken[box[1] : box[3], box[0] : box[2]].shape[0] == box[3] - box[1]
 
@@ -195,5 +196,14 @@ def test_what_of_a_crop_the_picture_fills(
 def test_a_tilted_crop_loses_no_more_than_its_empty_corners() -> None:
     turn = np.array([[np.cos(0.2), np.sin(0.2)], [-np.sin(0.2), np.cos(0.2)]])
     crop = Crop(np.column_stack([turn, 31.5 - turn @ np.array([31.5, 31.5])]), 64)
-    left, top, right, bottom = crop.inside(64, 64)
+    left, top, right, bottom = crop.inside(64, 64, np.full((478, 3), 32, np.float32))
     assert 2 < left < 14 and right - left > 40 and bottom - top > 40
+
+
+def test_a_face_at_the_pictures_edge_keeps_its_head() -> None:
+    """The picture ends just above the eyes: still nothing is cut off where hair would be."""
+    face = np.zeros((478, 3), np.float32)
+    face[:, 0], face[:, 1] = np.linspace(20, 44, 478), np.linspace(18, 50, 478)
+    crop = Crop(np.array([[1.0, 0, 0], [0, 1.0, 24]]), 64)
+    assert crop.inside(64, 64, face)[1] <= 18 - 0.3 * 32
+    assert crop.inside(64, 64, np.full((478, 3), 50, np.float32))[1] >= 22

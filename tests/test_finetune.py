@@ -334,7 +334,7 @@ def test_pictures_become_crops_of_one_size(stills: list[Path], monkeypatch: pyte
     track, inside = sources.open_sources(stills, size=SIZE, count=8)
     assert len(track) == 2 and track.crops[0].shape == (SIZE, SIZE, 3)
     assert track.points[0, :, :2].min() > 0 and track.points[0, :, :2].max() < SIZE
-    assert inside == Crop.around(found(zoom=1.5).points, size=SIZE).inside(120, 120)
+    assert inside == Crop.around(found(zoom=1.5).points, size=SIZE).inside(120, 120, track.points[0])
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,15 @@
 
 from itertools import pairwise, product
 
+import cv2
 import numpy as np
 import pytest
-from drawn import driver, source
+from drawn import driver, face, picture, source
 
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.puppet import Puppet
 from living_portraits.engines.talking_head import lending
-from living_portraits.engines.talking_head.lending import RESTLESS, brought, lend, lent, shares
+from living_portraits.engines.talking_head.lending import LIKE, RESTLESS, Shot, brought, lend, lent, likeness, shares
 from living_portraits.geometry import NOSE_TIP
 
 SIZE = 128
@@ -83,36 +84,46 @@ def test_a_picture_is_brought_to_where_the_points_are() -> None:
     dotted = frame.copy()
     dotted[y - 1 : y + 2, x - 1 : x + 2] = (0, 255, 0)
     asked = own + np.float32([6, -4, 0])
-    [moved] = brought(Puppet(size=SIZE), dotted, own, [asked])
+    [moved] = brought(Puppet(size=SIZE), Shot(dotted, own), [asked])
     x, y = asked[50, :2].round().astype(int)
     green = moved[..., 1].astype(int) - moved[..., [0, 2]].max(axis=-1)
     assert green[y - 2 : y + 3, x - 2 : x + 3].max() > 100
 
 
-def film(*, others: Track, moved: Track) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def painted(*, seed: int = 0) -> Shot:
+    """A face in broad strokes."""
+    return Shot(cv2.GaussianBlur(picture(SIZE, SIZE, seed=seed), (0, 0), 4), source(SIZE).points[0])
+
+
+@pytest.fixture
+def anyone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody may lend to everybody."""
+    monkeypatch.setattr(lending, "likeness", lambda engine, one, other: 1.0)
+
+
+def film(*, others: list[Shot], moved: Track) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The puppet's film of the source, as it is and with faces from other pictures."""
     engine, own = Puppet(size=SIZE), source(SIZE)
     plain = list(engine.generate(engine.encode_identity(own), engine.encode_motion(moved, Drive())))
-    return plain, list(lent(engine, iter(plain), others, own.points[0], list(moved.points)))
+    return plain, list(lent(engine, iter(plain), Shot(own.crops[0], own.points[0]), others, list(moved.points)))
 
 
-def test_an_open_mouth_comes_from_the_picture_that_shows_one() -> None:
+def test_an_open_mouth_comes_from_the_picture_that_shows_one(anyone: None) -> None:
     """The other picture has its mouth open, and is black but for that: where the film's is open, it is dark."""
     moved = driver(SIZE, frames=31)
     wide = moved.pick([15])
-    other = Track([np.zeros_like(crop) for crop in wide.crops], wide.points, wide.blendshapes)
-    plain, given = film(others=other, moved=moved)
+    plain, given = film(others=[Shot(np.zeros_like(wide.crops[0]), wide.points[0])], moved=moved)
     x, y = moved.points[15][13, :2].round().astype(int)
-    face = [
+    off = [
         np.abs(a.astype(int) - b)[y - 20 : y + 20, x - 20 : x + 20].mean() for a, b in zip(plain, given, strict=True)
     ]
-    assert face[0] == face[1] == face[-1] == 0
-    assert min(face[12:19]) > 10
-    grown = np.abs(np.diff(face)).max()
-    assert grown < 0.3 * max(face)  # it comes and goes by and by
+    assert off[0] == off[1] == off[-1] == 0
+    assert min(off[12:19]) > 10
+    grown = np.abs(np.diff(off)).max()
+    assert grown < 0.3 * max(off)  # it comes and goes by and by
 
 
-def test_whoever_has_lent_their_last_face_is_let_go() -> None:
+def test_whoever_has_lent_their_last_face_is_let_go(anyone: None) -> None:
     """A picture in use holds many megabytes, and there may be 32 of them."""
     open_films: list[int] = []
 
@@ -127,5 +138,49 @@ def test_whoever_has_lent_their_last_face_is_let_go() -> None:
     own, moved = source(SIZE), driver(SIZE, frames=31)
     wide = moved.pick([15])
     plain = iter([own.crops[0]] * len(moved))
-    held = [len(open_films) for _ in lent(Watched(size=SIZE), plain, wide, own.points[0], list(moved.points))]
+    shots = [Shot(each.crops[0], each.points[0]) for each in (own, wide)]
+    held = [len(open_films) for _ in lent(Watched(size=SIZE), plain, shots[0], shots[1:], list(moved.points))]
     assert held[0] == 0 and held[15] == 1 and held[-1] == 0
+
+
+def test_the_same_face_is_alike_in_any_light_and_place_and_another_is_not() -> None:
+    engine, here = Puppet(size=SIZE), painted()
+    asked = face((SIZE / 2 + 6, SIZE / 2 - 4), zoom=SIZE / 42, roll=0.1)
+    [moved] = brought(engine, here, [asked])
+    dim = (moved * np.float32([0.5, 0.45, 0.4]) + 20).astype(np.uint8)
+    assert likeness(engine, here, here) > 0.98
+    assert likeness(engine, here, Shot(dim, asked)) > LIKE
+    assert likeness(engine, here, painted(seed=3)) < 0.4
+
+
+def test_whoever_is_not_alike_lends_nothing_and_the_next_best_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two others look like the film's open mouth: somebody else's, a little more, and the person's own."""
+    engine, here, moved = Puppet(size=SIZE), painted(), driver(SIZE, frames=31)
+    [opened] = brought(engine, here, [moved.points[14]])
+    marked = opened.copy()
+    x, y = moved.points[14][NOSE_TIP, :2].round().astype(int)
+    marked[y - 4 : y + 4, x - 4 : x + 4] = 255
+    stranger = Shot(painted(seed=3).frame, moved.points[15])
+    monkeypatch.setattr(lending, "likeness", lambda engine, one, other: LIKE - 0.01 if other is stranger else LIKE)
+    plain = [here.frame] * len(moved)
+    seen = [
+        list(lent(engine, iter(plain), here, others, list(moved.points)))
+        for others in ([stranger], [Shot(marked, moved.points[14])], [stranger, Shot(marked, moved.points[14])])
+    ]
+    for ours, theirs in zip(seen[0], plain, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert np.abs(seen[1][15].astype(int) - plain[15]).mean() > 1
+    for ours, theirs in zip(seen[2], seen[1], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_as_much_time_weighs_as_much_at_any_frame_rate() -> None:
+    places = [0] * 12 + [1] * 6 + [0] * 12
+    slow, quick = (
+        shares(at(0, 1), at(*places), fps=25.0),
+        shares(at(0, 1), at(*(place for place in places for _ in range(4))), fps=100.0),
+    )
+    assert slow[15, 1] > 0.8
+    np.testing.assert_allclose(slow[:, 1], quick[1::4, 1], atol=0.15)
+    brief = [0] * 48 + [0.7] * 4 + [0] * 48  # as long as a single frame of 25
+    assert shares(at(0, 1), at(*brief), fps=100.0)[:, 1].max() == 0

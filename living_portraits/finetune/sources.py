@@ -66,7 +66,7 @@ def _still(path: Path, size: int) -> Opened:
         )
     crop = Crop.around(faces[0].points, size=size)
     track = Track([crop.take(picture)], crop.to_crop(faces[0].points)[None], faces[0].blendshapes[None])
-    return Opened(track, crop.inside(picture.shape[1], picture.shape[0]))
+    return Opened(track, crop.inside(picture.shape[1], picture.shape[0], track.points[0]))
 
 
 def joined(tracks: Sequence[Track]) -> Track:
@@ -89,7 +89,7 @@ def _clip(path: Path, *, size: int, count: int) -> Opened:
     for number, frame in enumerate(video.read_frames(path, end=CLIP_SECONDS, fps=fps)):
         if number in chosen:
             wanted[number] = crop.take(frame)
-            inside = crop.inside(frame.shape[1], frame.shape[0])
+            inside = crop.inside(frame.shape[1], frame.shape[0], crop.to_crop(track.points[chosen[0]]))
     chosen = [number for number in chosen if number in wanted]
     found = Track(
         [wanted[number] for number in chosen],

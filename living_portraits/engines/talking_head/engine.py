@@ -22,7 +22,7 @@ from living_portraits.engine import Drive, Frame, Points, Spec, Track
 from living_portraits.engines.guided.engine import WEIGHTS as CARRIER_WEIGHTS
 from living_portraits.engines.guided.engine import Guided, GuidedIdentity, GuidedMotion
 from living_portraits.engines.talking_head import person as persons
-from living_portraits.engines.talking_head.lending import lent
+from living_portraits.engines.talking_head.lending import Shot, lent
 from living_portraits.engines.talking_head.networks import SHAPES, Discriminator, FewShot, Generator
 from living_portraits.errors import WeightsError
 from living_portraits.motion import SourceShape, adapt, measure
@@ -48,13 +48,21 @@ class HeadIdentity:
         style: `[1, numbers]` AdaIN numbers.
         face: their shape, and the pose in the first picture.
         carried: the first picture as the carrying engine knows it; None where all is drawn.
-        others: more pictures of them, which lend their faces to what is carried.
+        own: the first picture. others: more pictures of them, which lend their faces to what is carried.
     """
 
     style: Float[Tensor, "1 numbers"]
     face: SourceShape
     carried: GuidedIdentity | None = None
-    others: Track | None = None
+    own: Shot | None = None
+    others: tuple[Shot, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class HeadMovie(GuidedMotion):
+    """What a driver does, `fps` frames a second."""
+
+    fps: float = 25.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,21 +133,25 @@ class TalkingHead:
         face = SourceShape.of(source.points[0])
         if self._carrier is None:
             return HeadIdentity(style, face)
-        return HeadIdentity(style, face, self._carrier.encode_identity(source), self._others(source))
+        own = Shot(source.crops[0], source.points[0])
+        return HeadIdentity(style, face, self._carrier.encode_identity(source), own, self._others(source))
 
-    def _others(self, source: Track) -> Track | None:
-        """Pictures besides the first: those that a known person was learned from, else the source's own."""
+    def _others(self, source: Track) -> tuple[Shot, ...]:
+        """All pictures of a known person that was learned from several, else the source's own but for the first."""
         if self._known is None:
-            return source.pick(range(1, len(source))) if len(source) > 1 else None
-        if self._known.others is None:
-            return None
-        return resized(self._known.others, self.spec.size)
+            found = source.pick(range(1, len(source)))
+        elif self._known.pictures is None:
+            return ()
+        else:
+            found = resized(self._known.pictures, self.spec.size)
+        return tuple(Shot(crop, points) for crop, points in zip(found.crops, found.points, strict=True))
 
-    def encode_motion(self, driver: Track, drive: Drive) -> GuidedMotion:
+    def encode_motion(self, driver: Track, drive: Drive) -> HeadMovie:
         """What the driver's points say, and its pictures where something is carried."""
-        return GuidedMotion(*watch(driver, drive)) if self._carrier else GuidedMotion(measure(driver, drive), None)
+        head, around = watch(driver, drive) if self._carrier else (measure(driver, drive), None)
+        return HeadMovie(head, around, driver.fps)
 
-    def generate(self, identity: HeadIdentity, motion: GuidedMotion) -> Iterator[Frame]:
+    def generate(self, identity: HeadIdentity, motion: HeadMovie) -> Iterator[Frame]:
         """One frame per driver frame, the motion held within what one picture can teach."""
         for layers in self.layers(identity, motion):
             if layers.carried is None:
@@ -149,7 +161,7 @@ class TalkingHead:
             change = layers.mask * (layers.colour - self._sized(layers.carried, self.side))
             yield from to_frames(layers.carried + self._sized(change, self.spec.size))
 
-    def layers(self, identity: HeadIdentity, motion: GuidedMotion) -> Iterator[Layers]:
+    def layers(self, identity: HeadIdentity, motion: HeadMovie) -> Iterator[Layers]:
         """What the frames of the film are made of, one or several at once."""
         bearable = restrain(motion.head, identity.face.pose)
         faces = [adapt(identity.face, bearable, number).points for number in range(len(bearable))]
@@ -161,14 +173,14 @@ class TalkingHead:
                 shown = torch.cat([shown, self._sized(carried, self.side).clamp(-1, 1)], dim=1)
             yield Layers(carried, *self._paint(shown, identity.style.expand(len(some), -1)))
 
-    def _film(self, identity: HeadIdentity, motion: GuidedMotion, faces: Sequence[Points]) -> Iterator[Frame] | None:
+    def _film(self, identity: HeadIdentity, motion: HeadMovie, faces: Sequence[Points]) -> Iterator[Frame] | None:
         """What is carried; None where all is drawn."""
-        if self._carrier is None or identity.carried is None:
+        if self._carrier is None or identity.carried is None or identity.own is None:
             return None
         film = self._carrier.generate(identity.carried, motion)
-        if identity.others is None or len(faces) <= runtimes.LIVE:  # who lends is chosen for a film as a whole
+        if not identity.others or len(faces) <= runtimes.LIVE:  # who lends is chosen for a film as a whole
             return film
-        return lent(self._carrier, film, identity.others, identity.face.points, faces)
+        return lent(self._carrier, film, identity.own, identity.others, faces, fps=motion.fps)
 
     def _style(self, source: Track) -> Float[Tensor, "1 numbers"]:
         embeddings = []

@@ -18,7 +18,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from living_portraits import weights
+from living_portraits import geometry, weights
 from living_portraits.engine import Frame, Track
 from living_portraits.engines.talking_head.networks import Generator
 from living_portraits.errors import WeightsError
@@ -35,7 +35,7 @@ PERSONS = People("person", SUFFIX, "make one with `living-portraits finetune`", 
 
 _EXACT = 1 - 1e-6  # share that a file keeps of what it is given
 _LEFT, _RIGHT, _WHOLE, _STYLE, _PICTURE = ".left", ".right", ".whole", "style", "picture"
-_OTHER, _POINTS = "other.", "others' points"
+_OTHER, _POINTS = "picture.", "points"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,19 +47,18 @@ class Person:
         changes: of the folded generator's weights, by name.
         about: name, number of pictures, steps; JSON values.
         picture: the first of theirs, cut out around the face: what a film begins with that is given no other.
-        others: the other pictures, which lend their faces to a film that begins with the first.
+        pictures: all of them, where they are several: they lend their faces to films.
     """
 
     style: Float[Tensor, "1 numbers"]
     changes: dict[str, Tensor]
     about: dict[str, Any] = field(default_factory=dict)
     picture: Frame | None = None
-    others: Track | None = None
+    pictures: Track | None = None
 
     def holding(self, pictures: Track) -> "Person":
         """The same, with these pictures."""
-        others = pictures.pick(range(1, len(pictures))) if len(pictures) > 1 else None
-        return replace(self, picture=pictures.crops[0], others=others)
+        return replace(self, picture=pictures.crops[0], pictures=pictures if len(pictures) > 1 else None)
 
 
 def difference(base: Generator, own: Generator) -> dict[str, Tensor]:
@@ -118,9 +117,11 @@ def write(path: Path, person: Person, *, base: Path) -> int:
     state = {_STYLE: person.style.half()}
     if person.picture is not None:
         state[_PICTURE] = torch.from_numpy(person.picture)
-    if person.others is not None:
-        state |= {f"{_OTHER}{number}": _pressed(crop) for number, crop in enumerate(person.others.crops)}
-        state[_POINTS] = torch.from_numpy(person.others.points)
+    if person.pictures is not None:
+        state |= {
+            f"{_OTHER}{number}": _pressed(person.pictures.crops[number]) for number in range(1, len(person.pictures))
+        }
+        state[_POINTS] = torch.from_numpy(person.pictures.points)
     for name, change in person.changes.items():
         state |= _compressed(name, change.float())
     config = {**person.about, "recipe": "talking-head person", "base": _hash(base)}
@@ -137,7 +138,7 @@ def read(path: Path, *, base: Path) -> Person:
     config, state = weights.read(path)
     if config.get("recipe") != "talking-head person" or _STYLE not in state:
         raise WeightsError(f"{path} is no person's file: make one with `living-portraits finetune`.")
-    if config["base"] != _hash(base):
+    if config.get("base") != _hash(base):
         raise WeightsError(f"{path} was fine-tuned from other weights than {base.name}: run `finetune` again.")
     changes = {}
     for key, value in state.items():
@@ -148,14 +149,22 @@ def read(path: Path, *, base: Path) -> Person:
             changes[key.removesuffix(_WHOLE)] = value.float()
     about = {name: value for name, value in config.items() if name not in ("recipe", "base")}
     picture = state[_PICTURE].numpy() if _PICTURE in state else None
-    return Person(state[_STYLE].float(), changes, about, picture, _others(state))
+    try:
+        return Person(state[_STYLE].float(), changes, about, picture, _pictures(state))
+    except (KeyError, OSError, ValueError) as error:
+        raise WeightsError(f"{path} holds damaged pictures: fine-tune anew.") from error
 
 
-def _others(state: Mapping[str, Tensor]) -> Track | None:
+def _pictures(state: Mapping[str, Tensor]) -> Track | None:
+    """All pictures. Raises KeyError, OSError or ValueError where they are damaged."""
     if _POINTS not in state:
         return None
     points = state[_POINTS].numpy()
-    crops = [_opened(state[f"{_OTHER}{number}"]) for number in range(len(points))]
+    crops = [state[_PICTURE].numpy(), *(_opened(state[f"{_OTHER}{number}"]) for number in range(1, len(points)))]
+    if points.shape[1:] != (geometry.POINT_COUNT, 3) or not np.isfinite(points).all():
+        raise ValueError(f"points of shape {points.shape}")
+    if {crop.shape for crop in crops} != {crops[0].shape}:
+        raise ValueError("pictures of several sizes")
     return Track(crops, points, np.zeros((len(points), 52), np.float32))
 
 
