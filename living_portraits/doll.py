@@ -1,12 +1,16 @@
 """A still, ready to be moved: its mesh, its paint, and its eyes and mouth, put together frame by frame."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from living_portraits.engine import Frame, Points
 from living_portraits.features import Features
 from living_portraits.motion import AdaptedHead, HeadMotion, adapt
 from living_portraits.sway import Field
 from living_portraits.warp import HeadMesh, SamplingMap, Texture
+
+Posed: TypeAlias = tuple[Frame, AdaptedHead, SamplingMap]
+"""What `Doll.pose` gives."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,14 +27,15 @@ class Doll:
         mesh = HeadMesh.around(points, crop.shape[0])
         return cls(Texture.of(crop), mesh, Features.of(crop, points, mesh.source))
 
-    def pose(
-        self, motion: HeadMotion, number: int, field: Field | None = None
-    ) -> tuple[Frame, AdaptedHead, SamplingMap]:
+    def pose(self, motion: HeadMotion, number: int, field: Field | None = None) -> Posed:
         """Frame `number` of a motion: its pixels, the head in it, and where each pixel comes from.
 
         `field` says how what surrounds the head moves; None: it stays, and bends with the head.
         """
-        head = adapt(self.mesh.source, motion, number)
+        return self.follow(adapt(self.mesh.source, motion, number), field)
+
+    def follow(self, head: AdaptedHead, field: Field | None = None) -> Posed:
+        """The same for a head that is given as it is."""
         sampling = self.mesh.sampling_map(self.mesh.move(head, field))
         frame = self.texture.sample(sampling)
         self.features.draw(frame, head)

@@ -3,6 +3,7 @@
 import argparse
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -139,7 +140,7 @@ def test_frames_that_are_chosen_lie_apart_and_begin_at_rest() -> None:
 def test_what_is_taught_of_one_picture_and_of_several(monkeypatch: pytest.MonkeyPatch, count: int, pairs: int) -> None:
     """One picture is carried from views of it; several from each other, eight at most being carried from."""
     monkeypatch.setattr(learning, "_bundled", lambda name: driver(SIZE, frames=40))
-    monkeypatch.setattr(learning.engines, "create", lambda name, size: Puppet(size=size))
+    monkeypatch.setattr(learning, "Guided", Puppet)
     monkeypatch.setattr(learning.TalkingHead, "SIDE", SIZE)
     film, told = driver(SIZE, frames=count), []
     material = learning.taught(film, lambda heard: told.append(heard.share))
@@ -414,6 +415,42 @@ def test_people_are_found_by_name_or_file(tmp_path: Path, monkeypatch: pytest.Mo
     for name in ("", "../ada", "a/b", ".ada"):
         with pytest.raises(LivingPortraitsError, match="is no such name"):
             person.PERSONS.place(name)
+
+
+def test_of_a_short_clip_more_frames_a_second_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+    moved = driver(SIZE, frames=6)
+
+    def frames(path, *, end, fps):
+        asked.append(fps)
+        return iter(moved.crops)
+
+    monkeypatch.setattr(video, "is_still", lambda path: False)
+    monkeypatch.setattr(video, "probe", lambda path: SimpleNamespace(duration=0.5, fps=12.0))
+    monkeypatch.setattr(video, "read_frames", frames)
+    monkeypatch.setattr(tracker, "follow", lambda given, fps: moved)
+    assert len(sources.open_sources([tmp_path / "a.mp4"], size=SIZE, count=2).track) == 2
+    assert asked == [12.0, 12.0]  # and not 5
+    with pytest.warns(sources.FewPicturesWarning, match=r"a\.mp4 has 6 pictures of the face, and not 8"):
+        assert len(sources.open_sources([tmp_path / "a.mp4"], size=SIZE, count=8).track) == 6
+
+
+def test_a_face_that_looks_unlike_the_first_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = source(SIZE)
+    three = Track(
+        [crop + np.uint8(turn) for turn in range(3) for crop in one.crops],
+        one.points.repeat(3, axis=0),
+        one.blendshapes.repeat(3, axis=0),
+    )
+    shades = {int(crop[0, 0, 0]): 1 - 0.1 * turn for turn, crop in enumerate(three.crops)}
+    monkeypatch.setattr(sources, "likeness", lambda carrier, first, shot: shades[int(shot.frame[0, 0, 0])])
+    with pytest.warns(sources.UnlikeWarning, match=r"The face in c\.jpg looks unlike that in a\.jpg") as heard:
+        sources.warn_of_unlike(three, Puppet(size=SIZE), ["a.jpg", "b.jpg", "c.jpg"])
+    assert len(heard) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sources.warn_of_unlike(three.pick([0, 1]), Puppet(size=SIZE), ["a.jpg", "b.jpg"])
+        sources.warn_of_unlike(three, Puppet(size=SIZE), ["clip.mp4"])
 
 
 @pytest.mark.parametrize("inside", [None, (0, 4, 60, 50)])

@@ -403,6 +403,26 @@ def test_pictures_survive_the_file_too(tmp_path: Path) -> None:
                 assert np.abs(ours.astype(int) - theirs).mean() < 2
 
 
+@pytest.mark.parametrize("damage", ["gone", "junk", "points", "nowhere"])
+def test_a_persons_damaged_pictures_are_refused(tmp_path: Path, damage: str) -> None:
+    path, one = written(tmp_path), source(SIZE)
+    both = Track([one.crops[0]] * 2, one.points.repeat(2, axis=0), one.blendshapes.repeat(2, axis=0))
+    ada = person.Person(torch.zeros(1, read_head(path).generator.style_length), {}).holding(both)
+    person.write(tmp_path / "ada.person", ada, base=path)
+    config, state = weights.read(tmp_path / "ada.person")
+    if damage == "gone":
+        del state["picture.1"]
+    elif damage == "junk":
+        state["picture.1"] = torch.zeros(99, dtype=torch.uint8)
+    elif damage == "points":
+        state["points"] = state["points"][:, :400]
+    else:
+        state["points"] = state["points"] * torch.nan
+    weights.write(tmp_path / "ada.person", config=config, state=state)
+    with pytest.raises(WeightsError, match=r"ada\.person holds damaged pictures"):
+        person.read(tmp_path / "ada.person", base=path)
+
+
 def test_as_few_directions_are_kept_as_draw_the_same() -> None:
     base = Generator(TINY)
     fold(base.eval())

@@ -5,12 +5,12 @@ with eyes and mouth drawn as layers behind the lids and lips.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Frame, Spec, Track
-from living_portraits.motion import HeadMotion, measure
+from living_portraits.motion import AdaptedHead, HeadMotion, measure
 from living_portraits.restraint import restrain
 
 
@@ -43,3 +43,8 @@ class Puppet:
         bearable = restrain(motion, identity.mesh.source.pose)
         for number in range(len(motion)):
             yield identity.pose(bearable, number)[0]
+
+    def follow(self, identity: Doll, heads: Sequence[AdaptedHead]) -> Iterator[Frame]:
+        """One frame per head, as it is given, px of the crop: nothing is adapted or restrained."""
+        for head in heads:
+            yield identity.follow(head)[0]

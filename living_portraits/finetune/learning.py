@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from living_portraits import engines, samples, weights
+from living_portraits import samples, weights
 from living_portraits.align import resized
 from living_portraits.engine import Frame, Track
+from living_portraits.engines.guided import Guided
 from living_portraits.engines.talking_head import person as persons
 from living_portraits.engines.talking_head.engine import WEIGHTS, TalkingHead, read_networks
 from living_portraits.errors import OptionError, OutputError
@@ -88,7 +89,9 @@ def learn(
     material = taught(track, tell)
     lesson = Lesson(head, discriminator, track, material, config)
     known = lesson.content.face
-    sources.warn_of_strangers(track, known.embed if known else None, [path.name for path in pictures])
+    names = [path.name for path in pictures]
+    sources.warn_of_strangers(track, known.embed if known else None, names)
+    sources.warn_of_unlike(track, Guided(size=TalkingHead.SIDE), names)
     tuned = learned(lesson, tell)
     about = {**tuned.person.about, "name": name, "sources": [path.name for path in pictures], "consent": consent}
     about["inside"] = inside
@@ -105,7 +108,7 @@ def taught(track: Track, tell: Hear) -> Material:
     for name in samples.DRIVERS:
         clips[name] = _bundled(name)
         tell(Heard("read", len(clips) / steps))
-    painter, pictures = engines.create(engines.DEFAULT, size=TalkingHead.SIDE), own(track)
+    painter, pictures = Guided(size=TalkingHead.SIDE), own(track)
     views, asked = list[View](), list[View]()
     for turn, number in enumerate(some):
         more, left = posed(painter, pictures[number], list(clips.values()), count=VIEWS // len(some))

@@ -12,6 +12,7 @@ from torch import Tensor
 from living_portraits import face, video
 from living_portraits.align import Box, Crop
 from living_portraits.engine import Frame, Track
+from living_portraits.engines.talking_head.lending import LIKE, Carrier, Shot, likeness
 from living_portraits.errors import FaceError, OptionError
 from living_portraits.finetune.views import motion_of
 from living_portraits.nn.pixels import to_tensor
@@ -25,11 +26,21 @@ STRANGERS = 0.3
 """Cosine of two faces' embeddings (MobileFaceNet) below which they are hardly one person's."""
 
 CLIP_FPS, CLIP_SECONDS = 5.0, 120.0
-"""How many of a clip's frames are looked at, and how much of it."""
+"""How many of a clip's frames are looked at, and how much of it; of a short clip more."""
+
+_SPARE = 3  # frames looked at for each that is wanted
 
 
 class StrangersWarning(UserWarning):
     """Two of the pictures hardly show one person."""
+
+
+class FewPicturesWarning(UserWarning):
+    """A clip is shorter than the pictures that are wanted of it."""
+
+
+class UnlikeWarning(UserWarning):
+    """Some of the pictures show another face than the first, or something that lies over it."""
 
 
 class Opened(NamedTuple):
@@ -75,12 +86,14 @@ def joined(tracks: Sequence[Track]) -> Track:
         [crop for track in tracks for crop in track.crops],
         np.concatenate([track.points for track in tracks]),
         np.concatenate([track.blendshapes for track in tracks]),
+        tracks[-1].fps,
     )
 
 
 def _clip(path: Path, *, size: int, count: int) -> Opened:
     """Frames of one clip that lie far from each other in expression and pose, in one and the same crop."""
-    fps = min(CLIP_FPS, video.probe(path).fps)
+    clip = video.probe(path)
+    fps = min(max(CLIP_FPS, _SPARE * count / max(clip.duration, 1e-3)), clip.fps)
     track = face.follow(video.read_frames(path, end=CLIP_SECONDS, fps=fps), fps=fps)
     chosen = sorted(apart(motion_of(Track([], track.points, track.blendshapes, fps)), count))
     crop = Crop.around(track.points[chosen[0]], size=size)
@@ -91,6 +104,8 @@ def _clip(path: Path, *, size: int, count: int) -> Opened:
             wanted[number] = crop.take(frame)
             inside = crop.inside(frame.shape[1], frame.shape[0], crop.to_crop(track.points[chosen[0]]))
     chosen = [number for number in chosen if number in wanted]
+    if len(chosen) < count:
+        tell(FewPicturesWarning(f"{path.name} has {len(chosen)} pictures of the face, and not {count}; all are taken."))
     found = Track(
         [wanted[number] for number in chosen],
         np.stack([crop.to_crop(track.points[number]) for number in chosen]),
@@ -122,5 +137,20 @@ def warn_of_strangers(pictures: Track, embed: Embed | None, names: Sequence[str]
             StrangersWarning(
                 f"{names[a]} and {names[b]} hardly show the same person (similarity {alike[a, b]:.2f}); "
                 "leave one out if they do not."
+            )
+        )
+
+
+def warn_of_unlike(pictures: Track, carrier: Carrier, names: Sequence[str]) -> None:
+    """Issues UnlikeWarning for the pictures that will not lend their face to a film of the first."""
+    if len(pictures) < 2 or len(names) != len(pictures):
+        return
+    first, *others = (Shot(crop, points) for crop, points in zip(pictures.crops, pictures.points, strict=True))
+    unlike = [name for name, shot in zip(names[1:], others, strict=True) if likeness(carrier, first, shot) < LIKE]
+    if unlike:
+        tell(
+            UnlikeWarning(
+                f"The face in {', '.join(unlike)} looks unlike that in {names[0]}: somebody else's, or there is "
+                "something before it. Films take no expressions from there; leave it out if it shows somebody else."
             )
         )

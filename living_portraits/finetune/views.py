@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from living_portraits.engine import Drive, Engine, Frame, Points, Track
-from living_portraits.engines.talking_head.lending import Shot, brought, lend
+from living_portraits.engines.talking_head.lending import Carrier, Shot, brought, lend
 from living_portraits.motion import HeadMotion, SourceShape, adapt, measure, neutral_frame
 from living_portraits.restraint import restrain
 from living_portraits.variety import apart
@@ -59,7 +59,7 @@ def posed(engine: Engine[Any, Any], view: View, clips: Sequence[Track], *, count
     return taught, asked
 
 
-def crossed(engine: Engine[Any, Any], sources: Sequence[View], targets: Sequence[View]) -> list[View]:
+def crossed(carrier: Carrier, sources: Sequence[View], targets: Sequence[View]) -> list[View]:
     """Every target as it is carried from every source but itself, all of one person; the first source's come first.
 
     Pictures of different days differ in light, dress and place, which no source tells of: only the target's face is
@@ -68,7 +68,7 @@ def crossed(engine: Engine[Any, Any], sources: Sequence[View], targets: Sequence
     found = []
     for source in sources:
         others = [target for target in targets if target is not source]
-        film = brought(engine, Shot(source.frame, source.points), [target.points for target in others])
+        film = brought(carrier, Shot(source.frame, source.points), [target.points for target in others])
         for target, carried in zip(others, film, strict=True):
             found.append(View(lend(carried, [(1.0, target.frame)], target.points), target.points, carried))
     return found

@@ -4,7 +4,6 @@ import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -13,12 +12,12 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 
 from living_portraits import sway, weights
-from living_portraits.doll import Doll
+from living_portraits.doll import Doll, Posed
 from living_portraits.engine import Drive, Frame, Spec, Track
 from living_portraits.engines.guided.net import SIDE, Features, RepairConfig, RepairNet, carried, swayed
 from living_portraits.engines.guided.view import View, drawing, shrunk, view
 from living_portraits.geometry import FACE_OVAL
-from living_portraits.motion import AdaptedHead, HeadMotion, measure
+from living_portraits.motion import AdaptedHead, HeadMotion, adapt, measure
 from living_portraits.nn import quantise
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_tensor
@@ -27,17 +26,13 @@ from living_portraits.notices import tell
 from living_portraits.pipeline import ahead
 from living_portraits.restraint import restrain, restrain_sway
 from living_portraits.sway import Sway
-from living_portraits.warp import SamplingMap, pixel_grid, polygon_mask
+from living_portraits.warp import pixel_grid, polygon_mask
 from living_portraits.watching import watch
 
 WEIGHTS = "guided"
 
 TOO_MUCH = 0.03
 """Of the range from black to white: a network that would change a still's own face by more does not know such faces."""
-
-
-Posed: TypeAlias = tuple[Frame, AdaptedHead, SamplingMap]
-"""What `Doll.pose` gives."""
 
 
 class OddFaceWarning(UserWarning):
@@ -130,11 +125,21 @@ class Guided:
 
     def generate(self, identity: GuidedIdentity, motion: GuidedMotion) -> Iterator[Frame]:
         """One frame per driver frame, the motion held within what one picture can bear."""
-        pose = identity.doll.mesh.source.pose
-        bearable = restrain(motion.head, pose)
-        fields = None if motion.sway is None else restrain_sway(motion.sway, pose, self.spec.size)
-        poses = self._poses(identity.doll, bearable, fields)
-        if len(bearable) > runtimes.LIVE:  # the next frames are posed while the network looks at these
+        source = identity.doll.mesh.source
+        bearable = restrain(motion.head, source.pose)
+        fields = None if motion.sway is None else restrain_sway(motion.sway, source.pose, self.spec.size)
+        heads = (adapt(source, bearable, number) for number in range(len(bearable)))
+        yield from self._followed(identity, heads, len(bearable), fields)
+
+    def follow(self, identity: GuidedIdentity, heads: Sequence[AdaptedHead]) -> Iterator[Frame]:
+        """One frame per head, as it is given, px of the crop: nothing is adapted or restrained."""
+        yield from self._followed(identity, iter(heads), len(heads), None)
+
+    def _followed(
+        self, identity: GuidedIdentity, heads: Iterator[AdaptedHead], count: int, fields: Sway | None
+    ) -> Iterator[Frame]:
+        poses = self._poses(identity.doll, heads, count, fields)
+        if count > runtimes.LIVE:  # the next frames are posed while the network looks at these
             poses = ahead(poses, depth=1)
         for some in poses:
             if identity.features is None:
@@ -143,11 +148,12 @@ class Guided:
             stitches = self._stitches([view(*each) for each in some], identity.features)
             yield from (mend(posed, each) for (posed, _, _), each in zip(some, stitches, strict=True))
 
-    def _poses(self, doll: Doll, motion: HeadMotion, fields: Sway | None) -> Iterator[list[Posed]]:
+    def _poses(
+        self, doll: Doll, heads: Iterator[AdaptedHead], count: int, fields: Sway | None
+    ) -> Iterator[list[Posed]]:
         """The doll in every frame's pose, those that the network is to see at once together."""
-        for some in runtimes.batches(self.runtime, len(motion)):
-            moved = (None if fields is None else fields[number] for number in some)
-            yield [doll.pose(motion, number, field) for number, field in zip(some, moved, strict=True)]
+        for some in runtimes.batches(self.runtime, count):
+            yield [doll.follow(next(heads), None if fields is None else fields[number]) for number in some]
 
     def needless(self, identity: GuidedIdentity) -> float:
         """How much the network would change of a still at rest, which needs no repair.

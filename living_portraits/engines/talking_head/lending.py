@@ -7,15 +7,16 @@ the film as a whole: changes cost something, and are faded over.
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-from living_portraits.engine import Drive, Engine, Frame, Points, Track
-from living_portraits.geometry import FACE_OVAL
-from living_portraits.motion import measure
+from living_portraits import geometry
+from living_portraits.detail import Detail
+from living_portraits.engine import Drive, Frame, Points, Track
+from living_portraits.motion import AdaptedHead, SourceShape, measure
 from living_portraits.variety import looks
 from living_portraits.warp import polygon_mask
 
@@ -35,6 +36,19 @@ _COMPARED = 256  # px a side at which likeness is judged
 _GRAIN = 2.0  # of them: what is finer is not compared
 
 
+@runtime_checkable
+class Carrier(Protocol):
+    """An engine that moves a picture to heads that are given as they are."""
+
+    def encode_identity(self, source: Track) -> Any:
+        """See `Engine`."""
+        ...
+
+    def follow(self, identity: Any, heads: Sequence[AdaptedHead]) -> Iterator[Frame]:
+        """One frame per head."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Shot:
     """A picture of somebody, cut out; points in px of it."""
@@ -44,7 +58,7 @@ class Shot:
 
 
 def lent(
-    carrier: Engine[Any, Any],
+    carrier: Carrier,
     first: Iterator[Frame],
     own: Shot,
     others: Sequence[Shot],
@@ -68,10 +82,11 @@ def lent(
         if all(number in known for number in wanted):
             break
         known |= {n: likeness(carrier, own, others[n - 1]) >= LIKE for n in wanted if n not in known}
+    near = Detail(own.frame, own.points)
     lenders = {
         column: brought(
             carrier,
-            others[number - 1],
+            _found_again(near, others[number - 1]),
             [points for points, part in zip(asked, share, strict=True) if part[column]],
         )
         for column, number in enumerate(able)
@@ -84,14 +99,21 @@ def lent(
             lenders.pop(column).close()  # all it holds would stay until the film ends
 
 
-def likeness(engine: Engine[Any, Any], one: Shot, other: Shot) -> float:
+def _found_again(near: Detail, shot: Shot) -> Shot:
+    """The shot with its points on the very places that the film's own picture has them on."""
+    points = shot.points.copy()
+    points[: geometry.MESH_COUNT, :2] += near.missed(shot.frame, shot.points)
+    return Shot(shot.frame, points)
+
+
+def likeness(carrier: Carrier, one: Shot, other: Shot) -> float:
     """How alike two pictures' faces are, once one has been brought to the other's place: 1 is the same.
 
     Correlation of what is neither light nor grain. Says as well that a hand or a fringe lies over one of the faces.
     """
-    [moved] = brought(engine, other, [one.points])
+    [moved] = brought(carrier, other, [one.points])
     scale = _COMPARED / one.frame.shape[0]
-    outline = (one.points[list(FACE_OVAL), :2] + 0.5) * np.float32(scale) - 0.5
+    outline = (one.points[list(geometry.FACE_OVAL), :2] + 0.5) * np.float32(scale) - 0.5
     mask = polygon_mask(outline, (0, 0), (_COMPARED, _COMPARED), feather=_RIM * _COMPARED)
     drawn = []
     for frame in (one.frame, moved):
@@ -138,7 +160,7 @@ def _cheapest(costs: Float64[np.ndarray, "time choices"]) -> Int64[np.ndarray, "
 def lend(frame: Frame, faces: Sequence[tuple[float, Frame]], points: Points) -> Frame:
     """The frame with others' faces in it, each by its share, in the frame's own light."""
     side = frame.shape[0]
-    mask = polygon_mask(points[list(FACE_OVAL), :2], (0, 0), (side, side), feather=_RIM * side)
+    mask = polygon_mask(points[list(geometry.FACE_OVAL), :2], (0, 0), (side, side), feather=_RIM * side)
     around = frame.astype(np.float32)
     change = np.zeros_like(around)
     for share, face in faces:
@@ -159,12 +181,14 @@ def _light(
     return np.asarray(cv2.resize(light, difference.shape[:2], interpolation=cv2.INTER_LINEAR))
 
 
-def brought(engine: Engine[Any, Any], shot: Shot, asked: Sequence[Points]) -> Generator[Frame]:
-    """A picture as the engine moves it to the points that are asked for, one after another."""
-    identity = engine.encode_identity(_unread([shot.points], [shot.frame]))
-    film = engine.generate(identity, engine.encode_motion(_unread([shot.points, *asked]), Drive()))
-    next(film)  # the picture itself
-    yield from film
+def brought(carrier: Carrier, shot: Shot, asked: Sequence[Points]) -> Generator[Frame]:
+    """A picture, moved until its points are where they are asked for, one after another."""
+    yield from carrier.follow(carrier.encode_identity(_unread([shot.points], [shot.frame])), [_head(p) for p in asked])
+
+
+def _head(points: Points) -> AdaptedHead:
+    face = SourceShape.of(points)
+    return AdaptedHead(face.pose, face.shape, points)
 
 
 def _unread(points: Sequence[Points], crops: Sequence[Frame] = ()) -> Track:
