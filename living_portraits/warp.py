@@ -115,7 +115,12 @@ class HeadMesh:
         np.maximum(flat, rest, out=flat, where=rest > self.size - 1)
 
     def sampling_map(self, moved: Float[np.ndarray, "points 3"]) -> SamplingMap:
-        """Where each pixel of the new frame comes from, px of the source's crop.
+        """Where each pixel of the new frame comes from, px of the source's crop."""
+        travel = cv2.resize(self.travel(moved), (self.size, self.size), interpolation=cv2.INTER_LINEAR)
+        return travel + pixel_grid(self.size)
+
+    def travel(self, moved: Float[np.ndarray, "points 3"]) -> Float32[np.ndarray, "half half 2"]:
+        """How far off each place of the new frame comes from, px of the source's crop.
 
         Drawn at half the resolution: inside a triangle the map is affine, so nothing is lost by it, and the blur of
         one pixel that comes with it rounds the creases between triangles.
@@ -130,9 +135,7 @@ class HeadMesh:
         for axis in range(2):
             a, b, c = (np.take(np.ascontiguousarray(affine[:, axis, term]), index) for term in range(3))
             travel[..., axis] = a * across[None, :] + b * across[:, None] + c
-        travel = cv2.blur(travel, (3, 3), borderType=cv2.BORDER_REPLICATE)
-        travel = cv2.resize(travel, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
-        return travel + pixel_grid(self.size)
+        return np.asarray(cv2.blur(travel, (3, 3), borderType=cv2.BORDER_REPLICATE))
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ from living_portraits.engines.megaportraits.student_motion import SPOKEN
 from living_portraits.engines.megaportraits.warps import middles
 from living_portraits.motion import AdaptedHead
 from living_portraits.sway import Field
-from living_portraits.warp import HeadMesh, pixel_grid, smoothstep
+from living_portraits.warp import HeadMesh, smoothstep
 
 Way = Float[Tensor, "batch 2 _ _"]
 NEAR = 0.028
@@ -31,7 +31,6 @@ NEAR = 0.028
 
 _FAR = 0.15  # the weight against all points together
 _GRID = 64  # pixels a side at which it is told how far each place is from the face
-_FACE_CELLS = 256  # cells a side of what is known of the face: a lid fits between them
 _HELD_CM, _LEFT_CM = 1.0, 3.0  # so far from the face it is known by points, and over so much less and less
 _HAIR_CM, _FADE_CM = 1.0, 3.0  # so far the head leads, and over so much less and less
 _EDGE = 0.004  # halves of the side: how sharply the lids' two sides are told apart
@@ -87,9 +86,7 @@ class Told(NamedTuple):
 
 def of_face(mesh: HeadMesh, head: AdaptedHead, field: Field | None) -> Told:
     """Of the face and what is close about it: the tracker's mesh, whose nearer triangles hide those behind them."""
-    fine = max(mesh.size // _FACE_CELLS, 1)
-    travel = mesh.sampling_map(mesh.move(head, field)) - pixel_grid(mesh.size)
-    way = cv2.resize(travel * np.float32(2 / mesh.size), None, fx=1 / fine, fy=1 / fine, interpolation=cv2.INTER_AREA)
+    way = mesh.travel(mesh.move(head, field)) * np.float32(2 / mesh.size)
     share = 1 - smoothstep((_away(head, mesh.size) - _HELD_CM) / _LEFT_CM)
     return Told(torch.from_numpy(way).movedim(-1, 0)[None], _map(share))
 
