@@ -459,13 +459,19 @@ def test_what_surrounds_the_head_goes_as_it_is_told_and_the_face_as_it_went() ->
     torch.testing.assert_close(of_surroundings(head, Field(travel, trust=0.0), size=128).beside(way), way)
 
 
+def turned(mesh: HeadMesh, radians: float) -> AdaptedHead:
+    """The mesh's own face, turned about its upright axis."""
+    turn = geometry.rotation_matrix(np.array([0.0, radians, 0.0]))
+    pose = replace(mesh.source.pose, rotation=turn @ mesh.source.pose.rotation)
+    moved = pose.to_picture(mesh.source.shape.astype(np.float64)).astype(np.float32)
+    return AdaptedHead(pose, mesh.source.shape, moved)
+
+
 def test_a_face_goes_where_its_mesh_has_it_and_what_is_far_as_it_went() -> None:
     points = face((128, 128), zoom=5.0)
     mesh = HeadMesh.around(points, 256)
-    turn = geometry.rotation_matrix(np.array([0.0, 0.35, 0.0]))
-    pose = replace(mesh.source.pose, rotation=turn @ mesh.source.pose.rotation)
-    moved = pose.to_picture(mesh.source.shape.astype(np.float64)).astype(np.float32)
-    head = AdaptedHead(pose, mesh.source.shape, moved)
+    head = turned(mesh, 0.35)
+    moved = head.points
     way = torch.full((1, 2, 32, 32), 0.3)
     found = of_face(mesh, head, None).beside(way)
     assert found.shape[-1] == 128
@@ -483,10 +489,9 @@ def test_a_nose_hides_the_cheek_behind_it() -> None:
     """Across a turned nose the picture goes on without a leap: what shows through from behind would be one."""
     points = face((128, 128), zoom=5.0)
     mesh = HeadMesh.around(points, 256)
-    turn = geometry.rotation_matrix(np.array([0.0, 0.7, 0.0]))
-    pose = replace(mesh.source.pose, rotation=turn @ mesh.source.pose.rotation)
-    moved = pose.to_picture(mesh.source.shape.astype(np.float64)).astype(np.float32)
-    way = of_face(mesh, AdaptedHead(pose, mesh.source.shape, moved), None).way[0].numpy()
+    head = turned(mesh, 0.7)
+    moved = head.points
+    way = of_face(mesh, head, None).way[0].numpy()
     row = int(moved[geometry.NOSE_TIP, 1])
     inside = np.arange(int(moved[:468, 0].min()) + 8, int(moved[:468, 0].max()) - 8)
     came = inside + way[0, row // 2, inside // 2] * 128
