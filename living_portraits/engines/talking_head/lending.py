@@ -25,8 +25,8 @@ TURNING, RESTLESS = 2.0, 0.3
 much as a 25th of a second in another picture."""
 
 LIKE = 0.83
-"""`likeness` from which a picture may lend its face: 66 pictures of six people, many of other days, had .84 to .99 with the
-first of theirs; 30 pairs of different people at most .81, and of painted sitters .72."""
+"""`likeness` from which a picture may lend its face: 66 pictures of six people, many of other days, had .84 to .99 with
+the first of theirs; 30 pairs of different people at most .81, and of painted sitters .72."""
 
 _FADE = 0.12  # seconds before and after a change, over which one face becomes the other
 _USUAL_FPS = 25.0
