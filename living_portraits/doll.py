@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from living_portraits.engine import Frame, Points
+from living_portraits.far_side import FarSide
 from living_portraits.features import Features
 from living_portraits.motion import AdaptedHead, HeadMotion, adapt
 from living_portraits.sway import Field
@@ -15,17 +16,23 @@ Posed: TypeAlias = tuple[Frame, AdaptedHead, SamplingMap]
 
 @dataclass(frozen=True, eq=False)
 class Doll:
-    """What `HeadMesh` and `Features` make of one square crop."""
+    """What `HeadMesh` and `Features` make of one square crop.
+
+    Attributes:
+        far_side: what mends a cheek that a turn draws apart; None: it is shown as the mesh leaves it.
+    """
 
     texture: Texture
     mesh: HeadMesh
     features: Features
+    far_side: FarSide | None = None
 
     @classmethod
-    def of(cls, crop: Frame, points: Points) -> "Doll":
+    def of(cls, crop: Frame, points: Points, *, mended: bool = False) -> "Doll":
         """Made from a crop `[size, size, 3]` and its points (px of it)."""
         mesh = HeadMesh.around(points, crop.shape[0])
-        return cls(Texture.of(crop), mesh, Features.of(crop, points, mesh.source))
+        far_side = FarSide(crop) if mended else None
+        return cls(Texture.of(crop), mesh, Features.of(crop, points, mesh.source), far_side)
 
     def pose(self, motion: HeadMotion, number: int, field: Field | None = None) -> Posed:
         """Frame `number` of a motion: its pixels, the head in it, and where each pixel comes from.
@@ -36,7 +43,10 @@ class Doll:
 
     def follow(self, head: AdaptedHead, field: Field | None = None) -> Posed:
         """The same for a head that is given as it is."""
-        sampling = self.mesh.sampling_map(self.mesh.move(head, field))
+        seen = self.mesh.seen(self.mesh.move(head, field))
+        sampling = seen.sampling_map()
         frame = self.texture.sample(sampling)
+        if self.far_side is not None:
+            self.far_side.mend(frame, seen)
         self.features.draw(frame, head)
         return frame, head, sampling

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float32, Int32
+from jaxtyping import Float, Float32, Int32, Int64
 
 _mesh = np.load(Path(__file__).with_name("face_mesh.npz"))
 
@@ -48,6 +48,17 @@ RIGHT_EYE = ring(RIGHT_EYE_UPPER, RIGHT_EYE_LOWER)
 LEFT_EYE = ring(LEFT_EYE_UPPER, LEFT_EYE_LOWER)
 MIMIC = tuple(sorted({*LIPS_INNER, *LIPS_OUTER, *RIGHT_EYE, *LEFT_EYE}))
 """Lips and lids: the few points that speak."""
+
+
+def _mirrored() -> Int64[np.ndarray, "478"]:
+    across = CANONICAL * np.array((-1, 1, 1), np.float32)
+    mesh = np.linalg.norm(across[:, None] - CANONICAL[None], axis=-1).argmin(axis=1)
+    # Irises count centre, then right, above, left, below as seen in the picture.
+    return np.concatenate([mesh, [473, 476, 475, 474, 477, 468, 471, 470, 469, 472]])
+
+
+MIRRORED = _mirrored()
+"""For each point the one that stands in for it in a mirrored picture: the other side's."""
 
 
 def skin_triangles() -> Int32[np.ndarray, "triangles 3"]:

@@ -114,28 +114,59 @@ class HeadMesh:
         np.minimum(flat, rest, out=flat, where=rest < 0)
         np.maximum(flat, rest, out=flat, where=rest > self.size - 1)
 
-    def sampling_map(self, moved: Float[np.ndarray, "points 3"]) -> SamplingMap:
-        """Where each pixel of the new frame comes from, px of the source's crop."""
-        travel = cv2.resize(self.travel(moved), (self.size, self.size), interpolation=cv2.INTER_LINEAR)
-        return travel + pixel_grid(self.size)
-
-    def travel(self, moved: Float[np.ndarray, "points 3"]) -> Float32[np.ndarray, "half half 2"]:
-        """How far off each place of the new frame comes from, px of the source's crop.
-
-        Drawn at half the resolution: inside a triangle the map is affine, so nothing is lost by it, and the blur of
-        one pixel that comes with it rounds the creases between triangles.
-        """
-        half = self.size // 2
+    def seen(self, moved: Float[np.ndarray, "points 3"]) -> "Seen":
+        """The mesh with its points there, drawn."""
         corners = moved[self.triangles]
-        affine = _affine_maps(corners[..., :2], self.rest[self.triangles].astype(np.float64))
         order = np.argsort(-corners[..., 2].max(axis=1), kind="stable")
-        index = _draw_indices(corners[..., :2], order, half)
-        across = np.arange(half, dtype=np.float32) * 2 + 0.5
-        travel = np.empty((half, half, 2), np.float32)
-        for axis in range(2):
-            a, b, c = (np.take(np.ascontiguousarray(affine[:, axis, term]), index) for term in range(3))
-            travel[..., axis] = a * across[None, :] + b * across[:, None] + c
-        return np.asarray(cv2.blur(travel, (3, 3), borderType=cv2.BORDER_REPLICATE))
+        return Seen(self, corners[..., :2], _draw_indices(corners[..., :2], order, self.size // 2))
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A mesh as a new frame shows it.
+
+    Drawn at half the resolution: inside a triangle the map is affine, so nothing is lost by it.
+
+    Attributes:
+        corners: `[K, 3, 2]` of its triangles, px of the frame.
+        index: the triangle that lies in front at each place.
+    """
+
+    mesh: HeadMesh
+    corners: Float[np.ndarray, "triangles 3 2"]
+    index: Int32[np.ndarray, "half half"]
+
+    def sampling_map(self) -> SamplingMap:
+        """Where each pixel of the new frame comes from, px of the source's crop."""
+        size = self.mesh.size
+        return cv2.resize(self.travel(), (size, size), interpolation=cv2.INTER_LINEAR) + pixel_grid(size)
+
+    def travel(self) -> Float32[np.ndarray, "half half 2"]:
+        """How far off each place of the new frame comes from, px of the source's crop."""
+        affine = affine_maps(self.corners, self.mesh.rest[self.mesh.triangles].astype(np.float64))
+        # The blur of a pixel rounds the creases between triangles.
+        return np.asarray(cv2.blur(spread(affine, self.index), (3, 3), borderType=cv2.BORDER_REPLICATE))
+
+
+def spread(
+    affine: Float32[np.ndarray, "triangles 2 3"],
+    index: Int32[np.ndarray, "rows columns"],
+    corner: tuple[int, int] = (0, 0),
+) -> Float32[np.ndarray, "rows columns 2"]:
+    """What affine maps of the frame's pixels say where their triangles are seen.
+
+    `index` as in `Seen`, or a box of it whose first place (x, y) is `corner`.
+    """
+    rows, columns = index.shape
+    x, y = (
+        np.arange(start, start + count, dtype=np.float32) * 2 + 0.5
+        for start, count in zip(corner, (columns, rows), strict=True)
+    )
+    found = np.empty((rows, columns, 2), np.float32)
+    for axis in range(2):
+        a, b, c = (np.take(np.ascontiguousarray(affine[:, axis, term]), index) for term in range(3))
+        found[..., axis] = a * x[None, :] + b * y[:, None] + c
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,9 +222,13 @@ def density(sampling: SamplingMap) -> Float[np.ndarray, "size size"]:
     The smaller singular value of the map's 2 x 2 Jacobian, from its determinant and its norm; 0 where it is turned
     over.
     """
-    dx, dy = np.gradient(sampling, axis=1), np.gradient(sampling, axis=0)
+    return closeness(np.gradient(sampling, axis=1), np.gradient(sampling, axis=0))
+
+
+def closeness(dx: Float[np.ndarray, "*any 2"], dy: Float[np.ndarray, "*any 2"]) -> Float[np.ndarray, "*any"]:
+    """`density` from a map's derivatives along x and y."""
     area = dx[..., 0] * dy[..., 1] - dx[..., 1] * dy[..., 0]
-    total = (dx**2).sum(axis=2) + (dy**2).sum(axis=2)
+    total = (dx**2).sum(axis=-1) + (dy**2).sum(axis=-1)
     least = np.sqrt(np.maximum((total - np.sqrt(np.maximum(total**2 - 4 * area**2, 0))) / 2, 0))
     return np.asarray(np.where(area > 0, least, 0))
 
@@ -262,7 +297,7 @@ def _onto(
     return border[np.argmax(np.where(angle < angle.min() + 0.02, distance, 0))]
 
 
-def _affine_maps(
+def affine_maps(
     target: Float[np.ndarray, "triangles 3 2"], source: Float[np.ndarray, "triangles 3 2"]
 ) -> Float32[np.ndarray, "triangles 2 3"]:
     """For each triangle the map `travel = A (x, y, 1)` from target pixels to (source - target)."""

@@ -473,7 +473,7 @@ def test_a_face_goes_where_its_mesh_has_it_and_what_is_far_as_it_went() -> None:
     head = turned(mesh, 0.35)
     moved = head.points
     way = torch.full((1, 2, 32, 32), 0.3)
-    found = of_face(mesh, head, None).beside(way)
+    found = of_face(mesh.seen(mesh.move(head)), head).beside(way)
     assert found.shape[-1] == 128
     assert (found[..., :4, :4] - 0.3).abs().max() < 1e-4
     # The tip of the nose, lips and chin, which nothing hides, come from where they were.
@@ -481,7 +481,8 @@ def test_a_face_goes_where_its_mesh_has_it_and_what_is_far_as_it_went() -> None:
         x, y = moved[name, :2].round().astype(int)
         came = found[0, :, y // 2, x // 2].numpy() * 128 + moved[name, :2]
         assert np.abs(came - points[name, :2]).max() < 2.5
-    still = of_face(mesh, AdaptedHead(mesh.source.pose, mesh.source.shape, points), None)
+    rest = AdaptedHead(mesh.source.pose, mesh.source.shape, points)
+    still = of_face(mesh.seen(mesh.move(rest)), rest)
     assert still.way.abs().max() < 1e-5 and still.share[0, 0, 32, 32] == 1
 
 
@@ -491,7 +492,7 @@ def test_a_nose_hides_the_cheek_behind_it() -> None:
     mesh = HeadMesh.around(points, 256)
     head = turned(mesh, 0.7)
     moved = head.points
-    way = of_face(mesh, head, None).way[0].numpy()
+    way = of_face(mesh.seen(mesh.move(head)), head).way[0].numpy()
     row = int(moved[geometry.NOSE_TIP, 1])
     inside = np.arange(int(moved[:468, 0].min()) + 8, int(moved[:468, 0].max()) - 8)
     came = inside + way[0, row // 2, inside // 2] * 128

@@ -34,7 +34,7 @@ def test_the_identity_map_returns_the_picture_to_the_last_bit():
 def test_a_mesh_at_rest_samples_every_pixel_where_it_is():
     mesh = HeadMesh.around(portrait(), SIZE)
     still = adapt(mesh.source, measure(turning(0), Drive()), 0)
-    np.testing.assert_allclose(mesh.sampling_map(mesh.move(still)), pixel_grid(SIZE), atol=1e-3)
+    np.testing.assert_allclose(mesh.seen(mesh.move(still)).sampling_map(), pixel_grid(SIZE), atol=1e-3)
 
 
 @pytest.mark.parametrize("turned", [0.0, -35.0])
@@ -85,7 +85,7 @@ def test_a_nose_hides_the_cheek_behind_it():
     mesh = HeadMesh.around(portrait(), SIZE)
     motion = measure(turning(0, 30), Drive())
     head = adapt(mesh.source, motion, 1)
-    sampling = mesh.sampling_map(mesh.move(head))
+    sampling = mesh.seen(mesh.move(head)).sampling_map()
     x, y = np.rint(head.points[geo.NOSE_TIP, :2]).astype(int)
     assert np.linalg.norm(sampling[y, x] - mesh.rest[geo.NOSE_TIP]) < 3
 
@@ -93,7 +93,7 @@ def test_a_nose_hides_the_cheek_behind_it():
 @pytest.mark.parametrize("degrees", [25.0, -25.0])
 def test_a_turn_of_25_degrees_copies_from_inside_the_picture(degrees):
     mesh = HeadMesh.around(portrait(), SIZE)
-    sampling = mesh.sampling_map(mesh.move(adapt(mesh.source, measure(turning(0, degrees), Drive()), 1)))
+    sampling = mesh.seen(mesh.move(adapt(mesh.source, measure(turning(0, degrees), Drive()), 1))).sampling_map()
     assert np.isfinite(sampling).all()
     assert sampling.min() > -4 and sampling.max() < SIZE + 4
 

@@ -332,7 +332,7 @@ def test_one_clip_fills_the_validation_batch_with_other_frames(spacing: str, exp
 
 
 def test_mirroring_twice_changes_nothing_and_once_everything_alike() -> None:
-    points, shapes = augment.mirrored_points(), augment.mirrored_shapes()
+    points, shapes = geometry.MIRRORED, augment.mirrored_shapes()
     for order_ in (points, shapes):
         assert np.array_equal(order_[order_], np.arange(len(order_)))
     assert (
@@ -952,7 +952,7 @@ def test_places_turn_round_in_a_mirrored_sample_and_are_kept_to_the_last_bit():
     )
     batch = sampler.batch(0)
     frame = next(t for t in range(6) if np.array_equal(batch.extra["wind"][0, 0].movedim(0, -1), field[t]))
-    tables = torch.from_numpy(augment.mirrored_points()), torch.from_numpy(augment.mirrored_shapes())
+    tables = torch.from_numpy(geometry.MIRRORED), torch.from_numpy(augment.mirrored_shapes())
     there = augment.flipped(batch, torch.tensor([True]), points=tables[0], shapes=tables[1]).extra
     places = there["from_places"][0, 0].movedim(0, -1).numpy()
     np.testing.assert_array_equal(places, field[frame][:, ::-1] * np.array([-1, 1], np.float32))

@@ -15,25 +15,12 @@ _SHAPE_PAIRS = (
     (1, 2), (4, 5), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16), (17, 18), (19, 20), (21, 22), (24, 26),
     (28, 29), (30, 31), (33, 39), (34, 35), (36, 37), (44, 45), (46, 47), (48, 49), (50, 51),
 )  # fmt: skip
-_IRIS_PAIRS = ((468, 473), (469, 476), (470, 475), (471, 474), (472, 477))
-
-
-def mirrored_points() -> Int64[np.ndarray, "478"]:
-    """Which point stands in for each in a mirrored picture: the other side's."""
-    mesh = geometry.CANONICAL
-    mirror = mesh * np.array((-1, 1, 1), np.float32)
-    nearest = np.linalg.norm(mirror[:, None] - mesh[None], axis=-1).argmin(axis=1)
-    return np.concatenate([nearest, _swapped(geometry.POINT_COUNT, _IRIS_PAIRS)[geometry.MESH_COUNT :]])
 
 
 def mirrored_shapes() -> Int64[np.ndarray, "52"]:
     """Which blendshape stands in for each in a mirrored picture."""
-    return _swapped(52, _SHAPE_PAIRS)
-
-
-def _swapped(count: int, pairs: tuple[tuple[int, int], ...]) -> Int64[np.ndarray, "_"]:
-    order = np.arange(count)
-    for a, b in pairs:
+    order = np.arange(52)
+    for a, b in _SHAPE_PAIRS:
         order[a], order[b] = b, a
     return order
 
@@ -46,7 +33,7 @@ class Augment:
 
     def __init__(self, config: TrainConfig, *, device: torch.device, coloured: tuple[str, ...] = ()) -> None:
         self.config, self.coloured = config, coloured
-        self.points = torch.from_numpy(mirrored_points()).to(device)
+        self.points = torch.from_numpy(geometry.MIRRORED).to(device)
         self.shapes = torch.from_numpy(mirrored_shapes()).to(device)
 
     def __call__(self, batch: Batch) -> Batch:

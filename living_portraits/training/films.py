@@ -172,7 +172,7 @@ class Films:
         found = []
         for frame in frames:
             moved = adapt(mesh.source, head, int(frame))
-            sampling = mesh.sampling_map(mesh.move(moved, None if sway is None else sway[int(frame)]))
+            sampling = mesh.seen(mesh.move(moved, None if sway is None else sway[int(frame)])).sampling_map()
             cells = cv2.resize(sampling, (SIDE // 4, SIDE // 4), interpolation=cv2.INTER_AREA)
             found.append((2 * cells + 1) / SIDE - 1)
         return np.stack(found).astype(np.float16)

@@ -107,7 +107,7 @@ class Guided:
         Warns with `OddFaceWarning` where the network cannot be trusted with this face: see `needless`.
         """
         crop, points = source.crops[0], source.points[0]
-        doll, seen = Doll.of(crop, points), (shrunk(crop, SIDE // 2), drawing(points, size=self.spec.size))
+        doll, seen = Doll.of(crop, points, mended=True), (shrunk(crop, SIDE // 2), drawing(points, size=self.spec.size))
         identity = GuidedIdentity(doll, self._net.encode(*(to_tensor([picture]) for picture in seen)))
         if self.needless(identity) <= TOO_MUCH:
             return identity

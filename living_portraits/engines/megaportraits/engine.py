@@ -24,16 +24,17 @@ from living_portraits.engines.megaportraits.networks import Painted, shrunk
 from living_portraits.engines.megaportraits.performance import Heard, Performance
 from living_portraits.engines.megaportraits.pose import Pose, join, of_points, places_of
 from living_portraits.errors import OptionError, WeightsError
+from living_portraits.far_side import FarSide
 from living_portraits.features import Features
 from living_portraits.motion import AdaptedHead, adapt
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_frames, to_tensor
 from living_portraits.restraint import restrain, restrain_sway
-from living_portraits.warp import HeadMesh
+from living_portraits.warp import HeadMesh, Seen
 
 Picture = Float[Tensor, "1 3 size size"]
 Code = Float[Tensor, "1 code"]
-Asked: TypeAlias = tuple[Pose, Code, tuple[Told, ...], AdaptedHead | None]
+Asked: TypeAlias = tuple[Pose, Code, tuple[Told, ...], tuple[AdaptedHead, Seen] | None]
 _USUAL = 512  # px: larger films have the high-resolution step, as MP's have
 _LARGEST = 1024  # px: beyond it grain alone would be added, and each frame takes four times as long
 
@@ -46,7 +47,8 @@ class Sitter:
         identity: what the network keeps of them. pose, code: their own motion.
         points, shapes: the tracker's, points in px of the crop.
         fine: their picture at the size of the film, for what is carried over.
-        mesh: their face's. features: eyes and mouth, drawn last. Both where it is known how the face moves.
+        mesh: their face's. features: eyes and mouth, drawn last. far_side: what mends the far cheek before. All of
+            them where it is known how the face moves.
         plate: the picture without them. still: see `Base.still_way`.
     """
 
@@ -58,6 +60,7 @@ class Sitter:
     shapes: Float[Tensor, "1 52"]
     mesh: HeadMesh
     features: Features
+    far_side: FarSide
     plate: Picture
     still: Way | None
 
@@ -130,7 +133,9 @@ class MegaPortraits:
         matte = self.base.draw(identity, pose, code, Known(fine, still)).matte[0, 0].numpy()
         mesh = HeadMesh.around(points, len(crop))
         features = Features.of(crop, points, mesh.source)
-        return Sitter(identity, fine, pose, code, points, shapes, mesh, features, plate(crop, matte), still)
+        return Sitter(
+            identity, fine, pose, code, points, shapes, mesh, features, FarSide(crop), plate(crop, matte), still
+        )
 
     @torch.inference_mode()
     def encode_motion(self, driver: Track, drive: Drive) -> Heard | Performance:
@@ -166,13 +171,15 @@ class MegaPortraits:
         Motion, and what is invented, have the size that was trained; what is carried over from the source has its own.
         """
         asked = self._asked(identity, motion) if isinstance(motion, Heard) else _read(identity, motion)
-        for pose, code, told, head in asked:
+        for pose, code, told, face in asked:
             with torch.inference_mode():
                 known = Known(identity.fine, identity.still, told)
                 drawn = self.base.draw(identity.identity, pose, code, known)
                 frame = before(identity.plate, drawn, trained=self.base.config.size)
             [finished] = to_frames(frame)
-            if head is not None:
+            if face is not None:
+                head, seen = face
+                identity.far_side.mend(finished, seen)
                 identity.features.draw(finished, head)
             yield finished
 
@@ -187,8 +194,9 @@ class MegaPortraits:
             with torch.inference_mode():
                 pose, code = self._heard(head.points, sitter.shapes + motion.shapes[number : number + 1])
                 told = () if field is None else (of_surroundings(head, field, size=size),)
-                told = (*told, of_face(sitter.mesh, head, field))
-            yield pose, code, told, head
+                seen = sitter.mesh.seen(sitter.mesh.move(head, field))
+                told = (*told, of_face(seen, head))
+            yield pose, code, told, (head, seen)
 
 
 def _read(sitter: Sitter, motion: Performance) -> Iterator[Asked]:

@@ -23,7 +23,7 @@ from living_portraits.engines.megaportraits.student_motion import SPOKEN
 from living_portraits.engines.megaportraits.warps import middles
 from living_portraits.motion import AdaptedHead
 from living_portraits.sway import Field
-from living_portraits.warp import HeadMesh, smoothstep
+from living_portraits.warp import Seen, smoothstep
 
 Way = Float[Tensor, "batch 2 _ _"]
 NEAR = 0.028
@@ -84,10 +84,11 @@ class Told(NamedTuple):
         return torch.lerp(other, own, share)
 
 
-def of_face(mesh: HeadMesh, head: AdaptedHead, field: Field | None) -> Told:
+def of_face(seen: Seen, head: AdaptedHead) -> Told:
     """Of the face and what is close about it: the tracker's mesh, whose nearer triangles hide those behind them."""
-    way = mesh.travel(mesh.move(head, field)) * np.float32(2 / mesh.size)
-    share = 1 - smoothstep((_away(head, mesh.size) - _HELD_CM) / _LEFT_CM)
+    size = seen.mesh.size
+    way = seen.travel() * np.float32(2 / size)
+    share = 1 - smoothstep((_away(head, size) - _HELD_CM) / _LEFT_CM)
     return Told(torch.from_numpy(way).movedim(-1, 0)[None], _map(share))
 
 

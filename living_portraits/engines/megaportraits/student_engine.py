@@ -16,6 +16,7 @@ from living_portraits.engines.megaportraits.leading import of_face
 from living_portraits.engines.megaportraits.student import Student, StudentConfig, likeness, thumbnail, word
 from living_portraits.engines.megaportraits.student_motion import WORDS, Performance
 from living_portraits.errors import FaceError, OptionError, WeightsError
+from living_portraits.far_side import FarSide
 from living_portraits.features import Features
 from living_portraits.motion import AdaptedHead, SourceShape, adapt
 from living_portraits.nn import runtime as runtimes
@@ -56,7 +57,7 @@ class Sitter:
 
 @dataclass(frozen=True, eq=False)
 class Still:
-    """A portrait's picture `[size, size, 3]`, its mesh, and its eyes and mouth.
+    """A portrait's picture `[size, size, 3]`, its mesh, its eyes and mouth, and what mends its far side.
 
     A smooth flow closes no eye and opens no mouth sharply, and an hour's painting is soft: the face goes where the
     tracker has it, and what eyes and lips uncover is drawn last, as the puppet does.
@@ -65,14 +66,16 @@ class Still:
     picture: Frame
     mesh: HeadMesh
     features: Features
+    far_side: FarSide
 
-    def led(self, flow: Float32[np.ndarray, "drawn drawn 2"], head: AdaptedHead) -> Float32[np.ndarray, "fine fine 2"]:
-        """A flow that brings the face to its place, and is as it was away from it."""
-        way = of_face(self.mesh, head, None).beside(torch.from_numpy(flow).movedim(-1, 0)[None])
-        return np.ascontiguousarray(way[0].movedim(0, -1).numpy())
-
-    def finish(self, frame: Frame, head: AdaptedHead) -> Frame:
-        """Draws them into a frame, in place; returns it."""
+    def drawn(self, strokes: Sequence[np.ndarray], head: AdaptedHead) -> Frame:
+        """A frame from what `Drawing` gives: the face at its place, and all else as the student has it."""
+        flow, share, added = strokes
+        seen = self.mesh.seen(self.mesh.move(head))
+        way = of_face(seen, head).beside(torch.from_numpy(flow)[None])
+        led = np.ascontiguousarray(way[0].movedim(0, -1).numpy())
+        frame = composed(self.picture, led, share[0], added.transpose(1, 2, 0))
+        self.far_side.mend(frame, seen)
         self.features.draw(frame, head)
         return frame
 
@@ -137,7 +140,9 @@ class StudentEngine:
                 if picture is None:
                     return Sitter(best, shape, run, None)
                 mesh = HeadMesh.around(points, self.spec.size)
-                return Sitter(best, shape, run, Still(picture, mesh, Features.of(picture, points, shape)))
+                return Sitter(
+                    best, shape, run, Still(picture, mesh, Features.of(picture, points, shape), FarSide(picture))
+                )
         raise FaceError(
             f"The student animates {', '.join(self.names)} and no other face: take one of these pictures, another "
             "engine, or teach it yours with `living-portraits distill`."
@@ -169,13 +174,11 @@ class StudentEngine:
         pose = identity.source.pose
         bearable = restrain(motion.head, pose)
         said = motion.on(pose, size=self.spec.size)
-        for number, (flow, share, added) in enumerate(self._strokes(identity.run, said)):
+        for number, strokes in enumerate(self._strokes(identity.run, said)):
             if identity.still is None:
-                yield np.ascontiguousarray(np.rint(added.transpose(1, 2, 0)).astype(np.uint8))
-                continue
-            still, head = identity.still, adapt(identity.source, bearable, number)
-            led = still.led(np.ascontiguousarray(flow.transpose(1, 2, 0)), head)
-            yield still.finish(composed(still.picture, led, share[0], added.transpose(1, 2, 0)), head)
+                yield np.ascontiguousarray(np.rint(strokes[2].transpose(1, 2, 0)).astype(np.uint8))
+            else:
+                yield identity.still.drawn(strokes, adapt(identity.source, bearable, number))
 
     def _strokes(self, run: runtimes.Function, said: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, ...]]:
         """What is to be done for each frame: what `Drawing` gives, without the axis of the batch."""

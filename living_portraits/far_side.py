@@ -1,0 +1,120 @@
+"""The far side of a face that turns towards us, where the source shows little: its paint is drawn apart into strokes.
+
+Faces are nearly symmetric, so the grain that is missing there is taken from the near side, in the mirror, as Hassner et
+al. 2015 (Effective Face Frontalization, "soft symmetry") borrow what is hidden. Colour, light and shade stay the far
+side's own. With w the picture as the mesh carries it and m its mirror image, carried by the same mesh:
+
+    far = blur(w, S) * m / blur(m, s),  s < S
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Float32
+
+from living_portraits import geometry as geo
+from living_portraits.engine import Frame
+from living_portraits.warp import Seen, affine_maps, box_round, closeness, pixel_grid, smoothstep, spread
+
+_OTHERS = geo.MIRRORED[geo.TRIANGLES]
+_TORN, _WHOLE = 0.35, 0.75  # of the source's density: all is mended, nothing is
+_GAIN = 0.3  # by so much closer the near side's pixels lie where all is mended
+_SHADE_CM, _GRAIN_CM = 0.35, 0.1  # S and s: strokes drawn apart are finer than the one, shadows coarser than the other
+_SOFT_CM, _RIM_CM = 0.2, 0.06  # over which mending sets in; beside the outline, where the surroundings shine through
+_CONTRAST = 0.35  # of grain, at most: a nose's edge in the mirror is no grain
+_BLACK = 8.0  # levels: what is darker has no grain to speak of
+_LEAST = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class FarSide:
+    """The source's crop `[size, size, 3]`, for what its near side lends to the far one."""
+
+    crop: Frame
+
+    def mend(self, frame: Frame, seen: Seen) -> None:
+        """Mends a frame that shows the crop as the mesh carries it. In place; nothing to do unless the head turns."""
+        torn = _torn(seen)
+        if torn.max() < _LEAST:
+            return
+        scale = seen.mesh.source.pose.scale
+        corners = seen.corners[: len(torn)][torn >= _LEAST].reshape(-1, 2).astype(np.float32)
+        half = seen.index.shape
+        low, high = box_round((corners - 0.5) / 2, margin=1.5 * _SHADE_CM * scale + 2, shape=half)
+        if (high - low).min() < 2:
+            return
+        index = seen.index[low[1] : high[1], low[0] : high[0]]
+        face = index < len(torn)
+        share = _share(np.where(face, torn[np.minimum(index, len(torn) - 1)], 0), face, scale / 2)
+        if share.max() < _LEAST:
+            return
+        box = np.s_[2 * low[1] : 2 * high[1], 2 * low[0] : 2 * high[0]]
+        size = (2 * index.shape[1], 2 * index.shape[0])
+        share, inside = (
+            cv2.resize(each, size, interpolation=cv2.INTER_LINEAR) for each in (share, _inner(face, scale / 2))
+        )
+        carried = frame[box].astype(np.float32)
+        near = self._near(seen, np.where(face, index, 0), face, (int(low[0]), int(low[1]))).astype(np.float32)
+        grain = (near + _BLACK) / (_blurred(near, inside, _GRAIN_CM * scale) + _BLACK)
+        np.clip(grain, 1 - _CONTRAST, 1 / (1 - _CONTRAST), out=grain)
+        made = _blurred(carried, inside, _SHADE_CM * scale) * grain
+        frame[box] = np.rint(np.clip(carried + share[..., None] * (made - carried), 0, 255)).astype(np.uint8)
+
+    def _near(
+        self, seen: Seen, index: np.ndarray, face: Bool[np.ndarray, "rows columns"], corner: tuple[int, int]
+    ) -> Frame:
+        """The near side in the mirror, in a box of the frame."""
+        count, rest = len(geo.TRIANGLES), seen.mesh.rest
+        travel = spread(affine_maps(seen.corners[:count], rest[_OTHERS].astype(np.float64)), index, corner)
+        travel = _blurred(travel, face.astype(np.float32), 1.0)  # goes on beyond the outline
+        rows, columns = (2 * side for side in index.shape)
+        x, y = 2 * corner[0], 2 * corner[1]
+        grid = pixel_grid(seen.mesh.size)[y : y + rows, x : x + columns]
+        places = cv2.resize(travel, (columns, rows), interpolation=cv2.INTER_LINEAR) + grid
+        return np.asarray(cv2.remap(self.crop, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _torn(seen: Seen) -> Float[np.ndarray, "898"]:
+    """How far each triangle of the face is to be mended, in [0, 1]."""
+    count, rest = len(geo.TRIANGLES), seen.mesh.rest
+    own, other = (
+        _closeness(seen.corners[:count], rest[corners].astype(np.float64), mirrored=mirrored)
+        for corners, mirrored in ((geo.TRIANGLES, False), (_OTHERS, True))
+    )
+    return (1 - smoothstep((own - _TORN) / (_WHOLE - _TORN))) * smoothstep((other - own) / _GAIN)
+
+
+def _closeness(
+    target: Float[np.ndarray, "898 3 2"], source: Float[np.ndarray, "898 3 2"], *, mirrored: bool
+) -> Float[np.ndarray, "898"]:
+    """`warp.closeness` in each triangle."""
+    linear = affine_maps(target, source)[..., :2] + np.eye(2, dtype=np.float32)
+    if mirrored:
+        linear = linear * np.array([[-1], [1]], np.float32)
+    return closeness(linear[..., 0], linear[..., 1])
+
+
+def _share(
+    torn: Float[np.ndarray, "rows columns"], face: Bool[np.ndarray, "rows columns"], scale: float
+) -> Float32[np.ndarray, "rows columns"]:
+    """Of what is mended in the frame: soft between triangles, and none at the outline."""
+    inside = face.astype(np.float32)
+    return _blurred(torn.astype(np.float32), inside, _SOFT_CM * scale) * _inner(face, scale)
+
+
+def _inner(face: Bool[np.ndarray, "rows columns"], scale: float) -> Float32[np.ndarray, "rows columns"]:
+    """1 in the face, 0 outside and on its rim; `scale` in px a cm, here as above of the half-size frame."""
+    away = cv2.distanceTransform(face.astype(np.uint8), cv2.DIST_L2, 3)
+    return np.clip(away / (_RIM_CM * scale + 1) - 0.5, 0, 1)
+
+
+def _blurred(
+    picture: Float32[np.ndarray, "rows columns *channels"], inside: Float32[np.ndarray, "rows columns"], sigma: float
+) -> Float32[np.ndarray, "rows columns *channels"]:
+    """A Gaussian mean of what is inside (Knutsson and Westin 1993: normalized convolution)."""
+    wide = inside if picture.ndim == 2 else inside[..., None]
+    weight = np.maximum(cv2.GaussianBlur(inside, (0, 0), sigma), 1e-3)
+    return np.asarray(
+        cv2.GaussianBlur(picture * wide, (0, 0), sigma) / (weight if picture.ndim == 2 else weight[..., None])
+    )

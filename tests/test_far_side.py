@@ -1,0 +1,107 @@
+"""A cheek that a turn draws apart: grain instead of strokes, in its own colours, and nothing else is touched."""
+
+import cv2
+import numpy as np
+import pytest
+from drawn import face
+
+from living_portraits import geometry as geo
+from living_portraits.engine import Drive, Track
+from living_portraits.far_side import FarSide
+from living_portraits.motion import adapt, measure
+from living_portraits.warp import HeadMesh, Seen, Texture
+
+SIZE = 320
+UNIT = SIZE / 32  # px a cm
+
+
+def portrait(turned: float) -> np.ndarray:
+    turn = geo.rotation_matrix(np.array([0, np.radians(turned), 0]))
+    pose = geo.Pose(UNIT, turn, np.array([SIZE / 2, -SIZE / 2, 0.0]))
+    return pose.to_picture(geo.flip(face((0, 0), zoom=1).astype(np.float64))).astype(np.float32)
+
+
+def canvas(*, left: float = 120.0, right: float = 120.0) -> np.ndarray:
+    """Grain that is as fine in every direction, over light that grows from left to right."""
+    grain = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 1, (SIZE, SIZE)), (0, 0), 0.8)
+    light = np.linspace(left, right, SIZE)[None]
+    return np.repeat(np.clip(light + 25 * grain / grain.std(), 0, 255)[..., None], 3, axis=2).astype(np.uint8)
+
+
+def turn(crop: np.ndarray, start: float, degrees: float) -> tuple[np.ndarray, np.ndarray, Seen, np.ndarray]:
+    """A face that looks away by `start` turns by `degrees`: the frame, the frame mended, the mesh, and its points."""
+    mesh = HeadMesh.around(portrait(start), SIZE)
+    clip = Track([], np.stack([portrait(0), portrait(degrees)]), np.zeros((2, 52), np.float32), 25.0)
+    head = adapt(mesh.source, measure(clip, Drive()), 1)
+    seen = mesh.seen(mesh.move(head))
+    frame = Texture.of(crop).sample(seen.sampling_map())
+    mended = frame.copy()
+    FarSide(crop).mend(mended, seen)
+    return frame, mended, seen, head.points
+
+
+def unevenness(frame: np.ndarray, where: np.ndarray) -> float:
+    """How much more the picture changes across strokes than along: 1 for grain."""
+    grey = frame[..., 0].astype(np.float32)
+    down, across = (np.abs(np.diff(grey, axis=axis, append=0))[where].mean() for axis in (0, 1))
+    return float(down / across)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_strokes_become_grain(side: int) -> None:
+    frame, mended, _, _ = turn(canvas(), 32.0 * side, -24.0 * side)
+    changed = (np.abs(mended.astype(int) - frame).sum(axis=2) > 6).astype(np.uint8)
+    changed = cv2.erode(cv2.morphologyEx(changed, cv2.MORPH_CLOSE, np.ones((9, 9))), np.ones((7, 7))) > 0
+    assert changed.sum() > 4 * UNIT**2  # square cm
+    assert unevenness(frame, changed) > 1.7
+    assert unevenness(mended, changed) < 1.3
+
+
+def test_the_far_side_keeps_its_own_light() -> None:
+    """The near side is lit, the far one is in the dark: what is mended stays dark."""
+    frame, mended, _, _ = turn(canvas(left=30, right=200), 32.0, -24.0)
+    soft, smooth = (cv2.GaussianBlur(each[..., 0].astype(np.float32), (0, 0), UNIT / 2) for each in (frame, mended))
+    assert np.abs(frame.astype(int) - mended).max() > 10
+    assert np.abs(soft - smooth).max() < 6
+
+
+@pytest.mark.parametrize(("start", "degrees"), [(0.0, 0.0), (32.0, 0.0), (0.0, 5.0), (0.0, -15.0)])
+def test_what_is_not_drawn_apart_is_left_alone(start: float, degrees: float) -> None:
+    frame, mended, _, _ = turn(canvas(), start, degrees)
+    np.testing.assert_array_equal(mended, frame)
+
+
+def test_nothing_changes_beyond_the_outline() -> None:
+    frame, mended, _, points = turn(canvas(), 32.0, -24.0)
+    face_ = np.zeros((SIZE, SIZE), np.uint8)
+    outline = np.rint(points[list(geo.FACE_OVAL), :2]).astype(np.int32)
+    cv2.fillPoly(face_, [cv2.convexHull(outline)], 1)
+    beyond = cv2.dilate(face_, np.ones((9, 9))) == 0
+    np.testing.assert_array_equal(mended[beyond], frame[beyond])
+
+
+def test_an_edge_of_the_near_side_is_no_grain() -> None:
+    """A dark line on the near cheek does not come over."""
+    crop = np.full((SIZE, SIZE, 3), 150, np.uint8)
+    points = portrait(32.0)
+    x = int(points[geo.MIRRORED[50] if points[50, 0] < points[280, 0] else 50, 0])
+    marked = crop.copy()
+    marked[:, x - 1 : x + 2] = 20
+    _, clean, _, _ = turn(crop, 32.0, -24.0)
+    _, mended, _, _ = turn(marked, 32.0, -24.0)
+    near = np.abs(mended.astype(int) - clean)[..., 0] > 90  # the line itself
+    assert near.any() and mended[..., 0][~cv2.dilate(near.astype(np.uint8), np.ones((9, 9))).astype(bool)].min() > 80
+
+
+def test_a_face_that_leaves_the_frame_is_mended_as_far_as_it_is_there() -> None:
+    mesh = HeadMesh.around(portrait(32.0), SIZE)
+    clip = Track(
+        [],
+        np.stack([portrait(0), portrait(-24.0) - np.array([150, 0, 0], np.float32)]),
+        np.zeros((2, 52), np.float32),
+        25.0,
+    )
+    seen = mesh.seen(mesh.move(adapt(mesh.source, measure(clip, Drive()), 1)))
+    frame = np.full((SIZE, SIZE, 3), 90, np.uint8)
+    FarSide(frame.copy()).mend(frame, seen)
+    assert np.abs(frame.astype(int) - 90).max() <= 1
