@@ -13,10 +13,10 @@ from living_portraits import weights
 from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.guided import Guided
-from living_portraits.engines.guided import view as views
-from living_portraits.engines.guided.engine import OddFaceWarning, Stitches, mend
-from living_portraits.engines.guided.net import REACH, SIDE, Repair, RepairConfig, RepairNet, carried, swayed
 from living_portraits.errors import OptionError
+from living_portraits.mending import view as views
+from living_portraits.mending.mender import Mender, OddFaceWarning, Stitches, mend
+from living_portraits.mending.net import REACH, SIDE, Repair, RepairConfig, RepairNet, carried, swayed
 from living_portraits.motion import measure
 from living_portraits.nn.identity import MobileFaceNet
 from living_portraits.training import guided as recipes
@@ -282,9 +282,9 @@ def test_a_face_that_the_network_does_not_know_is_left_to_the_puppet(snapshot, m
     still, moved = source(SIDE), driver(SIDE, frames=3)
     engine = Guided(size=SIDE, file=snapshot)
     known = engine.encode_identity(still)
-    doubt = engine.needless(known)
+    doubt = Mender(file=snapshot).needless(still.crops[0], still.points[0], known.features)
     assert doubt > 0.001
-    monkeypatch.setattr("living_portraits.engines.guided.engine.TOO_MUCH", 0.9 * doubt)
+    monkeypatch.setattr("living_portraits.mending.mender.TOO_MUCH", 0.9 * doubt)
     with pytest.warns(OddFaceWarning, match="unlike those"):
         odd = engine.encode_identity(still)
     motion = engine.encode_motion(moved, Drive())

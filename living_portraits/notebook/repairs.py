@@ -10,8 +10,9 @@ from jaxtyping import Float64
 
 from living_portraits import weights
 from living_portraits.engine import Drive, Frame, Track
-from living_portraits.engines.guided.engine import WEIGHTS, Guided
+from living_portraits.engines.guided import Guided
 from living_portraits.geometry import FACE_OVAL
+from living_portraits.mending.mender import WEIGHTS
 from living_portraits.notebook.faces import first
 from living_portraits.warp import polygon_mask
 

@@ -14,8 +14,8 @@ from living_portraits import weights
 from living_portraits.data.dataset import Dataset
 from living_portraits.engine import Track
 from living_portraits.engines.guided import Guided
-from living_portraits.engines.guided.net import SIDE
 from living_portraits.errors import OptionError
+from living_portraits.mending.net import SIDE
 from living_portraits.training.publishing import publishing
 
 CLIPS, FRAMES = 24, 6

@@ -36,7 +36,7 @@ from torch import Tensor, nn
 
 from living_portraits import draw
 from living_portraits.engine import Drive, Track
-from living_portraits.engines.guided.engine import Guided
+from living_portraits.engines.guided import Guided
 from living_portraits.engines.talking_head.content import Content, Weights
 from living_portraits.engines.talking_head.engine import read_networks
 from living_portraits.engines.talking_head.networks import SHAPES, SMALLEST, Discriminator, FewShot, Size, composed

@@ -19,18 +19,18 @@ from living_portraits.engines.megaportraits.base import Base, Identity, Known
 from living_portraits.engines.megaportraits.blocks import fold
 from living_portraits.engines.megaportraits.config import Config
 from living_portraits.engines.megaportraits.enhancer import Enhancer, read_enhancer, redrawn
+from living_portraits.engines.megaportraits.finishing import Finish
 from living_portraits.engines.megaportraits.leading import Told, Way, of_face, of_surroundings
 from living_portraits.engines.megaportraits.networks import Painted, shrunk
 from living_portraits.engines.megaportraits.performance import Heard, Performance
 from living_portraits.engines.megaportraits.pose import Pose, join, of_points, places_of
 from living_portraits.errors import OptionError, WeightsError
-from living_portraits.far_side import FarSide
-from living_portraits.features import Features
+from living_portraits.mending.mender import WEIGHTS, Mender
 from living_portraits.motion import AdaptedHead, adapt
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_frames, to_tensor
 from living_portraits.restraint import restrain, restrain_sway
-from living_portraits.warp import HeadMesh, Seen
+from living_portraits.warp import Seen
 
 Picture = Float[Tensor, "1 3 size size"]
 Code = Float[Tensor, "1 code"]
@@ -47,8 +47,7 @@ class Sitter:
         identity: what the network keeps of them. pose, code: their own motion.
         points, shapes: the tracker's, points in px of the crop.
         fine: their picture at the size of the film, for what is carried over.
-        mesh: their face's. features: eyes and mouth, drawn last. far_side: what mends the far cheek before. All of
-            them where it is known how the face moves.
+        finish: what is done to their face last; None where nobody says how it moves.
         plate: the picture without them. still: see `Base.still_way`.
     """
 
@@ -58,9 +57,7 @@ class Sitter:
     code: Code
     points: Points
     shapes: Float[Tensor, "1 52"]
-    mesh: HeadMesh
-    features: Features
-    far_side: FarSide
+    finish: Finish | None
     plate: Picture
     still: Way | None
 
@@ -73,7 +70,7 @@ class MegaPortraits:
         title="turns the portrait in depth and paints what it hid; keeps a painting's grain up to 1024 px",
         size=512,
         sizes=(128, 256, 512, 1024),
-        weights=("megaportraits", "megaportraits/enhancer"),
+        weights=("megaportraits", "megaportraits/enhancer", WEIGHTS),
         reads_driver_pixels=True,  # one that hears does without where there are none
         driver_size=SEARCHED,
         runtimes=("torch", "openvino"),
@@ -108,6 +105,7 @@ class MegaPortraits:
             choices = ", ".join(map(str, sizes))
             raise OptionError(f"These weights of megaportraits do not work at size {size}; choose from {choices}.")
         self.poses_from = poses_from
+        self._mender = Mender(runtime=self.runtime) if self.base.config.hears else None
         self.spec = replace(MegaPortraits.spec, size=size, sizes=sizes)
         if not self.base.config.hears:
             self.spec = replace(self.spec, driver_size=trained)
@@ -131,11 +129,8 @@ class MegaPortraits:
         identity = self.base.identity(picture, self.base.appearance(picture), pose, code)
         still = self.base.still_way(identity, pose, code)
         matte = self.base.draw(identity, pose, code, Known(fine, still)).matte[0, 0].numpy()
-        mesh = HeadMesh.around(points, len(crop))
-        features = Features.of(crop, points, mesh.source)
-        return Sitter(
-            identity, fine, pose, code, points, shapes, mesh, features, FarSide(crop), plate(crop, matte), still
-        )
+        finish = None if self._mender is None else Finish.of(crop, points, self._mender)
+        return Sitter(identity, fine, pose, code, points, shapes, finish, plate(crop, matte), still)
 
     @torch.inference_mode()
     def encode_motion(self, driver: Track, drive: Drive) -> Heard | Performance:
@@ -177,15 +172,15 @@ class MegaPortraits:
                 drawn = self.base.draw(identity.identity, pose, code, known)
                 frame = before(identity.plate, drawn, trained=self.base.config.size)
             [finished] = to_frames(frame)
-            if face is not None:
-                head, seen = face
-                identity.far_side.mend(finished, seen)
-                identity.features.draw(finished, head)
+            if face is not None and identity.finish is not None:
+                identity.finish.on(finished, *face)
             yield finished
 
     def _asked(self, sitter: Sitter, motion: Heard) -> Iterator[Asked]:
         """The driver's motion on the sitter's own face, within what one picture can bear, and what that says."""
-        face, size = sitter.mesh.source, self.spec.size
+        assert sitter.finish is not None
+        mesh, size = sitter.finish.mesh, self.spec.size
+        face = mesh.source
         bearable = restrain(motion.head, face.pose)
         sway = None if motion.sway is None else restrain_sway(motion.sway, face.pose, size)
         for number in range(len(motion)):
@@ -194,7 +189,7 @@ class MegaPortraits:
             with torch.inference_mode():
                 pose, code = self._heard(head.points, sitter.shapes + motion.shapes[number : number + 1])
                 told = () if field is None else (of_surroundings(head, field, size=size),)
-                seen = sitter.mesh.seen(sitter.mesh.move(head, field))
+                seen = mesh.seen(mesh.move(head, field))
                 told = (*told, of_face(seen, head))
             yield pose, code, told, (head, seen)
 

@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from living_portraits import draw, sway, weights
 from living_portraits.align import resized
 from living_portraits.engine import Drive, Frame, Points, Spec, Track
-from living_portraits.engines.guided.engine import WEIGHTS as CARRIER_WEIGHTS
-from living_portraits.engines.guided.engine import Guided, GuidedIdentity, GuidedMotion
+from living_portraits.engines.guided import Guided, GuidedIdentity, GuidedMotion
 from living_portraits.engines.talking_head import person as persons
 from living_portraits.engines.talking_head.lending import Shot, lent
 from living_portraits.engines.talking_head.networks import SHAPES, Discriminator, FewShot, Generator
 from living_portraits.errors import WeightsError
+from living_portraits.mending.mender import WEIGHTS as CARRIER_WEIGHTS
 from living_portraits.motion import SourceShape, adapt, measure
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.blocks import fold

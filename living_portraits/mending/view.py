@@ -8,7 +8,7 @@ from jaxtyping import Float16, UInt8
 
 from living_portraits import draw
 from living_portraits.engine import Frame, Points
-from living_portraits.engines.guided.net import SIDE
+from living_portraits.mending.net import SIDE
 from living_portraits.motion import AdaptedHead
 from living_portraits.warp import SamplingMap, density, pixel_grid
 
