@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Track
-from living_portraits.engines.guided import view as views
-from living_portraits.engines.guided.net import REACH, SIDE, Repair, RepairConfig, RepairNet, carried, swayed
+from living_portraits.engines.megaportraits.critic import Critic
 from living_portraits.errors import OptionError
 from living_portraits.geometry import LEFT_EYE, LIPS_INNER, RIGHT_EYE
+from living_portraits.mending import view as views
+from living_portraits.mending.net import REACH, SIDE, Repair, RepairConfig, RepairNet, carried, swayed
 from living_portraits.nn import losses
 from living_portraits.nn.identity import MobileFaceNet, identity_loss
 from living_portraits.nn.perceptual import LPIPS
@@ -61,6 +62,10 @@ class GuidedConfig(TrainConfig):
         shy: weight of the mask's mean: paint only where it serves. calm: of the nudge's unevenness, px.
         identity: weight of 1 - cosine of who the last frame and the film show. identity_net: MobileFaceNet's file. It
             takes a whole face, so whole frames.
+        adversary, matching: weights of the hinge and of feature matching, on the last frame of each sample; 0: no
+            critic. What is uncertain (teeth or tongue) is haze to every other loss.
+        critic: its channels. critic_rate: how many times `lr` it learns at; spectral norms hold it back.
+        adversary_from: the first step at which it is heard; until then it only learns.
         start: a snapshot or a shipped model file to start from, also of other widths: what does not fit begins anew.
         size, batch, frames, spacing, kinds, shares, colour, lr, ema: see `TrainConfig`.
     """
@@ -79,6 +84,11 @@ class GuidedConfig(TrainConfig):
     calm: float = 0.02
     identity: float = 0.0
     identity_net: str = ""
+    adversary: float = 0.0
+    matching: float = 2.0
+    critic: int = 32
+    critic_rate: float = 5.0
+    adversary_from: int = 300
     start: str = ""
     size: int = SIDE
     batch: int = 4
@@ -116,19 +126,25 @@ class Guided(Recipe):
                 parameter.requires_grad_(False)
         self.lpips = LPIPS.load("vgg16") if config.perceptual else None
         self.face = MobileFaceNet.read(Path(config.identity_net)) if config.identity else None
+        self.critic = Critic(width=config.critic) if config.adversary else None
 
     def networks(self) -> dict[str, nn.Module]:
-        return {"net": self.net}
+        return {"net": self.net} | ({"critic": self.critic} if self.critic is not None else {})
+
+    def snapshot(self) -> tuple[str, ...]:
+        return ("net",)
 
     def optimiser(self, name: str) -> torch.optim.Optimizer:
         """Without an adversary, momentum may be long."""
-        return torch.optim.Adam(self.networks()[name].parameters(), lr=self.config.lr, betas=(0.9, 0.999))
+        momentum = 0.9 if self.critic is None else 0.5
+        rate = self.config.lr * (self.config.critic_rate if name == "critic" else 1.0)
+        return torch.optim.Adam(self.networks()[name].parameters(), lr=rate, betas=(momentum, 0.999))
 
     def extra(self, source: Source, clip: Clip, track: Track) -> dict[str, np.ndarray]:
         """One frame's doll, posed as every frame of the clip, as the network sees it."""
         draw = zlib.crc32(clip.id.encode())
         start = 0 if clip.kind != "video" else draw % len(track)
-        doll = Doll.of(track.crops[start], track.points[start])
+        doll = Doll.of(track.crops[start], track.points[start], mended=True)
         # A driver may be a motion file, which holds no pictures: some clips teach to do without them.
         told = replace(track, crops=()) if draw % _SWAYLESS == 0 else track
         motion, moves = watch(told, Drive(neutral=start))
@@ -174,6 +190,22 @@ class Guided(Recipe):
         if self.lpips is not None:
             pair = _looked_at(output[last], truth[last], config.perceptual_shrink)
             found["net/lpips"] = config.perceptual * self.lpips(*pair).mean()
+        if self.critic is not None:
+            found |= self._contest(self.critic, output[last], truth[last])
+        return found
+
+    def _contest(self, critic: Critic, output: Tensor, truth: Tensor) -> dict[str, Tensor]:
+        """Hinge and feature matching, and the critic's own lesson."""
+        if self.net.training:
+            critic.taken += 1
+        verdicts = ([scale[-1] for scale in said] for said in critic.both(truth, output.detach()))
+        found = {"critic/hinge": losses.hinge_discriminator(*verdicts)}
+        if int(critic.taken) >= self.config.adversary_from:
+            real, drawn = critic.both(truth, output)
+            found["net/adversary"] = self.config.adversary * losses.hinge_generator([scale[-1] for scale in drawn])
+            layers = len(real) * (len(real[0]) - 1)  # the mean over layers, so that their number changes nothing
+            matching = losses.feature_matching([scale[:-1] for scale in real], [scale[:-1] for scale in drawn])
+            found["net/matching"] = self.config.matching * matching / layers
         return found
 
     def pictures(self, batch: Batch) -> list[Float[Tensor, "batch 3 height width"]]:
