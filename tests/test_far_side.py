@@ -6,6 +6,7 @@ import pytest
 from drawn import face
 
 from living_portraits import geometry as geo
+from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Track
 from living_portraits.far_side import FarSide
 from living_portraits.motion import adapt, measure
@@ -105,3 +106,13 @@ def test_a_face_that_leaves_the_frame_is_mended_as_far_as_it_is_there() -> None:
     frame = np.full((SIZE, SIZE, 3), 90, np.uint8)
     FarSide(frame.copy()).mend(frame, seen)
     assert np.abs(frame.astype(int) - 90).max() <= 1
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_a_doll_is_mended_where_that_is_asked_for(mended: bool) -> None:
+    crop = canvas()
+    frame, better, _, _ = turn(crop, 32.0, -24.0)
+    doll = Doll.of(crop, portrait(32.0), mended=mended)
+    clip = Track([], np.stack([portrait(0), portrait(-24.0)]), np.zeros((2, 52), np.float32), 25.0)
+    shown = doll.pose(measure(clip, Drive()), 1)[0].astype(int)
+    assert (np.abs(shown - better).mean() < np.abs(shown - frame).mean()) == mended

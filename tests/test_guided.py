@@ -323,6 +323,9 @@ class Filmed:
         return valid
 
 
+PLAIN = {"net/l1", "net/shy", "net/temporal"}
+
+
 def lesson(*clips: FilmedClip, **settings: object):
     config = configure(recipes.GuidedConfig, {"perceptual": 0.0, "widths": (8, 8, 8, 8), "batch": 2, **settings})
     torch.manual_seed(0)
@@ -435,6 +438,39 @@ def test_a_few_steps_bring_the_doll_closer_to_the_film():
         seen.append(float(losses["net/l1"].detach()))
     assert seen[-1] < 0.7 * seen[0]
     assert len(made.pictures(batch)) == 5
+
+
+def test_an_adversary_is_taught_first_then_heard_and_no_part_of_the_model():
+    settings = {"adversary": 0.1, "critic": 4, "adversary_from": 2, "window": 128, "colour": 0.0}
+    made, batch = lesson(FilmedClip("a"), **settings)
+    batch = dataclasses.replace(batch, frames=batch.extra["posed"] - 0.3)  # a film in the shade
+    assert set(made.networks()) == {"net", "critic"} and made.snapshot() == ("net",)
+    rates = {name: made.optimiser(name).param_groups[0]["lr"] for name in made.networks()}
+    assert rates["critic"] == 5 * rates["net"]
+    assert {"critic/hinge"} == {name for name in made.step(batch) if name not in PLAIN}
+    heard = made.step(batch)
+    assert {"critic/hinge", "net/adversary", "net/matching"} == {name for name in heard if name not in PLAIN}
+    heard["critic/hinge"].backward(retain_graph=True)
+    assert all(value.grad is None for value in made.net.parameters())
+    (heard["net/adversary"] + heard["net/matching"]).backward()
+    assert made.net.paint.weight.grad.abs().max() > 0
+    made.eval()
+    taken = int(made.critic.taken)
+    made.step(batch)
+    assert int(made.critic.taken) == taken == 2
+
+
+def test_the_critic_learns_to_tell_the_film_from_the_doll():
+    made, batch = lesson(FilmedClip("a"), adversary=0.1, critic=4, window=128, colour=0.0, lr=1e-3)
+    batch = dataclasses.replace(batch, frames=batch.extra["posed"] - 0.3)
+    optimiser, seen = made.optimiser("critic"), []
+    for _ in range(30):
+        loss = made.step(batch)["critic/hinge"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        seen.append(float(loss.detach()))
+    assert seen[0] > 3.5 and seen[-1] < 0.7 * seen[0]
 
 
 class Faces(MobileFaceNet):
