@@ -25,3 +25,7 @@ class Features:
         for eye in self.eyes:
             eye.draw(frame, head)
         self.mouth.draw(frame, head)
+
+    def spare(self, repaired: Frame, frame: Frame, head: AdaptedHead) -> None:
+        """Puts back into a frame that was repaired what is the source's own, see `Mouth.spare`. In place."""
+        self.mouth.spare(repaired, frame, head)

@@ -101,6 +101,21 @@ class Mouth:
         blend = (mask * float(smoothstep(np.array((gap - 0.02) / 0.12)) if self.own is None else 1.0))[..., None]
         area[:] = np.rint(area * (1 - blend) + np.clip(inside, 0, 255) * blend).astype(np.uint8)
 
+    def spare(self, repaired: Frame, frame: Frame, head: AdaptedHead) -> None:
+        """Puts the source's own teeth back, as the frame showed them before it was repaired. In place.
+
+        What a picture shows, no network knows better: it paints teeth shorter than they are.
+        """
+        polygon = head.points[list(geo.LIPS_INNER), :2]
+        low, high = box_round(polygon, margin=3.0, shape=frame.shape)
+        if self.own is None or (high - low).min() < 2:
+            return
+        box = np.s_[low[1] : high[1], low[0] : high[0]]
+        shape = (int(high[1] - low[1]), int(high[0] - low[0]))
+        mask = polygon_mask(polygon, (int(low[0]), int(low[1])), shape, feather=0.035 * head.pose.scale)[..., None]
+        mask = mask * self._own_cover(self._carry(head, low), shape)
+        repaired[box] = np.rint(repaired[box] + mask * (frame[box].astype(np.float32) - repaired[box])).astype(np.uint8)
+
     def _inside(
         self, head: AdaptedHead, low: np.ndarray, shape: tuple[int, int], gap: float
     ) -> Float32[np.ndarray, "height width 3"]:
@@ -136,18 +151,29 @@ class Mouth:
     ) -> Float32[np.ndarray, "height width 3"]:
         """Lays the source's own open mouth over the made one, fixed to the skull."""
         assert self.own is not None
-        plane = self.centre + np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], np.float32)
-        old = self.source.pose.to_picture(plane.astype(np.float64))[:, :2].astype(np.float32)
-        new = (head.pose.to_picture(plane.astype(np.float64))[:, :2] - low).astype(np.float32)
-        matrix = cv2.getAffineTransform(old, new)
+        matrix = self._carry(head, low)
         picture = cv2.warpAffine(self.own, matrix, shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        cover = self._own_cover(matrix, shape)
+        return inside * (1 - cover) + picture * cover
+
+    def _carry(self, head: AdaptedHead, low: np.ndarray) -> Float32[np.ndarray, "2 3"]:
+        """From the source's crop to a box of the frame, as the skull carries what is fixed to it."""
+        plane = (self.centre + np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], np.float32)).astype(np.float64)
+        old = self.source.pose.to_picture(plane)[:, :2].astype(np.float32)
+        new = (head.pose.to_picture(plane)[:, :2] - low).astype(np.float32)
+        return cv2.getAffineTransform(old, new).astype(np.float32)
+
+    def _own_cover(
+        self, matrix: Float32[np.ndarray, "2 3"], shape: tuple[int, int]
+    ) -> Float32[np.ndarray, "height width 1"]:
+        """Where the source's own mouth lies over the made one, in [0, 1]."""
+        assert self.own is not None
         # Below its old edge the picture ends and the made mouth begins; above and beside it goes on behind the lips.
         opening = _fill(self.rest, self.own.shape[:2])
         upwards = max(int(0.9 * self.source.pose.scale), 1)
         opening = cv2.dilate(opening, np.ones((upwards, 3), np.uint8), anchor=(1, 0))
         opening = cv2.dilate(opening, np.ones((3, max(int(0.8 * self.source.pose.scale), 3)), np.uint8))
-        cover = cv2.warpAffine(opening, matrix, shape[::-1], flags=cv2.INTER_LINEAR).astype(np.float32)[..., None] / 255
-        return inside * (1 - cover) + picture * cover
+        return cv2.warpAffine(opening, matrix, shape[::-1], flags=cv2.INTER_LINEAR).astype(np.float32)[..., None] / 255
 
 
 def _fill(polygon: Float32[np.ndarray, "corners 2"], shape: tuple[int, ...]) -> UInt8[np.ndarray, "height width"]:

@@ -79,8 +79,9 @@ def test_far_side_first_then_eyes_and_mouth_then_the_mender(monkeypatch) -> None
     monkeypatch.setattr(FarSide, "mend", lambda own, frame, seen: done.append("far side"))
     monkeypatch.setattr(Features, "draw", lambda own, frame, head: done.append("features"))
     monkeypatch.setattr(Painter, "mend", lambda own, frames, known: done.append("mender") or [frames[0][0]])
+    monkeypatch.setattr(Features, "spare", lambda own, repaired, frame, head: done.append("spare"))
     finished(Painter())
-    assert done == ["far side", "features", "mender"]
+    assert done == ["far side", "features", "mender", "spare"]
 
 
 def test_a_face_that_the_mender_does_not_know_is_left_as_it_is() -> None:

@@ -14,6 +14,7 @@ from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.guided import Guided
 from living_portraits.errors import OptionError
+from living_portraits.features import Features
 from living_portraits.mending import view as views
 from living_portraits.mending.mender import Mender, OddFaceWarning, Stitches, mend
 from living_portraits.mending.net import REACH, SIDE, Repair, RepairConfig, RepairNet, carried, swayed
@@ -291,6 +292,14 @@ def test_a_face_that_the_network_does_not_know_is_left_to_the_puppet(snapshot, m
     unrepaired = list(engine.generate(odd, motion))[1]
     np.testing.assert_array_equal(unrepaired, odd.doll.pose(motion.head, 1, motion.sway[1])[0])
     assert np.abs(unrepaired.astype(int) - list(engine.generate(known, motion))[1]).max() > 2
+
+
+def test_what_is_the_sources_own_is_put_back_into_every_frame(snapshot, monkeypatch):
+    spared = []
+    monkeypatch.setattr(Features, "spare", lambda own, repaired, frame, head: spared.append((repaired, frame)))
+    films = run_once(Guided(size=SIDE, file=snapshot))
+    assert len(spared) == len(films) == 2
+    assert all(shown is repaired and shown is not frame for shown, (repaired, frame) in zip(films, spared, strict=True))
 
 
 # --- the recipe -------------------------------------------------------------------------------------------------------

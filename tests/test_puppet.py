@@ -138,6 +138,37 @@ def test_a_closed_mouth_stays_unpainted():
     np.testing.assert_array_equal(frame, crop)
 
 
+@pytest.mark.parametrize("bared", [False, True])
+def test_a_sources_own_teeth_are_spared_what_repairs_the_rest(bared):
+    """White teeth between open lips: they are put back, what is below them and beyond the lips is not."""
+    points = 3 * portrait()
+    points[[*geo.LIPS_INNER_LOWER[1:-1], *geo.LIPS_OUTER_LOWER[1:-1]], 1] += 12
+    crop = np.full((3 * SIZE, 3 * SIZE, 3), (200, 160, 140), np.uint8)
+    lips = np.rint(points[list(geo.LIPS_INNER), :2]).astype(np.int32)
+    cv2.fillPoly(crop, [lips], (240, 235, 225) if bared else (30, 20, 20))
+    shape = SourceShape.of(points)
+    mouth = Mouth.of(crop, points, shape)
+    wider = points.copy()
+    wider[[*geo.LIPS_INNER_LOWER[1:-1], *geo.LIPS_OUTER_LOWER[1:-1]], 1] += 15
+    head = adapt(shape, measure(Track([], np.stack([points, wider]), np.zeros((2, 52), np.float32), 25.0), Drive()), 1)
+    shown = crop.copy()
+    mouth.draw(shown, head)
+    repaired = np.zeros_like(shown)
+    mouth.spare(repaired, shown, head)
+    x, top, bottom = (int(v) for v in (head.points[13, 0], head.points[13, 1], head.points[14, 1]))
+    back = repaired[top:bottom, x].any(axis=1)
+    assert (repaired[top + 4, x].min() > 200) == bared == bool(repaired.any())
+    assert not back[-8:].any()
+    np.testing.assert_array_equal(repaired[top + 4, x] if bared else 0, shown[top + 4, x] if bared else 0)
+    around = cv2.dilate(
+        cv2.fillPoly(
+            np.zeros(crop.shape[:2], np.uint8), [np.rint(head.points[list(geo.LIPS_INNER), :2]).astype(np.int32)], 1
+        ),
+        np.ones((3, 3)),
+    )
+    assert not repaired[around == 0].any()
+
+
 def test_a_blink_covers_the_eye_with_lid():
     """Eyes painted white in a dark face: shut, they are gone, not squashed into a white line."""
     points = 3 * portrait()

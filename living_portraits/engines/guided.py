@@ -109,7 +109,10 @@ class Guided:
             if identity.features is None:
                 yield from (posed for posed, _, _ in some)
                 continue
-            yield from self._mender.mend(some, identity.features)
+            mended = self._mender.mend(some, identity.features)
+            for (posed, head, _), frame in zip(some, mended, strict=True):
+                identity.doll.features.spare(frame, posed, head)
+                yield frame
 
     def _poses(
         self, doll: Doll, heads: Iterator[AdaptedHead], count: int, fields: Sway | None

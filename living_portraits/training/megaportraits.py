@@ -69,7 +69,8 @@ class MegaPortraitsConfig(TrainConfig):
             of pictures that are none yet drowns the rest.
         own_pose: share of samples that are drawn with poses read from pixels; the rest take the tracker's.
         own_pose_from: the first step that does so: wrong poses would teach the pictures nothing.
-        critic: the adversary's channels.
+        critic: the adversary's channels. critic_rate: how many times `lr` it learns at (two rates: Heusel et al. 2017);
+            spectral norms hold it back.
         start: a snapshot to start from, also of other widths: what does not fit begins anew.
     """
 
@@ -102,6 +103,7 @@ class MegaPortraitsConfig(TrainConfig):
     own_pose: float = 0.5
     own_pose_from: int = 2000
     critic: int = 64
+    critic_rate: float = 4.0
     start: str = ""
     batch: int = 24
     kinds: tuple[str, ...] = ("video", "pseudo", "edits", "pair")
@@ -149,7 +151,8 @@ class MegaPortraits(Recipe):
     def optimiser(self, name: str) -> torch.optim.Optimizer:
         """AdamW as MP has it."""
         parameters = self.networks()[name].parameters()
-        return torch.optim.AdamW(parameters, lr=self.config.lr, betas=(0.5, 0.999), eps=1e-8, weight_decay=1e-2)
+        rate = self.config.lr * (self.config.critic_rate if name == "critic" else 1.0)
+        return torch.optim.AdamW(parameters, lr=rate, betas=(0.5, 0.999), eps=1e-8, weight_decay=1e-2)
 
     def extra(self, source: Source, clip: Clip, track: Track) -> dict[str, np.ndarray]:
         """`mattes`: where the person is, and what of it is no invention of the puppet's."""

@@ -49,6 +49,7 @@ class Finish:
         if self.remembered is None:
             return
         [mended] = self.mender.mend([(frame, head, seen.sampling_map())], self.remembered)
+        self.features.spare(mended, frame, head)
         outline = head.points[list(FACE_OVAL), :2]
         low, high = box_round(outline, margin=1.0, shape=frame.shape)
         if (high - low).min() < 2:
