@@ -22,8 +22,11 @@ _TORN, _WHOLE = 0.35, 0.75  # of the source's density: all is mended, nothing is
 _GAIN = 0.3  # by so much closer the near side's pixels lie where all is mended
 _SHADE_CM, _GRAIN_CM = 0.35, 0.1  # S and s: strokes drawn apart are finer than the one, shadows coarser than the other
 _SOFT_CM, _RIM_CM = 0.2, 0.06  # over which mending sets in; beside the outline, where the surroundings shine through
-_CONTRAST = 0.35  # of grain, at most: a nose's edge in the mirror is no grain
+_CONTRAST = 0.35  # of grain, at most
 _BLACK = 8.0  # levels: what is darker has no grain to speak of
+_EDGE = (2.0, 5.0)  # of the usual contrast between s and S: up to the one it is skin, from the other on an edge
+_SMOOTH = 0.025  # the least that is usual
+_DARK = (0.35, 0.65)  # of the usual light: below the one it is hair, from the other on skin
 _LEAST = 0.02
 
 
@@ -55,9 +58,8 @@ class FarSide:
             cv2.resize(each, size, interpolation=cv2.INTER_LINEAR) for each in (share, _inner(face, scale / 2))
         )
         carried = frame[box].astype(np.float32)
-        near = self._near(seen, np.where(face, index, 0), face, (int(low[0]), int(low[1]))).astype(np.float32)
-        grain = (near + _BLACK) / (_blurred(near, inside, _GRAIN_CM * scale) + _BLACK)
-        np.clip(grain, 1 - _CONTRAST, 1 / (1 - _CONTRAST), out=grain)
+        near = self._near(seen, np.where(face, index, 0), face, (int(low[0]), int(low[1])))
+        grain = _grain(near.astype(np.float32).mean(axis=2), inside, scale)[..., None]
         made = _blurred(carried, inside, _SHADE_CM * scale) * grain
         frame[box] = np.rint(np.clip(carried + share[..., None] * (made - carried), 0, 255)).astype(np.uint8)
 
@@ -73,6 +75,24 @@ class FarSide:
         grid = pixel_grid(seen.mesh.size)[y : y + rows, x : x + columns]
         places = cv2.resize(travel, (columns, rows), interpolation=cv2.INTER_LINEAR) + grid
         return np.asarray(cv2.remap(self.crop, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _grain(
+    near: Float32[np.ndarray, "rows columns"], inside: Float32[np.ndarray, "rows columns"], scale: float
+) -> Float32[np.ndarray, "rows columns"]:
+    """What the near side's lightness is multiplied by from place to place; 1 where it is no plain skin.
+
+    Hair that falls over it, or the edge of a nose, would be seen as lines on the far cheek.
+    """
+    fine, wide = (_blurred(near, inside, cm * scale) + _BLACK for cm in (_GRAIN_CM, _SHADE_CM))
+    skin = inside > 0.5
+    edge = np.abs(np.log(fine / wide))
+    usual = max(float(np.median(edge[skin])), _SMOOTH)  # a painter of thick strokes has edges everywhere
+    plain = 1 - smoothstep((edge / usual - _EDGE[0]) / (_EDGE[1] - _EDGE[0]))
+    plain *= smoothstep((wide / float(np.median(wide[skin])) - _DARK[0]) / (_DARK[1] - _DARK[0]))
+    plain = cv2.GaussianBlur(cv2.erode(plain.astype(np.float32), np.ones((3, 3))), (0, 0), _GRAIN_CM * scale)
+    grain = np.clip((near + _BLACK) / fine, 1 - _CONTRAST, 1 / (1 - _CONTRAST))
+    return np.asarray(1 + plain * (grain - 1), np.float32)
 
 
 def _torn(seen: Seen) -> Float[np.ndarray, "898"]:

@@ -22,6 +22,7 @@ _EDGE = 0.34  # cm that the upper teeth reach below the line where the lips meet
 _TEETH_HEIGHT = 1.0
 _TOOTH_WIDTHS = (0.86, 0.66, 0.76, 0.66, 0.6)  # cm from the middle outwards: incisors, canine, premolars
 _DEPTH = 0.3  # cm that the teeth lie behind the lips: less than in life, lest a nod hide them
+_LIP_CM, _LOWERED = 0.06, 0.2  # cm of the lower lip within the edge that the tracker sees; fully from so far down
 _OPEN = 0.22  # cm between the lips from which a source may show teeth of its own
 _TEETH_LIGHT = 0.62  # of the skin's brightness, from which what shows between the lips counts as teeth
 
@@ -113,7 +114,7 @@ class Mouth:
         box = np.s_[low[1] : high[1], low[0] : high[0]]
         shape = (int(high[1] - low[1]), int(high[0] - low[0]))
         mask = polygon_mask(polygon, (int(low[0]), int(low[1])), shape, feather=0.035 * head.pose.scale)[..., None]
-        mask = mask * self._own_cover(self._carry(head, low), shape)
+        mask = mask * self._own_cover(head, low, shape)
         repaired[box] = np.rint(repaired[box] + mask * (frame[box].astype(np.float32) - repaired[box])).astype(np.uint8)
 
     def _inside(
@@ -153,7 +154,7 @@ class Mouth:
         assert self.own is not None
         matrix = self._carry(head, low)
         picture = cv2.warpAffine(self.own, matrix, shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        cover = self._own_cover(matrix, shape)
+        cover = self._own_cover(head, low, shape)
         return inside * (1 - cover) + picture * cover
 
     def _carry(self, head: AdaptedHead, low: np.ndarray) -> Float32[np.ndarray, "2 3"]:
@@ -164,7 +165,7 @@ class Mouth:
         return cv2.getAffineTransform(old, new).astype(np.float32)
 
     def _own_cover(
-        self, matrix: Float32[np.ndarray, "2 3"], shape: tuple[int, int]
+        self, head: AdaptedHead, low: np.ndarray, shape: tuple[int, int]
     ) -> Float32[np.ndarray, "height width 1"]:
         """Where the source's own mouth lies over the made one, in [0, 1]."""
         assert self.own is not None
@@ -173,13 +174,33 @@ class Mouth:
         upwards = max(int(0.9 * self.source.pose.scale), 1)
         opening = cv2.dilate(opening, np.ones((upwards, 3), np.uint8), anchor=(1, 0))
         opening = cv2.dilate(opening, np.ones((3, max(int(0.8 * self.source.pose.scale), 3)), np.uint8))
-        return cv2.warpAffine(opening, matrix, shape[::-1], flags=cv2.INTER_LINEAR).astype(np.float32)[..., None] / 255
+        # What of its lower lip lies within its edge stays with the lip as that goes down.
+        lips = list(geo.LIPS_INNER_LOWER[3:8])
+        lowered = float((self.source.shape[lips, 1] - head.shape[lips, 1]).mean())
+        kept = _LIP_CM * self.source.pose.scale * float(smoothstep(np.array(lowered / _LOWERED)))
+        opening = np.minimum(opening, _above(self.rest, self.own.shape, kept)) if kept else opening
+        return (
+            cv2.warpAffine(opening, self._carry(head, low), shape[::-1], flags=cv2.INTER_LINEAR).astype(np.float32)[
+                ..., None
+            ]
+            / 255
+        )
 
 
 def _fill(polygon: Float32[np.ndarray, "corners 2"], shape: tuple[int, ...]) -> UInt8[np.ndarray, "height width"]:
     mask = np.zeros(shape[:2], np.uint8)
     cv2.fillPoly(mask, [np.rint(polygon * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
     return mask
+
+
+def _above(
+    lips: Float32[np.ndarray, "20 2"], shape: tuple[int, ...], margin: float
+) -> UInt8[np.ndarray, "height width"]:
+    """255 above the lower lip by a margin, px, and above the mouth's corners beside it."""
+    lower = lips[[0, *range(19, 9, -1)]] - np.array([0, margin], np.float32)
+    left, right = (np.array([[x, y]], np.float32) for x, y in ((-1, lower[0, 1]), (shape[1], lower[-1, 1])))
+    top = np.array([[shape[1], -1], [-1, -1]], np.float32)
+    return _fill(np.concatenate([left, lower, right, top]), shape)
 
 
 def _shows_teeth(crop: Frame, lips: Float32[np.ndarray, "20 2"], bright: Colour) -> bool:

@@ -60,8 +60,8 @@ FILES: dict[str, WeightsFile] = {
     ),
     "guided": WeightsFile(
         file="guided/guided.safetensors",
-        sha256="0b0fe505e6132dcc6139f5eb46ab080e51f738db0c7bd2bc705789cec5940c85",
-        size=1_708_994,
+        sha256="b0cc9ba49d71dadbeffea5f82268761564acfb9076a80fb86073e2e8538861e2",
+        size=1_709_170,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/guided/README.md",
     ),
     "megaportraits": WeightsFile(

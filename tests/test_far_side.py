@@ -81,17 +81,21 @@ def test_nothing_changes_beyond_the_outline() -> None:
     np.testing.assert_array_equal(mended[beyond], frame[beyond])
 
 
-def test_an_edge_of_the_near_side_is_no_grain() -> None:
-    """A dark line on the near cheek does not come over."""
-    crop = np.full((SIZE, SIZE, 3), 150, np.uint8)
+@pytest.mark.parametrize("dark", [20, 100])
+def test_an_edge_or_hair_on_the_near_side_is_no_grain(dark: int) -> None:
+    """A line on the near cheek, or all that is dark beside it, does not come over."""
     points = portrait(32.0)
-    x = int(points[geo.MIRRORED[50] if points[50, 0] < points[280, 0] else 50, 0])
-    marked = crop.copy()
-    marked[:, x - 1 : x + 2] = 20
-    _, clean, _, _ = turn(crop, 32.0, -24.0)
-    _, mended, _, _ = turn(marked, 32.0, -24.0)
-    near = np.abs(mended.astype(int) - clean)[..., 0] > 90  # the line itself
-    assert near.any() and mended[..., 0][~cv2.dilate(near.astype(np.uint8), np.ones((9, 9))).astype(bool)].min() > 80
+    near, far = (50, 280) if points[50, 0] - points[4, 0] < points[4, 0] - points[280, 0] else (280, 50)
+    assert abs(points[near, 0] - points[geo.NOSE_TIP, 0]) > abs(points[far, 0] - points[geo.NOSE_TIP, 0])
+    x, way = int(points[near, 0]), int(np.sign(points[near, 0] - points[geo.NOSE_TIP, 0]))
+    _, clean, _, moved = turn(canvas(), 32.0, -24.0)
+    beyond = (np.arange(SIZE)[None] - moved[geo.NOSE_TIP, 0]) * way < 0  # the far side
+    for marked in (np.s_[:, x - 1 : x + 2], np.s_[:, x:] if way > 0 else np.s_[:, : x + 1]):
+        crop = canvas()
+        crop[marked] = dark
+        _, mended, _, _ = turn(crop, 32.0, -24.0)
+        came = np.abs(mended.astype(int) - clean).max(axis=2)[np.broadcast_to(beyond, (SIZE, SIZE))]
+        assert np.sort(came)[-40:].mean() < 45  # its own grain, which is not lent any more; a line that came is more
 
 
 def test_a_face_that_leaves_the_frame_is_mended_as_far_as_it_is_there() -> None:

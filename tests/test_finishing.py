@@ -17,6 +17,7 @@ from living_portraits.mending import Mender
 from living_portraits.motion import adapt, measure
 
 SIZE = 192
+SCALE = 4.0  # px a cm
 RED = np.array([255, 0, 0], np.uint8)
 
 
@@ -36,8 +37,8 @@ class Painter(Mender):
 
 
 def finished(mender: Mender) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A frame of a head that has moved, before and after, and the head's outline."""
-    points = face((SIZE / 2, SIZE / 2), zoom=4.0)
+    """A frame of a head that has moved, before and after, and the head's points."""
+    points = face((SIZE / 2, SIZE / 2), zoom=SCALE)
     finish = Finish.of(picture(SIZE, SIZE), points, mender)
     moved = points + np.array([9, 4, 0], np.float32)
     clip = Track([], np.stack([points, moved]), np.zeros((2, 52), np.float32), 25.0)
@@ -45,29 +46,29 @@ def finished(mender: Mender) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     frame = picture(SIZE, SIZE, seed=1)
     before = frame.copy()
     finish.on(frame, head, finish.mesh.seen(finish.mesh.move(head)))
-    return before, frame, head.points[list(geo.FACE_OVAL), :2]
+    return before, frame, head.points
 
 
-def test_the_mender_paints_the_moved_face_softly_up_to_its_outline() -> None:
-    painter = Painter()
-    before, after, outline = finished(painter)
-    mask = np.zeros((SIZE, SIZE), np.uint8)
-    cv2.fillPoly(mask, [np.rint(outline).astype(np.int32)], 1)
-    inside = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
-    assert np.abs(after[inside > 10].astype(int) - RED).max() <= 1
-    np.testing.assert_array_equal(
-        after[cv2.dilate(mask, np.ones((5, 5))) == 0], before[cv2.dilate(mask, np.ones((5, 5))) == 0]
-    )
-    rim = (inside > 1) & (inside < 4)
-    share = (after[rim].astype(float) - before[rim])[:, 0].sum() / (255.0 - before[rim])[:, 0].sum()
-    assert 0.05 < share < 0.95
+def test_the_mender_paints_lips_and_eyes_where_they_have_moved_to_and_softly_about_them() -> None:
+    before, after, points = finished(Painter())
+    red = np.clip((after.astype(float) - before)[..., 0] / np.maximum(255.0 - before[..., 0], 1), 0, 1)
+    away = np.full((SIZE, SIZE), np.inf)  # from lips and lids, cm
+    for ring in (geo.LIPS_OUTER, geo.LEFT_EYE, geo.RIGHT_EYE):
+        hull = np.zeros((SIZE, SIZE), np.uint8)
+        cv2.fillConvexPoly(hull, cv2.convexHull(np.rint(points[list(ring), :2]).astype(np.int32)), 1)
+        away = np.minimum(away, cv2.distanceTransform(1 - hull, cv2.DIST_L2, 5) / SCALE)
+    assert red[away == 0].min() > 0.8
+    assert 0.2 < red[(away > 0.4) & (away < 0.55)].mean() < 0.8
+    np.testing.assert_array_equal(after[away > 1.8], before[away > 1.8])
+    shares = [red[(away > low) & (away <= low + 0.25)].mean() for low in np.arange(0, 1.5, 0.25)]
+    assert (np.diff(shares) < 0).all() and shares[-1] < 0.03  # no step, also where the boxes end
 
 
 def test_the_mender_sees_the_frame_with_its_eyes_and_mouth_and_the_way_it_came() -> None:
     painter = Painter()
-    before, _, outline = finished(painter)
+    before, _, points = finished(painter)
     [(frame, head, sampling)] = painter.shown
-    np.testing.assert_allclose(head.points[list(geo.FACE_OVAL), :2], outline)
+    np.testing.assert_allclose(head.points, points)
     assert sampling.shape == (SIZE, SIZE, 2)
     x, y = np.rint(head.points[geo.NOSE_TIP, :2]).astype(int)
     assert np.abs(sampling[y, x] - (x - 9, y - 4)).max() < 1.5
@@ -78,10 +79,13 @@ def test_far_side_first_then_eyes_and_mouth_then_the_mender(monkeypatch) -> None
     done = []
     monkeypatch.setattr(FarSide, "mend", lambda own, frame, seen: done.append("far side"))
     monkeypatch.setattr(Features, "draw", lambda own, frame, head: done.append("features"))
-    monkeypatch.setattr(Painter, "mend", lambda own, frames, known: done.append("mender") or [frames[0][0]])
-    monkeypatch.setattr(Features, "spare", lambda own, repaired, frame, head: done.append("spare"))
-    finished(Painter())
-    assert done == ["far side", "features", "mender", "spare"]
+    mended = np.zeros((SIZE, SIZE, 3), np.uint8)
+    monkeypatch.setattr(Painter, "mend", lambda own, frames, known: done.append("mender") or [mended])
+    monkeypatch.setattr(Features, "spare", lambda own, repaired, frame, head: done.append(("spare", repaired, frame)))
+    _, frame, _ = finished(Painter())
+    *first, (last, repaired, shown) = done
+    assert [*first, last] == ["far side", "features", "mender", "spare"]
+    assert repaired is mended and shown is frame
 
 
 def test_a_face_that_the_mender_does_not_know_is_left_as_it_is() -> None:

@@ -294,6 +294,15 @@ def test_a_face_that_the_network_does_not_know_is_left_to_the_puppet(snapshot, m
     assert np.abs(unrepaired.astype(int) - list(engine.generate(known, motion))[1]).max() > 2
 
 
+def test_the_far_side_of_its_doll_is_mended_in_training_and_in_use(snapshot, monkeypatch):
+    assert Guided(size=SIDE, file=snapshot).encode_identity(source(SIDE)).doll.far_side is not None
+    asked = []
+    of = Doll.of
+    monkeypatch.setattr(Doll, "of", lambda *given, **more: asked.append(more) or of(*given, **more))
+    lesson(FilmedClip("a"))
+    assert asked == [{"mended": True}]
+
+
 def test_what_is_the_sources_own_is_put_back_into_every_frame(snapshot, monkeypatch):
     spared = []
     monkeypatch.setattr(Features, "spare", lambda own, repaired, frame, head: spared.append((repaired, frame)))
@@ -456,8 +465,12 @@ def test_an_adversary_is_taught_first_then_heard_and_no_part_of_the_model():
     assert set(made.networks()) == {"net", "critic"} and made.snapshot() == ("net",)
     rates = {name: made.optimiser(name).param_groups[0]["lr"] for name in made.networks()}
     assert rates["critic"] == 5 * rates["net"]
+    assert made.optimiser("net").param_groups[0]["betas"][0] == 0.5
     assert {"critic/hinge"} == {name for name in made.step(batch) if name not in PLAIN}
+    judged = []
+    made.critic.scales[0].register_forward_hook(lambda net, given, said: judged.append(len(given[0])))
     heard = made.step(batch)
+    assert set(judged) == {2 * len(batch.frames)}  # the last frame of each sample, real and drawn
     assert {"critic/hinge", "net/adversary", "net/matching"} == {name for name in heard if name not in PLAIN}
     heard["critic/hinge"].backward(retain_graph=True)
     assert all(value.grad is None for value in made.net.parameters())

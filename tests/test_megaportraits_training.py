@@ -120,6 +120,12 @@ def test_weights_of_zero_switch_terms_off() -> None:
     assert names(toy.step(sample(toy))) == PICTURES - {"contrast", "flow", "anchor"}
 
 
+def test_the_adversary_learns_at_a_rate_of_its_own() -> None:
+    toy = made(critic_rate=3.0)
+    rates = {name: toy.optimiser(name).param_groups[0]["lr"] for name in toy.networks()}
+    assert rates["critic"] == pytest.approx(3 * rates["base"])
+
+
 def test_every_weight_of_the_base_learns_and_the_adversary_only_from_its_own_loss() -> None:
     toy = made(own_pose=1.0)
     for net in (toy.base.unwarp.leave, toy.base.warp.leave, toy.base.canonical.leave, toy.base.surface.leave):

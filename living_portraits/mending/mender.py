@@ -88,12 +88,15 @@ class Mender:
     def needless(self, crop: Frame, points: Points, features: Features) -> float:
         """How much the network would change of a still at rest, which needs no repair.
 
-        The mean absolute difference within the face's outline, 0 to 1: a measure of how well it knows such faces.
+        The mean absolute difference within the face's outline, 0 to 1: a measure of how well it knows such faces; 1
+        where a face is too small to tell.
         """
         source, size = SourceShape.of(points), len(crop)
         rest = AdaptedHead(source.pose, source.shape, points)
         [changed] = self.mend([(crop, rest, pixel_grid(size))], features)
         face = polygon_mask(points[list(FACE_OVAL), :2], (0, 0), (size, size), feather=1.0) > 0.5
+        if not face.any():
+            return 1.0
         return float(np.abs(changed[face].astype(np.float32) - crop[face]).mean()) / 255
 
 

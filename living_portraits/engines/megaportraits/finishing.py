@@ -7,18 +7,25 @@ knows better: lips in their light, teeth and tongue, lids.
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+from jaxtyping import Float32
 
 from living_portraits.engine import Frame, Points
 from living_portraits.far_side import FarSide
 from living_portraits.features import Features
-from living_portraits.geometry import FACE_OVAL
+from living_portraits.geometry import LEFT_EYE, LIPS_OUTER, RIGHT_EYE
 from living_portraits.mending.mender import Mender
 from living_portraits.mending.net import Features as Remembered
 from living_portraits.motion import AdaptedHead
-from living_portraits.warp import HeadMesh, Seen, box_round, polygon_mask
+from living_portraits.warp import HeadMesh, Seen, box_round
 
-_SOFT_CM = 0.6  # over which mending fades out towards the face's outline: hair and neck are the volume's
+_PAINTED = (
+    (LIPS_OUTER, 0.5),
+    (RIGHT_EYE, 0.4),
+    (LEFT_EYE, 0.4),
+)  # and so far about them, cm: all over it costs likeness
+_SOFT_CM = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +57,19 @@ class Finish:
             return
         [mended] = self.mender.mend([(frame, head, seen.sampling_map())], self.remembered)
         self.features.spare(mended, frame, head)
-        outline = head.points[list(FACE_OVAL), :2]
-        low, high = box_round(outline, margin=1.0, shape=frame.shape)
-        if (high - low).min() < 2:
-            return
-        size = int(high[1] - low[1]), int(high[0] - low[0])
-        share = polygon_mask(outline, (int(low[0]), int(low[1])), size, feather=_SOFT_CM * head.pose.scale)[..., None]
-        box = np.s_[low[1] : high[1], low[0] : high[0]]
-        frame[box] = np.rint(frame[box] + share * (mended[box].astype(np.float32) - frame[box])).astype(np.uint8)
+        for ring, room in _PAINTED:
+            _lay(mended, frame, head.points[list(ring), :2], room * head.pose.scale, _SOFT_CM * head.pose.scale)
+
+
+def _lay(picture: Frame, frame: Frame, ring: Float32[np.ndarray, "corners 2"], room: float, soft: float) -> None:
+    """Lays a picture over a frame about a ring of points, so far and softly, px. In place."""
+    low, high = box_round(ring, margin=room + 3 * soft, shape=frame.shape)
+    if (high - low).min() < 2:
+        return
+    mask = np.zeros((int(high[1] - low[1]), int(high[0] - low[0])), np.uint8)
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.rint(ring - low).astype(np.int32)), 255)
+    reach = 2 * round(room) + 1
+    mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    share = cv2.GaussianBlur(mask, (0, 0), soft, borderType=cv2.BORDER_REPLICATE)[..., None].astype(np.float32) / 255
+    box = np.s_[low[1] : high[1], low[0] : high[0]]
+    frame[box] = np.rint(frame[box] + share * (picture[box].astype(np.float32) - frame[box])).astype(np.uint8)
