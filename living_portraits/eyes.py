@@ -8,10 +8,11 @@ from jaxtyping import Float32
 
 from living_portraits import geometry as geo
 from living_portraits.engine import Frame
-from living_portraits.motion import AdaptedHead
+from living_portraits.motion import AdaptedHead, SourceShape
 from living_portraits.warp import box_round, polygon_mask, smoothstep
 
 _FEATHER = 0.012  # of the eye's width in pixels: lids have a crisp edge
+_PARALLAX = 0.35  # radii of the iris
 _IRIS_REACH = 2.9  # iris radii from the iris' centre to where the white stays put
 
 
@@ -25,16 +26,23 @@ class Eye:
         texture: the crop with what lies round the opening painted over in the colours of the eye, so that a lid
             can open wider than it was painted.
         rest: `[478, 2]` the source's points.
+        source: the face it belongs to.
     """
 
     ring: tuple[int, ...]
     iris: tuple[int, ...]
     texture: Frame
     rest: Float32[np.ndarray, "478 2"]
+    source: SourceShape
 
     @classmethod
     def of(
-        cls, crop: Frame, points: Float32[np.ndarray, "478 3"], ring: tuple[int, ...], iris: tuple[int, ...]
+        cls,
+        crop: Frame,
+        points: Float32[np.ndarray, "478 3"],
+        ring: tuple[int, ...],
+        iris: tuple[int, ...],
+        source: SourceShape,
     ) -> "Eye":
         """Lifts one eye out of a source's crop."""
         rest = points[:, :2]
@@ -48,7 +56,7 @@ class Eye:
         outside = np.where(cv2.dilate(opening, np.ones((3, 3), np.uint8)) > 0, 0, 255).astype(np.uint8)
         texture[area] = cv2.inpaint(np.ascontiguousarray(crop[area]), outside, 3, cv2.INPAINT_TELEA)
         _complete_iris(texture, rest[list(iris)], outside, low)
-        return cls(ring, iris, texture, rest)
+        return cls(ring, iris, texture, rest, source)
 
     def draw(self, frame: Frame, head: AdaptedHead) -> None:
         """Draws the eyeball into the opening that the moved lids leave. In place."""
@@ -65,7 +73,7 @@ class Eye:
         y = (back[1, 0] * across[None] + back[1, 1] * down[:, None] + back[1, 2]).astype(np.float32)
         centre = self.rest[self.iris[0]]
         radius = float(np.linalg.norm(self.rest[list(self.iris[1:])] - centre, axis=1).mean())
-        moved = back[:, :2] @ head.points[self.iris[0], :2] + back[:, 2] - centre
+        moved = self._moved(head, back, radius)
         distance = np.hypot(x - centre[0] - moved[0], y - centre[1] - moved[1]) / max(radius, 1.0)
         pull = 1 - smoothstep((distance - 1.0) / (_IRIS_REACH - 1.0))
         x, y = x - (moved[0] * pull).astype(np.float32), y - (moved[1] * pull).astype(np.float32)
@@ -73,6 +81,19 @@ class Eye:
         area = frame[low[1] : high[1], low[0] : high[0]]
         blend = mask[..., None]
         area[:] = np.rint(area * (1 - blend) + ball * blend).astype(np.uint8)
+
+    def _moved(self, head: AdaptedHead, back: Float32[np.ndarray, "2 3"], radius: float) -> Float32[np.ndarray, "2"]:
+        """How far the iris has moved between the corners, px of the source.
+
+        What the head's turn alone seems to move it counts up to `_PARALLAX`: depths about the eye are guessed, and a
+        head that is brought to face us would roll its eyes.
+        """
+        centre = self.rest[self.iris[0]]
+        looking = back[:, :2] @ head.points[self.iris[0], :2] + back[:, 2] - centre
+        still = head.pose.to_picture(self.source.shape[list(self.iris[:1])].astype(np.float64))[0, :2]
+        turned = back[:, :2] @ still + back[:, 2] - centre
+        excess = max(0.0, 1 - _PARALLAX * radius / max(float(np.linalg.norm(turned)), 1e-6))
+        return np.asarray(looking - excess * turned, np.float32)
 
     def _to_source(self, head: AdaptedHead) -> Float32[np.ndarray, "2 3"]:
         """The similarity from the moved eye's corners back to the source's."""
@@ -101,9 +122,9 @@ def _complete_iris(texture: Frame, iris: Float32[np.ndarray, "5 2"], hidden: np.
     area[:] = np.rint(area * (1 - share) + twin * share).astype(np.uint8)
 
 
-def both_eyes(crop: Frame, points: Float32[np.ndarray, "478 3"]) -> tuple[Eye, Eye]:
+def both_eyes(crop: Frame, points: Float32[np.ndarray, "478 3"], source: SourceShape) -> tuple[Eye, Eye]:
     """The source's right and left eye."""
     return (
-        Eye.of(crop, points, geo.RIGHT_EYE, geo.RIGHT_IRIS),
-        Eye.of(crop, points, geo.LEFT_EYE, geo.LEFT_IRIS),
+        Eye.of(crop, points, geo.RIGHT_EYE, geo.RIGHT_IRIS, source),
+        Eye.of(crop, points, geo.LEFT_EYE, geo.LEFT_IRIS, source),
     )

@@ -18,7 +18,7 @@ class Features:
     @classmethod
     def of(cls, crop: Frame, points: Points, source: SourceShape) -> "Features":
         """From a crop `[size, size, 3]` and its points (px of it)."""
-        return cls(both_eyes(crop, points), Mouth.of(crop, points, source))
+        return cls(both_eyes(crop, points, source), Mouth.of(crop, points, source))
 
     def draw(self, frame: Frame, head: AdaptedHead) -> None:
         """Into a frame of the crop's size. In place."""

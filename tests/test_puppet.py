@@ -1,5 +1,7 @@
 """The mesh that carries the paint: exact where nothing moves, whole where much does."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ from drawn import driver, face, picture, source
 from living_portraits import geometry as geo
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.puppet import Puppet
-from living_portraits.motion import SourceShape, adapt, measure
+from living_portraits.eyes import Eye
+from living_portraits.motion import AdaptedHead, SourceShape, adapt, measure
 from living_portraits.mouth import Mouth
 from living_portraits.restraint import restrain, soft_limit
 from living_portraits.warp import HeadMesh, Texture, pixel_grid, unfold
@@ -185,6 +188,29 @@ def test_a_blink_covers_the_eye_with_lid():
     doll = engine.encode_identity(Track([crop], points[None], np.zeros((1, 52), np.float32)))
     open_eyes, closed = engine.generate(doll, engine.encode_motion(clip, Drive()))
     assert (closed > 200).sum() < 0.15 * (open_eyes > 200).sum()
+
+
+def test_a_head_that_is_turned_to_face_us_does_not_roll_its_eyes():
+    """The turn alone moves the iris between the corners by a third of it at most; a glance counts in full."""
+    front = SourceShape.of(portrait(turned=-34))
+    shape = front.shape.copy()
+    around = np.array([[0, 0, 0], [0.55, 0, 0], [0, 0.55, 0], [-0.55, 0, 0], [0, -0.55, 0]], np.float32)
+    shape[list(geo.LEFT_IRIS)] = shape[[geo.LEFT_EYE[0], geo.LEFT_EYE[8]]].mean(axis=0) + (0, 0, 0.9) + around
+    points = front.pose.to_picture(shape.astype(np.float64)).astype(np.float32)
+    source = SourceShape.of(points)
+    crop = picture(SIZE, SIZE)
+    turn = source.pose.rotation @ geo.rotation_matrix(np.array([0, np.radians(34), 0]))
+    pose = replace(source.pose, rotation=turn)
+    glance = source.shape.copy()
+    glance[list(geo.LEFT_IRIS), 0] += 0.3
+    moved = {}
+    for name, shape in {"rest": source.shape, "glance": glance}.items():
+        head = AdaptedHead(pose, shape, pose.to_picture(shape.astype(np.float64)).astype(np.float32))
+        eye = Eye.of(crop, points, geo.LEFT_EYE, geo.LEFT_IRIS, source)
+        radius = float(np.linalg.norm(eye.rest[list(eye.iris[1:])] - eye.rest[eye.iris[0]], axis=1).mean())
+        moved[name] = eye._moved(head, eye._to_source(head), radius) / radius
+    assert 0.3 < np.linalg.norm(moved["rest"]) < 0.36  # more by the depths that are guessed
+    assert (moved["glance"] - moved["rest"])[0] * radius == pytest.approx(0.3 * source.pose.scale, rel=0.35)
 
 
 def test_limits_leave_small_motion_alone_and_hold_large_motion():
