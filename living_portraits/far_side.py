@@ -28,6 +28,7 @@ _EDGE = (2.0, 5.0)  # of the usual contrast between s and S: up to the one it is
 _SMOOTH = 0.025  # the least that is usual
 _DARK = (0.35, 0.65)  # of the usual light: below the one it is hair, from the other on skin
 _LEAST = 0.02
+_REACH = 1.2 * _SHADE_CM  # of what is looked at beside what is mended, px of the half-size frame for each px a cm
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,24 +44,25 @@ class FarSide:
             return
         scale = seen.mesh.source.pose.scale
         corners = seen.corners[: len(torn)][torn >= _LEAST].reshape(-1, 2).astype(np.float32)
-        half = seen.index.shape
-        low, high = box_round((corners - 0.5) / 2, margin=1.5 * _SHADE_CM * scale + 2, shape=half)
+        low, high = box_round((corners - 0.5) / 2, margin=_REACH * scale + 2, shape=seen.index.shape)
         if (high - low).min() < 2:
             return
         index = seen.index[low[1] : high[1], low[0] : high[0]]
         face = index < len(torn)
         share = _share(np.where(face, torn[np.minimum(index, len(torn) - 1)], 0), face, scale / 2)
-        if share.max() < _LEAST:
+        part = _round(share >= _LEAST, margin=round(_REACH * scale) + 2)
+        if part is None:
             return
-        box = np.s_[2 * low[1] : 2 * high[1], 2 * low[0] : 2 * high[0]]
-        size = (2 * index.shape[1], 2 * index.shape[0])
-        share, inside = (
-            cv2.resize(each, size, interpolation=cv2.INTER_LINEAR) for each in (share, _inner(face, scale / 2))
-        )
+        # Of what is torn most lies hidden, often: on with the box that is seen.
+        corner = int(low[0]) + part[1].start, int(low[1]) + part[0].start
+        index, face, share = index[part], face[part], share[part]
+        inner = _inner(face, scale / 2)
+        rows, columns = (2 * side for side in index.shape)
+        box = np.s_[2 * corner[1] : 2 * corner[1] + rows, 2 * corner[0] : 2 * corner[0] + columns]
         carried = frame[box].astype(np.float32)
-        near = self._near(seen, np.where(face, index, 0), face, (int(low[0]), int(low[1])))
-        grain = _grain(near.astype(np.float32).mean(axis=2), inside, scale)[..., None]
-        made = _blurred(carried, inside, _SHADE_CM * scale) * grain
+        near = self._near(seen, np.where(face, index, 0), face, corner).astype(np.float32).mean(axis=2)
+        made = _broad(carried, inner, scale) * _grain(near, inner, scale)[..., None]
+        share = cv2.resize(share, (columns, rows), interpolation=cv2.INTER_LINEAR)
         frame[box] = np.rint(np.clip(carried + share[..., None] * (made - carried), 0, 255)).astype(np.uint8)
 
     def _near(
@@ -77,15 +79,26 @@ class FarSide:
         return np.asarray(cv2.remap(self.crop, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
 
 
+def _round(where: Bool[np.ndarray, "rows columns"], margin: int) -> tuple[slice, slice] | None:
+    """The rows and columns of a box round what is True; None where nothing is."""
+    x, y, columns, rows = cv2.boundingRect(where.astype(np.uint8))
+    if not rows:
+        return None
+    return np.s_[max(0, y - margin) : y + rows + margin, max(0, x - margin) : x + columns + margin]
+
+
 def _grain(
-    near: Float32[np.ndarray, "rows columns"], inside: Float32[np.ndarray, "rows columns"], scale: float
+    near: Float32[np.ndarray, "rows columns"], inner: Float32[np.ndarray, "half_rows half_columns"], scale: float
 ) -> Float32[np.ndarray, "rows columns"]:
     """What the near side's lightness is multiplied by from place to place; 1 where it is no plain skin.
 
     Hair that falls over it, or the edge of a nose, would be seen as lines on the far cheek.
     """
-    fine, wide = (_blurred(near, inside, cm * scale) + _BLACK for cm in (_GRAIN_CM, _SHADE_CM))
+    inside = cv2.resize(inner, near.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    fine, wide = _blurred(near, inside, _GRAIN_CM * scale) + _BLACK, _broad(near, inner, scale) + _BLACK
     skin = inside > 0.5
+    if not skin.any():  # a face of a few pixels
+        return np.ones_like(near)
     edge = np.abs(np.log(fine / wide))
     usual = max(float(np.median(edge[skin])), _SMOOTH)  # a painter of thick strokes has edges everywhere
     plain = 1 - smoothstep((edge / usual - _EDGE[0]) / (_EDGE[1] - _EDGE[0]))
@@ -127,6 +140,17 @@ def _inner(face: Bool[np.ndarray, "rows columns"], scale: float) -> Float32[np.n
     """1 in the face, 0 outside and on its rim; `scale` in px a cm, here as above of the half-size frame."""
     away = cv2.distanceTransform(face.astype(np.uint8), cv2.DIST_L2, 3)
     return np.clip(away / (_RIM_CM * scale + 1) - 0.5, 0, 1)
+
+
+def _broad(
+    picture: Float32[np.ndarray, "rows columns *channels"],
+    inner: Float32[np.ndarray, "half_rows half_columns"],
+    scale: float,
+) -> Float32[np.ndarray, "rows columns *channels"]:
+    """Colour, light and shade without grain; computed at half the size, where nothing of them is lost."""
+    small = cv2.resize(picture, inner.shape[::-1], interpolation=cv2.INTER_AREA)
+    soft = _blurred(small, inner, _SHADE_CM * scale / 2)
+    return np.asarray(cv2.resize(soft, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR))
 
 
 def _blurred(

@@ -120,3 +120,16 @@ def test_a_doll_is_mended_where_that_is_asked_for(mended: bool) -> None:
     clip = Track([], np.stack([portrait(0), portrait(-24.0)]), np.zeros((2, 52), np.float32), 25.0)
     shown = doll.pose(measure(clip, Drive()), 1)[0].astype(int)
     assert (np.abs(shown - better).mean() < np.abs(shown - frame).mean()) == mended
+
+
+@pytest.mark.parametrize("unit", [0.5, 1.0, 2.0])
+def test_a_face_of_a_few_pixels_does_no_harm(unit: float) -> None:
+    crop = canvas()[:64, :64].copy()
+    points, turned = (portrait(angle) * unit / UNIT + np.array([20, 20, 0], np.float32) for angle in (32.0, 8.0))
+    mesh = HeadMesh.around(points.astype(np.float32), 64)
+    clip = Track([], np.stack([points, turned]).astype(np.float32), np.zeros((2, 52), np.float32), 25.0)
+    seen = mesh.seen(mesh.move(adapt(mesh.source, measure(clip, Drive()), 1)))
+    frame = crop.copy()
+    with np.errstate(invalid="raise", divide="raise"):
+        FarSide(crop).mend(frame, seen)
+    assert np.abs(frame.astype(int) - crop).mean() < 8

@@ -195,7 +195,8 @@ def test_a_head_that_is_turned_to_face_us_does_not_roll_its_eyes():
     front = SourceShape.of(portrait(turned=-34))
     shape = front.shape.copy()
     around = np.array([[0, 0, 0], [0.55, 0, 0], [0, 0.55, 0], [-0.55, 0, 0], [0, -0.55, 0]], np.float32)
-    shape[list(geo.LEFT_IRIS)] = shape[[geo.LEFT_EYE[0], geo.LEFT_EYE[8]]].mean(axis=0) + (0, 0, 0.9) + around
+    corners = shape[[geo.LEFT_EYE[0], geo.LEFT_EYE[8]]]
+    shape[list(geo.LEFT_IRIS)] = around + corners.mean(axis=0) + np.array([0, 0, 0.9], np.float32)
     points = front.pose.to_picture(shape.astype(np.float64)).astype(np.float32)
     source = SourceShape.of(points)
     crop = picture(SIZE, SIZE)
