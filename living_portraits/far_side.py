@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Float32
 
 from living_portraits import geometry as geo
 from living_portraits.engine import Frame
-from living_portraits.warp import Seen, affine_maps, box_round, closeness, pixel_grid, smoothstep, spread
+from living_portraits.warp import Seen, affine_maps, box_round, closeness, lay, pixel_grid, smoothstep, spread
 
 _OTHERS = geo.MIRRORED[geo.TRIANGLES]
 _TORN, _WHOLE = 0.35, 0.75  # of the source's density: all is mended, nothing is
@@ -63,7 +63,7 @@ class FarSide:
         near = self._near(seen, np.where(face, index, 0), face, corner).astype(np.float32).mean(axis=2)
         made = _broad(carried, inner, scale) * _grain(near, inner, scale)[..., None]
         share = cv2.resize(share, (columns, rows), interpolation=cv2.INTER_LINEAR)
-        frame[box] = np.rint(np.clip(carried + share[..., None] * (made - carried), 0, 255)).astype(np.uint8)
+        lay(frame[box], made, share[..., None])
 
     def _near(
         self, seen: Seen, index: np.ndarray, face: Bool[np.ndarray, "rows columns"], corner: tuple[int, int]

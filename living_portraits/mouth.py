@@ -14,7 +14,7 @@ from jaxtyping import Float32, UInt8
 from living_portraits import geometry as geo
 from living_portraits.engine import Frame
 from living_portraits.motion import AdaptedHead, SourceShape
-from living_portraits.warp import box_round, polygon_mask, smoothstep
+from living_portraits.warp import box_round, lay, polygon_mask, smoothstep
 
 _TEXEL = 1 / 32  # cm of a texture pixel
 _HALF_WIDTH, _HALF_HEIGHT = 3.2, 2.4  # cm from the textures' centre to their edges
@@ -115,7 +115,7 @@ class Mouth:
         shape = (int(high[1] - low[1]), int(high[0] - low[0]))
         mask = polygon_mask(polygon, (int(low[0]), int(low[1])), shape, feather=0.035 * head.pose.scale)[..., None]
         mask = mask * self._own_cover(head, low, shape)
-        repaired[box] = np.rint(repaired[box] + mask * (frame[box].astype(np.float32) - repaired[box])).astype(np.uint8)
+        lay(repaired[box], frame[box].astype(np.float32), mask)
 
     def _inside(
         self, head: AdaptedHead, low: np.ndarray, shape: tuple[int, int], gap: float
@@ -179,12 +179,8 @@ class Mouth:
         lowered = float((self.source.shape[lips, 1] - head.shape[lips, 1]).mean())
         kept = _LIP_CM * self.source.pose.scale * float(smoothstep(np.array(lowered / _LOWERED)))
         opening = np.minimum(opening, _above(self.rest, self.own.shape, kept)) if kept else opening
-        return (
-            cv2.warpAffine(opening, self._carry(head, low), shape[::-1], flags=cv2.INTER_LINEAR).astype(np.float32)[
-                ..., None
-            ]
-            / 255
-        )
+        cover = cv2.warpAffine(opening, self._carry(head, low), shape[::-1], flags=cv2.INTER_LINEAR)
+        return cover.astype(np.float32)[..., None] / 255
 
 
 def _fill(polygon: Float32[np.ndarray, "corners 2"], shape: tuple[int, ...]) -> UInt8[np.ndarray, "height width"]:

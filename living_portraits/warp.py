@@ -429,6 +429,15 @@ def box_round(
     return low, high
 
 
+def lay(
+    area: UInt8[np.ndarray, "height width 3"],
+    other: Float32[np.ndarray, "height width 3"],
+    share: Float32[np.ndarray, "height width 1"],
+) -> None:
+    """Lays pixels over a part of a frame, as much of them as `share` in [0, 1] says. In place."""
+    area[:] = np.rint(np.clip(area + share * (other - area), 0, 255)).astype(np.uint8)
+
+
 def polygon_mask(
     polygon: Float32[np.ndarray, "corners 2"], corner: tuple[int, int], shape: tuple[int, int], feather: float
 ) -> Float32[np.ndarray, "height width"]:

@@ -18,7 +18,7 @@ from living_portraits.geometry import LEFT_EYE, LIPS_OUTER, RIGHT_EYE
 from living_portraits.mending.mender import Mender
 from living_portraits.mending.net import Features as Remembered
 from living_portraits.motion import AdaptedHead
-from living_portraits.warp import HeadMesh, Seen, box_round
+from living_portraits.warp import HeadMesh, Seen, box_round, lay
 
 _PAINTED = (
     (LIPS_OUTER, 0.5),
@@ -58,10 +58,10 @@ class Finish:
         [mended] = self.mender.mend([(frame, head, seen.sampling_map())], self.remembered)
         self.features.spare(mended, frame, head)
         for ring, room in _PAINTED:
-            _lay(mended, frame, head.points[list(ring), :2], room * head.pose.scale, _SOFT_CM * head.pose.scale)
+            _lay_about(mended, frame, head.points[list(ring), :2], room * head.pose.scale, _SOFT_CM * head.pose.scale)
 
 
-def _lay(picture: Frame, frame: Frame, ring: Float32[np.ndarray, "corners 2"], room: float, soft: float) -> None:
+def _lay_about(picture: Frame, frame: Frame, ring: Float32[np.ndarray, "corners 2"], room: float, soft: float) -> None:
     """Lays a picture over a frame about a ring of points, so far and softly, px. In place."""
     low, high = box_round(ring, margin=room + 3 * soft, shape=frame.shape)
     if (high - low).min() < 2:
@@ -72,4 +72,4 @@ def _lay(picture: Frame, frame: Frame, ring: Float32[np.ndarray, "corners 2"], r
     mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     share = cv2.GaussianBlur(mask, (0, 0), soft, borderType=cv2.BORDER_REPLICATE)[..., None].astype(np.float32) / 255
     box = np.s_[low[1] : high[1], low[0] : high[0]]
-    frame[box] = np.rint(frame[box] + share * (picture[box].astype(np.float32) - frame[box])).astype(np.uint8)
+    lay(frame[box], picture[box].astype(np.float32), share)
