@@ -50,7 +50,7 @@ class FarSide:
         index = seen.index[low[1] : high[1], low[0] : high[0]]
         face = index < len(torn)
         share = _share(np.where(face, torn[np.minimum(index, len(torn) - 1)], 0), face, scale / 2)
-        part = _round(share >= _LEAST, margin=round(_REACH * scale) + 2)
+        part = _box_of(share >= _LEAST, margin=round(_REACH * scale) + 2)
         if part is None:
             return
         # Of what is torn most lies hidden, often: on with the box that is seen.
@@ -79,7 +79,7 @@ class FarSide:
         return np.asarray(cv2.remap(self.crop, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _round(where: Bool[np.ndarray, "rows columns"], margin: int) -> tuple[slice, slice] | None:
+def _box_of(where: Bool[np.ndarray, "rows columns"], margin: int) -> tuple[slice, slice] | None:
     """The rows and columns of a box round what is True; None where nothing is."""
     x, y, columns, rows = cv2.boundingRect(where.astype(np.uint8))
     if not rows:

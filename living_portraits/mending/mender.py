@@ -66,8 +66,8 @@ class Mender:
             return features
         tell(
             OddFaceWarning(
-                f"This face is unlike those that the {engine} engine learned from, so it is moved without repairs, "
-                "as the engine puppet does."
+                "This face is unlike those that the repairing network learned from, so the engine "
+                f"{engine} moves it without repairs."
             )
         )
         return None

@@ -18,8 +18,8 @@ from living_portraits.engine import Track
 from living_portraits.engines.megaportraits.critic import Critic
 from living_portraits.engines.megaportraits.enhancer import Enhancer, EnhancerConfig, doubled
 from living_portraits.errors import OptionError
-from living_portraits.nn import losses
 from living_portraits.nn.perceptual import LPIPS
+from living_portraits.training.contest import judged, persuaded
 from living_portraits.training.recipe import Batch, Recipe, Source, TrainConfig
 
 Pictures = Float[Tensor, "batch 3 height width"]
@@ -110,14 +110,9 @@ class Enhancing(Recipe):
             found["enhancer/lpips"] = config.lpips * self.lpips(output, truth).float().mean()
         if not config.adversary or int(self.critic.taken) < config.adversary_from:
             return found
-        real, drawn = self.critic.both(truth, output)
-        layers = sum(len(scale) - 1 for scale in drawn)  # a mean: the weight shall not depend on their number
-        found["enhancer/adversary"] = config.adversary * losses.hinge_generator([scale[-1] for scale in drawn])
-        found["enhancer/matching"] = (
-            config.matching * losses.feature_matching([s[:-1] for s in real], [s[:-1] for s in drawn]) / layers
-        )
-        verdicts = ([scale[-1] for scale in said] for said in self.critic.both(truth, output.detach()))
-        found["critic/hinge"] = losses.hinge_discriminator(*verdicts)
+        for name, value in persuaded(self.critic, truth, output).items():
+            found[f"enhancer/{name}"] = getattr(config, name) * value
+        found["critic/hinge"] = judged(self.critic, truth, output)
         return found
 
     def pictures(self, batch: Batch) -> list[Pictures]:

@@ -21,6 +21,7 @@ from living_portraits.mending.net import REACH, SIDE, Repair, RepairConfig, Repa
 from living_portraits.nn import losses
 from living_portraits.nn.identity import MobileFaceNet, identity_loss
 from living_portraits.nn.perceptual import LPIPS
+from living_portraits.training.contest import judged, persuaded
 from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
 from living_portraits.training.start import start_from
 from living_portraits.watching import watch
@@ -198,14 +199,10 @@ class Guided(Recipe):
         """Hinge and feature matching, and the critic's own lesson."""
         if self.net.training:
             critic.taken += 1
-        verdicts = ([scale[-1] for scale in said] for said in critic.both(truth, output.detach()))
-        found = {"critic/hinge": losses.hinge_discriminator(*verdicts)}
+        found = {"critic/hinge": judged(critic, truth, output)}
         if int(critic.taken) >= self.config.adversary_from:
-            real, drawn = critic.both(truth, output)
-            found["net/adversary"] = self.config.adversary * losses.hinge_generator([scale[-1] for scale in drawn])
-            layers = len(real) * (len(real[0]) - 1)  # the mean over layers, so that their number changes nothing
-            matching = losses.feature_matching([scale[:-1] for scale in real], [scale[:-1] for scale in drawn])
-            found["net/matching"] = self.config.matching * matching / layers
+            for name, value in persuaded(critic, truth, output).items():
+                found[f"net/{name}"] = getattr(self.config, name) * value
         return found
 
     def pictures(self, batch: Batch) -> list[Float[Tensor, "batch 3 height width"]]:

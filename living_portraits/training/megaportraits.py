@@ -29,6 +29,7 @@ from living_portraits.engines.megaportraits.warps import driver_places, source_p
 from living_portraits.nn import losses
 from living_portraits.nn.identity import MobileFaceNet, identity_loss
 from living_portraits.nn.perceptual import LPIPS, VGG19Loss
+from living_portraits.training.contest import judged, persuaded
 from living_portraits.training.disguise import disguised
 from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
 from living_portraits.training.start import start_from
@@ -188,7 +189,8 @@ class MegaPortraits(Recipe):
             terms |= self._identity(shown, stranger, batch)
         if taken < self.config.adversary_from or not self.config.adversary:
             return self._weighted(terms)
-        return self._weighted(terms | self._persuade(shown, driver)) | self._judge(shown, driver)
+        terms |= persuaded(self.critic, driver, shown)
+        return self._weighted(terms) | {"critic/hinge": judged(self.critic, driver, shown)}
 
     def _weighted(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
         weights = {name: float(getattr(self.config, name)) for name in terms}
@@ -336,20 +338,6 @@ class MegaPortraits(Recipe):
             truth = self.face.embed(batch.frames[:, 0].roll(1, dims=0), there)
         other = 1 - (self.face.embed(stranger.picture, here) * truth).sum(dim=1)
         return terms | {"stranger": other.mean()}
-
-    def _persuade(self, shown: Pictures, driver: Pictures) -> dict[str, Tensor]:
-        """What the base has to say to the adversary."""
-        real, said = self.critic.both(driver, shown)
-        layers = sum(len(scale) - 1 for scale in said)  # a mean: the weight shall not depend on their number
-        return {
-            "adversary": losses.hinge_generator([scale[-1] for scale in said]),
-            "matching": losses.feature_matching([s[:-1] for s in real], [s[:-1] for s in said]) / layers,
-        }
-
-    def _judge(self, shown: Pictures, driver: Pictures) -> dict[str, Tensor]:
-        """The adversary's own loss."""
-        verdicts = ([scale[-1] for scale in said] for said in self.critic.both(driver, shown.detach()))
-        return {"critic/hinge": losses.hinge_discriminator(*verdicts)}
 
     # --- the sheet ---------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from living_portraits.nn import losses
 from living_portraits.nn.perceptual import LPIPS
 from living_portraits.nn.pixels import to_tensor
 from living_portraits.sway import CELLS
+from living_portraits.training.contest import judged, persuaded
 from living_portraits.training.drivers import BUNDLED, Drivers
 from living_portraits.training.films import SIDE, Films, Portrait, gather, teacher
 from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
@@ -239,15 +240,9 @@ class Distillation(Recipe):
         assert self.critic is not None
         if self.student.training:
             self.critic.taken += 1
-        real, said = self.critic.both(target, output)
-        judged = ([scale[-1] for scale in half] for half in self.critic.both(target, output.detach()))
-        layers = sum(len(scale) - 1 for scale in said)
-        matching = losses.feature_matching([s[:-1] for s in real], [s[:-1] for s in said]) / layers
-        return {
-            "student/adversary": self.config.adversary * losses.hinge_generator([scale[-1] for scale in said]),
-            "student/matching": self.config.matching * matching,
-            "critic/hinge": losses.hinge_discriminator(*judged),
-        }
+        terms = persuaded(self.critic, target, output)
+        found = {f"student/{name}": getattr(self.config, name) * value for name, value in terms.items()}
+        return found | {"critic/hinge": judged(self.critic, target, output)}
 
     def pictures(self, batch: Batch) -> list[Float[Tensor, "batch 3 height width"]]:
         """The driver, what the teacher and what the student makes of it, and where that is painted."""

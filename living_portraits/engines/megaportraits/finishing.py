@@ -20,11 +20,8 @@ from living_portraits.mending.net import Features as Remembered
 from living_portraits.motion import AdaptedHead
 from living_portraits.warp import HeadMesh, Seen, box_round, lay
 
-_PAINTED = (
-    (LIPS_OUTER, 0.5),
-    (RIGHT_EYE, 0.4),
-    (LEFT_EYE, 0.4),
-)  # and so far about them, cm: all over it costs likeness
+# So far about them, cm: all over the face it costs likeness.
+_PAINTED = ((LIPS_OUTER, 0.5), (RIGHT_EYE, 0.4), (LEFT_EYE, 0.4))
 _SOFT_CM = 0.3
 
 
