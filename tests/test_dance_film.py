@@ -271,6 +271,8 @@ def test_train_then_dance(clip, tmp_path, monkeypatch, capsys) -> None:
         (["train", "--target", "a.mp4", "--name", "a", "--set", "mirror=maybe"], "true or false"),
         (["train", "--target", "a.mp4", "--name", "a/b"], "letters, digits"),
         (["train", "--target", "a.mp4", "--name", "a", "--device", "tpu"], "choose from auto, cpu, cuda"),
+        (["--out", "a.mp4", "train", "--target", "a.mp4", "--name", "a"], "--out before `train` is about a film"),
+        (["--no-mark", "judge", "--target", "a.mp4", "--dancers", "a"], "--no-mark before `judge` is about a film"),
     ],
 )
 def test_words_that_mean_nothing_are_said(tmp_path, monkeypatch, words, expected) -> None:

@@ -51,15 +51,16 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--certificate", type=Path, metavar="FILE", help="PEM file to sign with")
     parser.add_argument("--key", type=Path, metavar="FILE", help="its private key")
     parser.set_defaults(run=run)
+    film = {each.dest: (each.option_strings[-1], each.default) for each in parser._actions if each.option_strings}
     tasks = parser.add_subparsers(dest="task", metavar="[train | judge]")
-    add_train(tasks)
-    add_judge(tasks)
+    for task in (add_train(tasks), add_judge(tasks)):
+        task.set_defaults(film=film)
     return parser
 
 
-def add_train(tasks: Any) -> None:
+def add_train(tasks: Any) -> argparse.ArgumentParser:
     """`dance train` and its options."""
-    train = tasks.add_parser(
+    train: argparse.ArgumentParser = tasks.add_parser(
         "train",
         help="learn a dancer from one clip",
         description="Learn a dancer from one clip of one person, whole to the feet, filmed by a camera that stands "
@@ -85,11 +86,12 @@ def add_train(tasks: Any) -> None:
     )  # fmt: skip
     flags = [action.option_strings[-1] for action in train._actions if action.option_strings]
     train.set_defaults(run=run_train, options=flags)
+    return train
 
 
-def add_judge(tasks: Any) -> None:
+def add_judge(tasks: Any) -> argparse.ArgumentParser:
     """`dance judge` and its options."""
-    judge = tasks.add_parser(
+    judge: argparse.ArgumentParser = tasks.add_parser(
         "judge",
         help="how well a dancer was learned",
         description="Paint the held-out end of a dancer's clip from its poses and set it beside the film: SSIM, LPIPS "
@@ -102,6 +104,14 @@ def add_judge(tasks: Any) -> None:
     judge.add_argument("--every", default="4", metavar="N", help="look at every so many frames (default: %(default)s)")
     flags = [action.option_strings[-1] for action in judge._actions if action.option_strings]
     judge.set_defaults(run=run_judge, options=flags)
+    return judge
+
+
+def refuse_films(args: argparse.Namespace) -> None:
+    """Options of the film before the task's name would be without effect. Raises OptionError."""
+    for name, (flag, default) in args.film.items():
+        if getattr(args, name, default) != default:
+            raise OptionError(f"{flag} before `{args.task}` is about a film: give it after `{args.task}`, if at all.")
 
 
 # --- films ------------------------------------------------------------------------------------------------------------
@@ -144,6 +154,7 @@ def run(args: argparse.Namespace) -> int:
 
 def run_train(args: argparse.Namespace) -> int:
     """Learns the dancer, prints how it goes, writes the file and beside it a picture of the last look."""
+    refuse_films(args)
     from living_portraits.engines.dance import dancer as dancers
     from living_portraits.rehearsal.lesson import Lesson, load_look
     from living_portraits.rehearsal.teach import Course
@@ -174,6 +185,7 @@ def run_train(args: argparse.Namespace) -> int:
 
 def run_judge(args: argparse.Namespace) -> int:
     """Prints the table."""
+    refuse_films(args)
     from living_portraits.engines.dance import dancer as dancers
     from living_portraits.metrics.perceptual import Perceptual
     from living_portraits.rehearsal.footage import open_target
