@@ -2,7 +2,7 @@
 
 Teeth sit on the skull, lower teeth and tongue on the jaw, and the lips uncover them: so a small opening shows a
 dark line, a larger one the edge of the upper teeth, a wide one tongue and depth. A source whose mouth is open
-brings its own teeth, which stay on the skull too. Colours come from the portrait.
+brings its own teeth, which stay on the skull too. Colours come from the portrait, and grain (`grain.py`).
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from jaxtyping import Float32, UInt8
 
 from living_portraits import geometry as geo
 from living_portraits.engine import Frame
+from living_portraits.grain import grain_about
 from living_portraits.motion import AdaptedHead, SourceShape
 from living_portraits.warp import box_round, lay, polygon_mask, smoothstep
 
@@ -43,6 +44,8 @@ class Mouth:
         closed: `[11]` gap between the lips at which nothing is to be drawn, cm: the source's, unless it shows teeth.
         own: `[size, size, 3]` the source's crop where it shows its teeth, continued behind its lips; else None.
         rest: `[20, 2]` its inner lips in the crop, px.
+        grain: of the source's surface, about its mouth in the crop, see `grain_about`; None where it is too small to
+            have any.
     """
 
     source: SourceShape
@@ -54,6 +57,7 @@ class Mouth:
     closed: Float32[np.ndarray, "11"]
     own: Frame | None
     rest: Float32[np.ndarray, "20 2"]
+    grain: Float32[np.ndarray, "size size"] | None
 
     @classmethod
     def of(cls, crop: Frame, points: Float32[np.ndarray, "478 3"], source: SourceShape) -> "Mouth":
@@ -77,6 +81,7 @@ class Mouth:
             closed=np.zeros_like(gaps) if bares else gaps,
             own=_behind_lips(crop, rest, source.pose.scale) if bares else None,
             rest=rest,
+            grain=grain_about(rest.mean(axis=0), crop, points, scale=source.pose.scale),
         )
 
     def draw(self, frame: Frame, head: AdaptedHead) -> None:
@@ -103,19 +108,23 @@ class Mouth:
         area[:] = np.rint(area * (1 - blend) + np.clip(inside, 0, 255) * blend).astype(np.uint8)
 
     def spare(self, repaired: Frame, frame: Frame, head: AdaptedHead) -> None:
-        """Puts the source's own teeth back, as the frame showed them before it was repaired. In place.
+        """Gives what was repaired the source's own grain, and its teeth if it shows any, as they were. In place.
 
-        What a picture shows, no network knows better: it paints teeth shorter than they are.
+        What a picture shows, no network knows better: it paints teeth shorter than they are, and all as smooth as skin
+        in a photograph.
         """
         polygon = head.points[list(geo.LIPS_INNER), :2]
         low, high = box_round(polygon, margin=3.0, shape=frame.shape)
-        if self.own is None or (high - low).min() < 2:
+        if (high - low).min() < 2:
             return
         box = np.s_[low[1] : high[1], low[0] : high[0]]
         shape = (int(high[1] - low[1]), int(high[0] - low[0]))
         mask = polygon_mask(polygon, (int(low[0]), int(low[1])), shape, feather=0.035 * head.pose.scale)[..., None]
-        mask = mask * self._own_cover(head, low, shape)
-        lay(repaired[box], frame[box].astype(np.float32), mask)
+        if self.grain is not None:
+            grain = cv2.warpAffine(self.grain, self._carry(head, low), shape[::-1], borderValue=1.0)
+            lay(repaired[box], repaired[box] * grain[..., None], mask)
+        if self.own is not None:
+            lay(repaired[box], frame[box].astype(np.float32), mask * self._own_cover(head, low, shape))
 
     def _inside(
         self, head: AdaptedHead, low: np.ndarray, shape: tuple[int, int], gap: float
