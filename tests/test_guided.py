@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from drawn import driver, picture, source
+from drawn import driver, face, picture, source
 
 from living_portraits import weights
 from living_portraits.doll import Doll
@@ -15,10 +15,11 @@ from living_portraits.engine import Drive, Track
 from living_portraits.engines.guided import Guided
 from living_portraits.errors import OptionError
 from living_portraits.features import Features
+from living_portraits.geometry import LIPS_INNER, LIPS_INNER_LOWER
 from living_portraits.mending import view as views
 from living_portraits.mending.mender import Mender, OddFaceWarning, Stitches, mend
 from living_portraits.mending.net import REACH, SIDE, Repair, RepairConfig, RepairNet, carried, swayed
-from living_portraits.motion import measure
+from living_portraits.motion import AdaptedHead, SourceShape, measure
 from living_portraits.nn.identity import MobileFaceNet
 from living_portraits.training import guided as recipes
 from living_portraits.training.place import Place
@@ -26,7 +27,7 @@ from living_portraits.training.publish import publish
 from living_portraits.training.recipe import configure
 from living_portraits.training.source import Sampler, Store
 from living_portraits.training.trainer import Trainer
-from living_portraits.warp import pixel_grid
+from living_portraits.warp import pixel_grid, polygon_mask
 
 SMALL = RepairConfig(widths=(8, 8, 8, 8), source_widths=(4, 4, 4))
 
@@ -99,6 +100,24 @@ def test_grain_passes_through_thin_paint_and_not_through_thick():
     for mask, lines in ((0.4, [130, 150]), (1.0, [200])):
         covered = mend(rough, stitches(repair(colour=light, mask=mask, seen=seen)))
         assert np.unique(covered).tolist() == lines
+
+
+def test_between_the_lips_all_grain_passes():
+    """Half a grain where thick paint would hide it, and not a whole one beside what thin paint lets through."""
+    rough = np.full((2 * SIDE, 2 * SIDE, 3), 90, np.uint8)
+    rough[::2] = 110
+    points = face((SIDE, SIDE), zoom=16.0)
+    points[list(LIPS_INNER_LOWER[1:-1]), 1] += 30
+    rest = SourceShape.of(points)
+    head = AdaptedHead(rest.pose, rest.shape, points)
+    within = polygon_mask(points[list(LIPS_INNER), :2], (0, 0), rough.shape[:2], feather=0.8)
+    assert (within == 1).sum() > 1000
+    for mask, seen in ((1.0, [200]), (0.675, [163, 173])):
+        light = repair(colour=200 / 127.5 - 1, mask=mask, seen=100 / 127.5 - 1)
+        plain, passed = mend(rough, stitches(light)), mend(rough, stitches(light), head)
+        assert np.unique(plain).tolist() == seen
+        np.testing.assert_allclose(passed[within == 1].astype(int) - np.mean(seen), rough[within == 1] - 100.0, atol=1)
+        np.testing.assert_array_equal(passed[within == 0], plain[within == 0])
 
 
 def test_nothing_to_repair_changes_no_byte():

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from living_portraits import weights
 from living_portraits.doll import Posed
 from living_portraits.engine import Frame, Points
-from living_portraits.geometry import FACE_OVAL
+from living_portraits.geometry import FACE_OVAL, LIPS_INNER
 from living_portraits.mending.net import SIDE, Features, RepairConfig, RepairNet, carried, swayed
 from living_portraits.mending.view import drawing, shrunk, view
 from living_portraits.motion import AdaptedHead, SourceShape
@@ -24,12 +24,14 @@ from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_tensor
 from living_portraits.nn.runtime import Ranges
 from living_portraits.notices import tell
-from living_portraits.warp import pixel_grid, polygon_mask
+from living_portraits.warp import box_round, lay, pixel_grid, polygon_mask
 
 WEIGHTS = "guided"
 
 TOO_MUCH = 0.03
 """Of the range from black to white: a network that would change a still's own face by more does not know such faces."""
+
+_SOFT_CM = 0.05  # of the lips' edges
 
 
 class OddFaceWarning(UserWarning):
@@ -83,7 +85,7 @@ class Mender:
         known = (each.expand(len(seen), -1, -1, -1) for each in features)
         found = self._run(posed, drawings, stretch, places, *known)
         stitches = (Stitches(_picture(nudge), _picture(mix)) for nudge, mix in zip(*found, strict=True))
-        return [mend(frame, each) for (frame, _, _), each in zip(frames, stitches, strict=True)]
+        return [mend(frame, each, head) for (frame, head, _), each in zip(frames, stitches, strict=True)]
 
     def needless(self, crop: Frame, points: Points, features: Features) -> float:
         """How much the network would change of a still at rest, which needs no repair.
@@ -144,10 +146,11 @@ def read_net(path: Path) -> tuple[RepairNet, Ranges | None]:
     return net.eval().to(memory_format=torch.channels_last), config.get("ranges")  # type: ignore[call-overload]
 
 
-def mend(posed: Frame, stitches: Stitches) -> Frame:
+def mend(posed: Frame, stitches: Stitches, head: AdaptedHead | None = None) -> Frame:
     """`Repair.apply` on bytes: a frame `[size, size, 3]` of any size, with sharper sampling than in training.
 
-    In whole numbers, right to a level or two: four times as quick as in floating point.
+    In whole numbers, right to a level or two: four times as quick as in floating point. Between the lips of the head,
+    if it is given, all grain passes, however thick the paint: teeth were drawn finer than the network sees.
     """
     size = posed.shape[0]
     moved = posed
@@ -158,7 +161,23 @@ def mend(posed: Frame, stitches: Stitches) -> Frame:
     # Black is -1: what of the picture is not kept takes its share of that with it.
     added = np.rint(127.5 * (stitches.mix[..., :3] + 1 - kept)).astype(np.int16)
     share = cv2.cvtColor(_sized(np.rint(255 * kept[..., 0]).astype(np.uint8), size), cv2.COLOR_GRAY2RGB)
-    return np.asarray(cv2.add(cv2.multiply(moved, share, scale=1 / 255), _sized(added, size), dtype=cv2.CV_8U))
+    mended = np.asarray(cv2.add(cv2.multiply(moved, share, scale=1 / 255), _sized(added, size), dtype=cv2.CV_8U))
+    if head is not None and size > SIDE:
+        _pass_grain(mended, moved, share, head)
+    return mended
+
+
+def _pass_grain(mended: Frame, moved: Frame, share: Frame, head: AdaptedHead) -> None:
+    """Adds to a mended frame what else of the picture's grain lies between the lips; `share` passed (255 all)."""
+    ring = head.points[list(LIPS_INNER), :2]
+    low, high = box_round(ring, margin=3.0, shape=mended.shape)
+    if (high - low).min() < 2:
+        return
+    box = np.s_[low[1] : high[1], low[0] : high[0]]
+    shape = (int(high[1] - low[1]), int(high[0] - low[0]))
+    within = polygon_mask(ring, (int(low[0]), int(low[1])), shape, feather=_SOFT_CM * head.pose.scale)[..., None]
+    grain = moved[box].astype(np.float32) - _sized(shrunk(moved, SIDE), mended.shape[0])[box]
+    lay(mended[box], mended[box] + grain, within * (1 - share[box].astype(np.float32) / 255)[..., :1])
 
 
 def _picture(field: Tensor) -> np.ndarray:

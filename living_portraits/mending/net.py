@@ -10,7 +10,7 @@ With the posed doll w, nudge n, shade s, colour c and mask m: `out = (1 - m) (w(
 
 The network always works at `SIDE` pixels; nudge and shade are coarse fields that serve a picture of any size. A larger
 picture has a grain g that the network does not see. Where paint covers less than `_THIN` all of it passes through,
-where it covers more than `_THICK` none does.
+where it covers more than `_THICK` none does, but between the lips (`mender.mend`).
 """
 
 from collections.abc import Sequence
