@@ -6,6 +6,8 @@ other, make more of it than the patch has: sum(w l) / sqrt(sum(w^2)) keeps its c
 High-Performance By-Example Noise using a Histogram-Preserving Blending Operator).
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from jaxtyping import Float32
@@ -24,14 +26,33 @@ _MOST = 0.4  # of l
 _WINDOW_CM = 0.45  # half a window's side: windows stand as far apart
 _ROOM_CM = 4.0  # half the side of what is made
 
+_DENSITY = 4  # texels in a pixel's side: with one, grain between two pixels is a third weaker, and flickers
+
 Patch = Float32[np.ndarray, "_ _"]
 """Square; of lightness, or of grain."""
 
 
-def grain_about(
-    place: Float32[np.ndarray, "2"], crop: Frame, points: Points, *, scale: float
-) -> Float32[np.ndarray, "size size"] | None:
-    """What lightness is to be multiplied by about a place in a crop (px); 1 elsewhere.
+@dataclass(frozen=True, eq=False)
+class Grain:
+    """What lightness is to be multiplied by.
+
+    Attributes:
+        texture: `_DENSITY` texels to a pixel.
+        place: from texels to pixels of the source's crop.
+    """
+
+    texture: Patch
+    place: Float32[np.ndarray, "2 3"]
+
+    def carried(self, carry: Float32[np.ndarray, "2 3"], shape: tuple[int, int]) -> Float32[np.ndarray, "height width"]:
+        """In a box of a frame of this shape, as an affine map carries the crop into it; 1 where there is none."""
+        matrix = carry @ np.vstack([self.place, [0, 0, 1]])
+        grain = cv2.warpAffine(self.texture, matrix, shape[::-1], flags=cv2.INTER_LINEAR, borderValue=1.0)
+        return np.asarray(grain, np.float32)
+
+
+def grain_about(middle: Float32[np.ndarray, "2"], crop: Frame, points: Points, *, scale: float) -> Grain | None:
+    """The face's own grain, for what is made up about a place in its crop (px).
 
     Args:
         points: of the face in the crop, px. scale: px a cm.
@@ -51,10 +72,10 @@ def grain_about(
     rim = int(sigma)  # there the blur does not know what comes next
     grain = np.log((patch + _BLACK) / (soft + _BLACK))[rim:-rim, rim:-rim]
     made = np.exp(np.clip(_more(grain, side=int(2 * _ROOM_CM * scale), half=round(_WINDOW_CM * scale)), -_MOST, _MOST))
-    shift = np.rint(place - len(made) / 2)
-    into = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
-    whole = cv2.warpAffine(made, into, crop.shape[1::-1], flags=cv2.INTER_NEAREST, borderValue=1.0)
-    return np.asarray(whole, np.float32)
+    texture = cv2.resize(made, None, fx=_DENSITY, fy=_DENSITY, interpolation=cv2.INTER_LANCZOS4)
+    first = np.rint(middle - len(made) / 2) + (1 / _DENSITY - 1) / 2  # of the first texel; centres at integers
+    place = np.array([[1 / _DENSITY, 0, first[0]], [0, 1 / _DENSITY, first[1]]], np.float32)
+    return Grain(np.asarray(texture, np.float32), place)
 
 
 def _patches(crop: Frame, points: Points, *, half: int) -> list[Patch]:

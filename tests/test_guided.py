@@ -16,6 +16,7 @@ from living_portraits.engines.guided import Guided
 from living_portraits.errors import OptionError
 from living_portraits.features import Features
 from living_portraits.geometry import LIPS_INNER, LIPS_INNER_LOWER
+from living_portraits.mending import mender as menders
 from living_portraits.mending import view as views
 from living_portraits.mending.mender import Mender, OddFaceWarning, Stitches, mend
 from living_portraits.mending.net import REACH, SIDE, Repair, RepairConfig, RepairNet, carried, swayed
@@ -112,12 +113,25 @@ def test_between_the_lips_all_grain_passes():
     head = AdaptedHead(rest.pose, rest.shape, points)
     within = polygon_mask(points[list(LIPS_INNER), :2], (0, 0), rough.shape[:2], feather=0.8)
     assert (within == 1).sum() > 1000
-    for mask, seen in ((1.0, [200]), (0.675, [163, 173])):
-        light = repair(colour=200 / 127.5 - 1, mask=mask, seen=100 / 127.5 - 1)
+    for mask, down, seen in ((1.0, 0.0, [200]), (0.675, 0.0, [163, 173]), (1.0, 0.5, [200])):
+        light = repair(colour=200 / 127.5 - 1, mask=mask, seen=100 / 127.5 - 1, nudge=(0.0, down))
         plain, passed = mend(rough, stitches(light)), mend(rough, stitches(light), head)
         assert np.unique(plain).tolist() == seen
-        np.testing.assert_allclose(passed[within == 1].astype(int) - np.mean(seen), rough[within == 1] - 100.0, atol=1)
+        lines = np.roll(rough, round(-2 * down), axis=0)[within == 1] - 100.0  # a nudge takes them along
+        np.testing.assert_allclose(passed[within == 1].astype(int) - np.mean(seen), lines, atol=1)
         np.testing.assert_array_equal(passed[within == 0], plain[within == 0])
+
+
+def test_a_mender_knows_where_the_lips_are(snapshot, monkeypatch):
+    still, known = source(2 * SIDE), Mender(file=snapshot, runtime="torch")
+    doll = Doll.of(still.crops[0], still.points[0])
+    posed = doll.pose(measure(driver(2 * SIDE), Drive(neutral=0)), 3)
+    features = known.look(still.crops[0], still.points[0], engine="guided")
+    assert features is not None
+    heads = []
+    monkeypatch.setattr(menders, "_pass_grain", lambda mended, moved, share, head: heads.append(head))
+    known.mend([posed], features)
+    assert heads == [posed[1]]
 
 
 def test_nothing_to_repair_changes_no_byte():
