@@ -14,11 +14,11 @@ from clips import write_clip
 from living_portraits import body, choreographer, people, skeleton
 from living_portraits.choreography import Choreography
 from living_portraits.engines.dance import Dance, body_window, dancer, face_window, repertoire
-from living_portraits.engines.dance.engine import perform
+from living_portraits.engines.dance.engine import paint, perform
 from living_portraits.engines.dance.networks import PAPER, FaceResidual, Generator, Shape
 from living_portraits.errors import BodyError, MediaError, OptionError, WeightsError
 from living_portraits.nn import runtime as runtimes
-from living_portraits.nn.pixels import to_tensor
+from living_portraits.nn.pixels import to_frames, to_tensor
 from living_portraits.rehearsal import detector as detectors
 from living_portraits.rehearsal import footage as footages
 from living_portraits.rehearsal import judge as judges
@@ -26,6 +26,7 @@ from living_portraits.rehearsal import teach
 from living_portraits.rehearsal.critic import Critic, in_time
 from living_portraits.rehearsal.footage import empty_stage, filled, open_target, stage
 from living_portraits.rehearsal.lesson import load_look
+from living_portraits.skeleton import draw_skeleton
 
 
 @pytest.fixture(autouse=True)
@@ -310,6 +311,18 @@ def test_a_dancer_comes_back_from_their_file_as_they_were(tmp_path) -> None:
     pairs = zip(perform(taught, dance()), perform(again, dance()), strict=True)
     assert max(np.abs(a.astype(int) - b).max() for a, b in pairs) <= 3  # half precision
     assert path.stat().st_size < 200_000
+
+
+def test_a_film_begins_as_if_its_first_pose_had_been_held() -> None:
+    taught, points = lesson().dancer({}, face=False), dance().points[0]
+    drawing, plate = (to_tensor([picture]) for picture in (draw_skeleton(points, size=SIZE), taught.plate))
+    seen = [torch.zeros_like(plate)]
+    with torch.inference_mode():
+        for _ in range(2):
+            seen.append(paint(taught.generator, drawing, seen[-1], plate, points).frame)
+    assert not torch.equal(seen[1], seen[2])
+    [shown] = perform(taught, Choreography(points[None], 25.0))
+    np.testing.assert_array_equal(shown, to_frames(seen[2])[0])
 
 
 def test_poses_that_were_taught_are_no_guesses_and_others_are_limb_by_limb() -> None:

@@ -86,15 +86,21 @@ class Dance:
 
 
 def perform(dancer: Dancer, dance: Choreography, *, runtime: str = "torch") -> Iterator[Frame]:
-    """Frames of a choreography that is in px of the dancer's stage already."""
+    """Frames of a choreography that is in px of the dancer's stage already.
+
+    EDN gives the first frame black for a predecessor (section 4.2), and its face suffers; here the first pose is held
+    for a frame that is not shown.
+    """
     run = None if runtime == "torch" else _elsewhere(dancer, runtime)
-    plate = to_tensor([dancer.plate])
+    plate, temporal = to_tensor([dancer.plate]), dancer.generator.shape.temporal
     previous = torch.zeros_like(plate)
-    for points in dance.points:
+    for number, points in enumerate(dance.points):
         drawing = to_tensor([draw_skeleton(points, size=dancer.size)])
         with torch.inference_mode():
+            if temporal and number == 0:
+                previous = paint(dancer.generator, drawing, previous, plate, points, run=run).frame
             painted = paint(dancer.generator, drawing, previous, plate, points, run=run)
-            if dancer.generator.shape.temporal:
+            if temporal:
                 previous = painted.frame
             frame = painted.frame
             if dancer.face is not None:
