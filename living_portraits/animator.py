@@ -156,7 +156,14 @@ class Animator:
         with self._film(out, portrait, mover, chosen) as film, ThreadPoolExecutor(1) as beside:
             # While the driver is followed: neither needs the other.
             cast = beside.submit(along(self._cast), portrait, chosen)
-            track = self._follow(mover, chosen, progress)
+
+            def hear(step: Progress) -> None:
+                if cast.done():
+                    cast.result()  # a face that is refused need not wait for the driver's end
+                if progress:
+                    progress(step)
+
+            track = self._follow(mover, chosen, hear)
             for frame in self._frames(cast.result(), portrait, mover, track, chosen):
                 film.write(frame)
                 if progress:

@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "engines", _engines, "what there is to bring portraits to life with")
     _command(commands, "samples", _samples, "the portraits and driver clips that come along")
     info = _command(commands, "info", _info, "what a picture, clip or motion file holds")
-    info.add_argument("file", type=_place, metavar="FILE")
+    info.add_argument("file", type=samples.place, metavar="FILE")
     verify = _command(commands, "verify", _verify, "whether a film was made here, and whether it was changed since")
     verify.add_argument("file", type=Path, metavar="FILE")
     verify.add_argument("--certificate", type=Path, metavar="FILE", help="PEM file of the signer to expect")
@@ -119,8 +119,10 @@ def _command(commands: Any, name: str, run: Callable[[Any], int], explanation: s
 def _animate_parser(commands: Any) -> None:
     """Flags for what `load` and `animate` take, and one for every field of `Options`."""
     animate = _command(commands, "animate", _animate, "make the film in which a portrait moves as a driver does")
-    animate.add_argument("--source", type=_place, metavar="FILE", help="picture with a face, or a sample's name")
-    animate.add_argument("--driver", type=_place, metavar="FILE", help="clip of a face, .motion file or sample's name")
+    animate.add_argument("--source", type=samples.place, metavar="FILE", help="picture with a face, or a sample's name")
+    animate.add_argument(
+        "--driver", type=samples.place, metavar="FILE", help="clip of a face, .motion file or sample's name"
+    )
     animate.add_argument("--out", metavar="FILE", help="film: .mp4, .webm, .gif, or a folder for PNG frames")
     animate.add_argument("--from", dest="recipe", type=Path, metavar="FILE", help="manifest of a film to make again")
     animate.add_argument("--engine", metavar="NAME", help="one that `living-portraits engines` lists")
@@ -149,12 +151,6 @@ def _animate_parser(commands: Any) -> None:
             animate.add_argument(
                 flag, dest=option.name, default=argparse.SUPPRESS, metavar=metavar, help=words["help"] + default
             )
-
-
-def _place(text: str) -> Path:
-    """A path, or the sample of that name where there is no such file."""
-    known = samples.PORTRAITS | samples.DRIVERS
-    return Path(text) if Path(text).exists() else known.get(text, Path(text))
 
 
 def _animate(given: argparse.Namespace) -> int:
@@ -214,7 +210,7 @@ def _engines(given: argparse.Namespace) -> int:
     for name in (*engines.available(), *engines.available("body")):
         spec = engines.spec(name)
         default = " (default)" if name == engines.DEFAULT else ""
-        print(f"{name:12} {spec.size:5} px  {spec.title}{default}")
+        print(f"{name:13} {spec.size:4} px  {spec.title}{default}")
     return 0
 
 

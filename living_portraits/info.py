@@ -3,16 +3,21 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from living_portraits import face, motion_file, provenance, video
+from living_portraits import choreography, face, motion_file, provenance, video
 
 
 def describe(path: Path) -> Iterator[tuple[str, str]]:
-    """Name and value of everything worth knowing about a picture, clip or motion file. Raises MediaError."""
+    """Name and value of everything worth knowing about a picture, clip, motion or choreography. Raises MediaError."""
     yield "file", str(path)
     if path.suffix.lower() == motion_file.SUFFIX:
         points, _, fps = motion_file.load_motion(path)
         yield "holds", "motion of a face"
         yield "frames", f"{len(points)} at {fps:g} a second, {len(points) / fps:.2f} s"
+        return
+    if path.suffix.lower() == choreography.SUFFIX:
+        dance = choreography.load(path)
+        yield "holds", "motion of a body"
+        yield "frames", f"{len(dance)} at {dance.fps:g} a second, {len(dance) / dance.fps:.2f} s"
         return
     yield from _picture(path) if video.is_still(path) else _film(path)
     yield "provenance", provenance.verify(path).sentence

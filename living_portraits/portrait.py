@@ -95,9 +95,13 @@ def _choose(faces: Sequence[face.Face], path: Path, options: Options) -> Sequenc
     if len(faces) > 1 and not options.face:
         _say(
             f"There are {len(faces)} faces in {path} and the largest moves; the option face takes another "
-            f"(1 to {len(faces) - 1}), all_faces all of them."
+            f"({_numbers(len(faces) - 1)}), all_faces all of them."
         )
     return [faces[options.face]]
+
+
+def _numbers(last: int) -> str:
+    return "1" if last == 1 else f"1 to {last}"
 
 
 def _say(sentence: str) -> None:

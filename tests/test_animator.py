@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import json
 import threading
+import time
 import warnings
 from fractions import Fraction
 
@@ -211,7 +212,7 @@ def test_which_of_several_faces_moves(group, clip, tmp_path, options, moved):
 
 
 def test_of_several_faces_the_largest_moves_and_the_user_is_told(group, clip, tmp_path):
-    with pytest.warns(Notice, match=r"There are 2 faces in .*group.png and the largest moves; the option face"):
+    with pytest.warns(Notice, match=r"There are 2 faces in .*group.png and the largest moves; the option face takes another \(1\), all"):
         Animator(Toy()).animate(group, clip, tmp_path / "frames")
     assert moved_people(tmp_path / "frames") == (True, False)
 
@@ -387,9 +388,16 @@ def test_an_engine_that_cannot_take_the_source_says_so(followed, painting, clip,
         def encode_identity(self, source):
             raise FaceError("This face is not for me.")
 
+    seen = []
+
+    def hear(step: Progress) -> None:
+        seen.append(step.stage)
+        time.sleep(0.1)
+
     with pytest.raises(FaceError, match="not for me"):
-        Animator(Picky()).animate(painting, clip, tmp_path / "film.mp4")
+        Animator(Picky()).animate(painting, clip, tmp_path / "film.mp4", progress=hear)
     assert not (tmp_path / "film.mp4").exists()
+    assert len(seen) < 8, "it waits for the driver's end"
 
 
 @pytest.mark.parametrize("stop", [RuntimeError, KeyboardInterrupt])

@@ -48,6 +48,13 @@ def test_a_row_is_a_film_with_its_options(tmp_path):
     assert (two.film, two.row, two.options) == ("b/two.webm", 4, {"crop_only": False})
 
 
+def test_a_row_may_name_samples_unless_files_are_called_so(tmp_path):
+    (tmp_path / "smile").write_bytes(samples.talk.read_bytes())
+    one, two = read_jobs(listed(tmp_path, "mona_lisa,laugh", "van_gogh,smile", columns="source,driver"))
+    assert (one.source, one.driver, one.film) == (samples.mona_lisa, samples.laugh, "mona_lisa_laugh.mp4")
+    assert (two.source, two.driver) == (samples.PORTRAITS["van_gogh"], tmp_path / "smile")
+
+
 def test_a_row_has_a_runtime_or_the_lists(tmp_path):
     path = listed(
         tmp_path,
@@ -259,7 +266,7 @@ def test_the_command_tells_what_became_of_each(tmp_path, capsys):
     _wall(wall)
     path = listed(tmp_path, row("a.mp4"), row("b.mp4", source=wall))
     assert main(["batch", str(path), "--out", str(tmp_path / "films"), "--workers", "1"]) == 1
-    assert "1 films made, 0 there before, 1 failed\nrow 3, b.mp4: There is no face" in capsys.readouterr().out
+    assert "1 film made, 0 there before, 1 failed\nrow 3, b.mp4: There is no face" in capsys.readouterr().out
     assert main(["batch", str(path), "--out", str(tmp_path / "films"), "--workers", "many"]) == 2
     assert "--workers takes a whole number" in capsys.readouterr().err
     assert main(["batch", str(path), "--out", str(tmp_path / "films"), "--workers", "0"]) == 2

@@ -210,6 +210,7 @@ def test_who_reads_the_beginning_alone_is_no_trouble():
             ["a film (h264)", "96 x 64", "6 at 25 a second", "0.24 s", "sound        none", "no content"],
         ),
         ("clip.motion", ["motion of a face", "6 at 25 a second"]),
+        ("wave", ["wave.dance", "motion of a body", "160 at 25 a second", "6.40 s"]),
     ],
 )
 def test_info(files, capsys, file, words):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from living_portraits import engines, video
+from living_portraits import engines, samples, video
 from living_portraits.errors import MediaError, OptionError
 from living_portraits.film_options import Options
 
@@ -110,7 +110,7 @@ def _job(cells: Mapping[str, str], row: int, path: Path) -> Job:
     for name in ("source", "driver"):
         if name not in cells:
             raise OptionError(f"{where}: the column {name} is empty.")
-    source, driver = (_file(path.parent / cells[name], where) for name in ("source", "driver"))
+    source, driver = (_file(samples.place(cells[name], beside=path.parent), where) for name in ("source", "driver"))
     engine = cells.get("engine", engines.DEFAULT)
     options = {name: _value(text) for name, text in cells.items() if name not in COLUMNS}
     for name in _FILES:

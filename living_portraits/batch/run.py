@@ -22,7 +22,9 @@ class Summary:
         return sum(outcome.state == state for outcome in self.outcomes)
 
     def __str__(self) -> str:
-        lines = [f"{self.count('made')} films made, {self.count('kept')} there before, {self.count('failed')} failed"]
+        made = self.count("made")
+        films = f"{made} film{'' if made == 1 else 's'} made"
+        lines = [f"{films}, {self.count('kept')} there before, {self.count('failed')} failed"]
         lines += [f"row {each.row}, {each.film}: {each.reason}" for each in self.outcomes if each.state == "failed"]
         return "\n".join(lines)
 

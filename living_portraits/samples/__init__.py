@@ -85,3 +85,9 @@ DRIVERS: dict[str, Path] = {path.stem: path for path in (smile, surprise, talk, 
 
 DANCES: dict[str, Path] = {path.stem: path for path in (side_to_side, wave, sunrise)}
 """Choreographies, 6 to 10 s at 25 frames a second, made by hand from joints' angles; the first is a loop."""
+
+
+def place(text: str, *, beside: Path | None = None) -> Path:
+    """A file as seen from a folder (default: from here), or the sample of that name where there is no such file."""
+    path = (beside or Path()) / text
+    return path if path.exists() else (PORTRAITS | DRIVERS | DANCES).get(text, path)
