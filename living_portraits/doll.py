@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from living_portraits.engine import Frame, Points
-from living_portraits.far_side import FarSide
+from living_portraits.far_side import FarSide, Lent
 from living_portraits.features import Features
 from living_portraits.motion import AdaptedHead, HeadMotion, adapt
 from living_portraits.sway import Field
@@ -43,10 +43,13 @@ class Doll:
 
     def follow(self, head: AdaptedHead, field: Field | None = None) -> Posed:
         """The same for a head that is given as it is."""
+        return self.shown(head, field)[0]
+
+    def shown(self, head: AdaptedHead, field: Field | None = None) -> tuple[Posed, Lent | None]:
+        """The same, and where its far side was mended."""
         seen = self.mesh.seen(self.mesh.move(head, field))
         sampling = seen.sampling_map()
         frame = self.texture.sample(sampling)
-        if self.far_side is not None:
-            self.far_side.mend(frame, seen)
+        lent = None if self.far_side is None else self.far_side.mend(frame, seen)
         self.features.draw(frame, head)
-        return frame, head, sampling
+        return (frame, head, sampling), lent

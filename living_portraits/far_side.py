@@ -15,7 +15,8 @@ from jaxtyping import Bool, Float, Float32
 
 from living_portraits import geometry as geo
 from living_portraits.engine import Frame
-from living_portraits.warp import Seen, affine_maps, box_round, closeness, lay, pixel_grid, smoothstep, spread
+from living_portraits.motion import AdaptedHead
+from living_portraits.warp import Seen, about, affine_maps, box_round, closeness, lay, pixel_grid, smoothstep, spread
 
 _OTHERS = geo.MIRRORED[geo.TRIANGLES]
 _TORN, _WHOLE = 0.35, 0.75  # of the source's density: all is mended, nothing is
@@ -28,7 +29,33 @@ _EDGE = (2.0, 5.0)  # of the usual contrast between s and S: up to the one it is
 _SMOOTH = 0.025  # the least that is usual
 _DARK = (0.35, 0.65)  # of the usual light: below the one it is hair, from the other on skin
 _LEAST = 0.02
+_WIDER = 4.0
+_FEATURES = ((geo.LIPS_OUTER, 0.3), (geo.RIGHT_EYE, 0.4), (geo.LEFT_EYE, 0.4))  # and how far about them, cm
 _REACH = 1.2 * _SHADE_CM  # of what is looked at beside what is mended, px of the half-size frame for each px a cm
+
+
+@dataclass(frozen=True, eq=False)
+class Lent:
+    """Where a frame was mended, and how far.
+
+    Attributes:
+        box: rows and columns of the frame.
+        share: in [0, 1].
+    """
+
+    box: tuple[slice, slice]
+    share: Float32[np.ndarray, "rows columns"]
+
+    def spare(self, repaired: Frame, frame: Frame, head: AdaptedHead) -> None:
+        """Puts back into a frame that was repaired, too, what was mended before, but for lips and lids. In place.
+
+        A network that learned from cheeks drawn apart into strokes sees shadows on whole ones, and about them.
+        """
+        share = cv2.GaussianBlur(np.minimum(_WIDER * self.share, 1), (0, 0), _SOFT_CM * head.pose.scale)
+        corner = np.array([self.box[1].start, self.box[0].start], np.float32)
+        for ring, room in _FEATURES:
+            share *= 1 - about(head.points[list(ring), :2] - corner, share.shape, room * head.pose.scale)
+        lay(repaired[self.box], frame[self.box].astype(np.float32), share[..., None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,22 +64,22 @@ class FarSide:
 
     crop: Frame
 
-    def mend(self, frame: Frame, seen: Seen) -> None:
-        """Mends a frame that shows the crop as the mesh carries it. In place; nothing to do unless the head turns."""
+    def mend(self, frame: Frame, seen: Seen) -> Lent | None:
+        """Mends a frame that shows the crop as the mesh carries it. In place; None unless the head turns."""
         torn = _torn(seen)
         if torn.max() < _LEAST:
-            return
+            return None
         scale = seen.mesh.source.pose.scale
         corners = seen.corners[: len(torn)][torn >= _LEAST].reshape(-1, 2).astype(np.float32)
         low, high = box_round((corners - 0.5) / 2, margin=_REACH * scale + 2, shape=seen.index.shape)
         if (high - low).min() < 2:
-            return
+            return None
         index = seen.index[low[1] : high[1], low[0] : high[0]]
         face = index < len(torn)
         share = _share(np.where(face, torn[np.minimum(index, len(torn) - 1)], 0), face, scale / 2)
         part = _box_of(share >= _LEAST, margin=round(_REACH * scale) + 2)
         if part is None:
-            return
+            return None
         # Of what is torn most lies hidden, often: on with the box that is seen.
         corner = int(low[0]) + part[1].start, int(low[1]) + part[0].start
         index, face, share = index[part], face[part], share[part]
@@ -64,6 +91,7 @@ class FarSide:
         made = _broad(carried, inner, scale) * _grain(near, inner, scale)[..., None]
         share = cv2.resize(share, (columns, rows), interpolation=cv2.INTER_LINEAR)
         lay(frame[box], made, share[..., None])
+        return Lent(box, share)
 
     def _near(
         self, seen: Seen, index: np.ndarray, face: Bool[np.ndarray, "rows columns"], corner: tuple[int, int]

@@ -429,6 +429,22 @@ def box_round(
     return low, high
 
 
+def about(
+    ring: Float32[np.ndarray, "corners 2"], shape: tuple[int, int], room: float, soft: float | None = None
+) -> Float32[np.ndarray, "height width"]:
+    """1 on the hull of a ring of points (px of a box of this shape) and so far about it, px; softly 0 beyond.
+
+    `soft`: the fall's sigma, px; by default 0.6 of the room.
+    """
+    mask: UInt8[np.ndarray, "height width"] = np.zeros(shape, np.uint8)
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.rint(ring).astype(np.int32)), 255)
+    reach = 2 * round(room) + 1
+    mask = np.asarray(cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))), np.uint8)
+    sigma = max(0.6 * room if soft is None else soft, 0.3)
+    share = cv2.GaussianBlur(mask, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return share.astype(np.float32) / 255
+
+
 def lay(
     area: UInt8[np.ndarray, "height width 3"],
     other: Float32[np.ndarray, "height width 3"],

@@ -212,7 +212,10 @@ def test_which_of_several_faces_moves(group, clip, tmp_path, options, moved):
 
 
 def test_of_several_faces_the_largest_moves_and_the_user_is_told(group, clip, tmp_path):
-    with pytest.warns(Notice, match=r"There are 2 faces in .*group.png and the largest moves; the option face takes another \(1\), all"):
+    with pytest.warns(
+        Notice,
+        match=r"There are 2 faces in .*group.png and the largest moves; the option face takes another \(1\), all",
+    ):
         Animator(Toy()).animate(group, clip, tmp_path / "frames")
     assert moved_people(tmp_path / "frames") == (True, False)
 

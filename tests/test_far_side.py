@@ -122,6 +122,30 @@ def test_a_doll_is_mended_where_that_is_asked_for(mended: bool) -> None:
     assert (np.abs(shown - better).mean() < np.abs(shown - frame).mean()) == mended
 
 
+def test_what_was_mended_is_not_repaired_again_but_at_lips_and_lids() -> None:
+    crop = canvas()
+    mesh = HeadMesh.around(portrait(32.0), SIZE)
+    clip = Track([], np.stack([portrait(0), portrait(-24.0)]), np.zeros((2, 52), np.float32), 25.0)
+    head = adapt(mesh.source, measure(clip, Drive()), 1)
+    seen = mesh.seen(mesh.move(head))
+    frame = Texture.of(crop).sample(seen.sampling_map())
+    torn, lent = frame.copy(), FarSide(crop).mend(frame, seen)
+    assert lent is not None
+    repaired = np.zeros_like(frame)
+    lent.spare(repaired, frame, head)
+    kept = repaired[..., 0] / np.maximum(frame[..., 0], 1.0)
+    mended = np.abs(frame.astype(int) - torn).sum(axis=2) > 60
+    apart = np.ones_like(mended)
+    for ring in (geo.LIPS_OUTER, geo.LEFT_EYE, geo.RIGHT_EYE):
+        hull = cv2.convexHull(np.rint(head.points[list(ring), :2]).astype(np.int32))
+        near = cv2.fillConvexPoly(np.zeros((SIZE, SIZE), np.uint8), hull, 1)
+        assert kept[near > 0].max() < 0.35  # the far corners are softly so
+        apart &= cv2.distanceTransform(1 - near, cv2.DIST_L2, 5) > 1.2 * UNIT
+    assert (mended & apart).sum() > 100 and np.median(kept[mended & apart]) > 0.9
+    away = cv2.dilate((np.abs(frame.astype(int) - torn).sum(axis=2) > 0).astype(np.uint8), np.ones((31, 31))) == 0
+    assert (kept[away] == 0).all()
+
+
 @pytest.mark.parametrize("unit", [0.5, 1.0, 2.0])
 def test_a_face_of_a_few_pixels_does_no_harm(unit: float) -> None:
     crop = canvas()[:64, :64].copy()

@@ -14,6 +14,7 @@ from living_portraits.doll import Doll
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.guided import Guided
 from living_portraits.errors import OptionError
+from living_portraits.far_side import FarSide, Lent
 from living_portraits.features import Features
 from living_portraits.geometry import LIPS_INNER, LIPS_INNER_LOWER
 from living_portraits.mending import mender as menders
@@ -334,6 +335,15 @@ def test_the_far_side_of_its_doll_is_mended_in_training_and_in_use(snapshot, mon
     monkeypatch.setattr(Doll, "of", lambda *given, **more: asked.append(more) or of(*given, **more))
     lesson(FilmedClip("a"))
     assert asked == [{"mended": True}]
+
+
+def test_a_far_side_that_was_mended_is_spared_in_every_frame(snapshot, monkeypatch):
+    spared, box = [], np.s_[0:8, 0:8]
+    monkeypatch.setattr(FarSide, "mend", lambda own, frame, seen: Lent(box, np.ones((8, 8), np.float32)))
+    monkeypatch.setattr(Lent, "spare", lambda own, repaired, frame, head: spared.append((repaired, frame)))
+    films = run_once(Guided(size=SIDE, file=snapshot))
+    assert len(spared) == len(films) == 2
+    assert all(shown is repaired and shown is not frame for shown, (repaired, frame) in zip(films, spared, strict=True))
 
 
 def test_what_is_the_sources_own_is_put_back_into_every_frame(snapshot, monkeypatch):

@@ -8,6 +8,7 @@ from pathlib import Path
 from living_portraits import sway
 from living_portraits.doll import Doll, Posed
 from living_portraits.engine import Drive, Frame, Spec, Track
+from living_portraits.far_side import Lent
 from living_portraits.mending.mender import WEIGHTS, Mender
 from living_portraits.mending.net import Features
 from living_portraits.motion import AdaptedHead, HeadMotion, adapt
@@ -107,19 +108,21 @@ class Guided:
             poses = ahead(poses, depth=1)
         for some in poses:
             if identity.features is None:
-                yield from (posed for posed, _, _ in some)
+                yield from (posed for (posed, _, _), _ in some)
                 continue
-            mended = self._mender.mend(some, identity.features)
-            for (posed, head, _), frame in zip(some, mended, strict=True):
+            mended = self._mender.mend([posed for posed, _ in some], identity.features)
+            for ((posed, head, _), lent), frame in zip(some, mended, strict=True):
+                if lent is not None:
+                    lent.spare(frame, posed, head)
                 identity.doll.features.spare(frame, posed, head)
                 yield frame
 
     def _poses(
         self, doll: Doll, heads: Iterator[AdaptedHead], count: int, fields: Sway | None
-    ) -> Iterator[list[Posed]]:
+    ) -> Iterator[list[tuple[Posed, Lent | None]]]:
         """The doll in every frame's pose, those that the network is to see at once together."""
         for some in runtimes.batches(self.runtime, count):
-            yield [doll.follow(next(heads), None if fields is None else fields[number]) for number in some]
+            yield [doll.shown(next(heads), None if fields is None else fields[number]) for number in some]
 
     def ranges(self, films: Iterable[tuple[Track, Track]]) -> Ranges:
         """What reaches each convolution over films of (source, driver): what 8 bits need to know.

@@ -7,7 +7,6 @@ knows better: lips in their light, teeth and tongue, lids.
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from jaxtyping import Float32
 
@@ -18,7 +17,7 @@ from living_portraits.geometry import LEFT_EYE, LIPS_OUTER, RIGHT_EYE
 from living_portraits.mending.mender import Mender
 from living_portraits.mending.net import Features as Remembered
 from living_portraits.motion import AdaptedHead
-from living_portraits.warp import HeadMesh, Seen, box_round, lay
+from living_portraits.warp import HeadMesh, Seen, about, box_round, lay
 
 # So far about them, cm: all over the face it costs likeness.
 _PAINTED = ((LIPS_OUTER, 0.5), (RIGHT_EYE, 0.4), (LEFT_EYE, 0.4))
@@ -63,10 +62,6 @@ def _lay_about(picture: Frame, frame: Frame, ring: Float32[np.ndarray, "corners 
     low, high = box_round(ring, margin=room + 3 * soft, shape=frame.shape)
     if (high - low).min() < 2:
         return
-    mask = np.zeros((int(high[1] - low[1]), int(high[0] - low[0])), np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(np.rint(ring - low).astype(np.int32)), 255)
-    reach = 2 * round(room) + 1
-    mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-    share = cv2.GaussianBlur(mask, (0, 0), soft, borderType=cv2.BORDER_REPLICATE)[..., None].astype(np.float32) / 255
     box = np.s_[low[1] : high[1], low[0] : high[0]]
-    lay(frame[box], picture[box].astype(np.float32), share)
+    share = about((ring - low).astype(np.float32), (int(high[1] - low[1]), int(high[0] - low[0])), room, soft)
+    lay(frame[box], picture[box].astype(np.float32), share[..., None])
