@@ -24,7 +24,11 @@ def main() -> None:
     page = build(given.folder)
     if not given.no_warm_up:
         page.studio.engine_list.warm_up()
-    studio.serve(page, address=given.address, port=given.port, inbrowser=not given.no_browser)
+    # Gradio's own words at this place advise a public link, which the studio never opens.
+    quietly = {"quiet": True, "prevent_thread_lock": True}
+    studio.serve(page, address=given.address, port=given.port, inbrowser=not given.no_browser, **quietly)
+    print(f"The studio is open at {page.local_url} until you press Ctrl-C.", flush=True)
+    page.block_thread()
 
 
 if __name__ == "__main__":
