@@ -99,7 +99,7 @@ class Options:
         ),
     )
     stay: bool = field(default=False, metadata=_says("keep the head at the source's own place and size"))
-    frontal: bool = field(default=False, metadata=_says("begin with the head turned to the viewer"))
+    frontal: bool = field(default=False, metadata=_says("as if the portrait had been painted facing the viewer"))
     roll: float = field(default=0.0, metadata=_degrees("clockwise"))
     pitch: float = field(default=0.0, metadata=_degrees("up"))
     yaw: float = field(default=0.0, metadata=_degrees("to the picture's right"))

@@ -6,6 +6,7 @@ brings its own teeth, which stay on the skull too. Colours come from the portrai
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,13 +28,12 @@ _LIP_CM, _LOWERED = 0.06, 0.2  # cm of the lower lip within the edge that the tr
 _OPEN = 0.22  # cm between the lips from which a source may show teeth of its own
 _TEETH_LIGHT = 0.62  # of the skin's brightness, from which what shows between the lips counts as teeth
 _SLIT = (0.02, 0.14)  # cm between lips: up to the one it is a line, from the other on an opening
-_YELLOW = (
-    0.55,
-    0.72,
-)  # of blue in skin and lips: 19 in 20 people in photographs have more than the one, none the other
+_YELLOW = (0.55, 0.72)  # of blue in skin and lips: under old varnish, and what 19 in 20 photographs exceed
+_GREY = (0.05, 0.15)  # of what is redder than blue in them: in a grey picture, and what nearly all photographs exceed
 _TONE_CM = 0.1  # over which colours are looked at
 _DARK = 4.0  # levels: what is darker has no colour to speak of
 _LIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)
+_FLESH, _IVORY = (np.array(tint, np.float32) for tint in ((1.0, 0.55, 0.5), (1.03, 1.0, 0.9)))
 
 Colour = Float32[np.ndarray, "3"]
 Layer = Float32[np.ndarray, "rows columns 4"]
@@ -53,7 +53,7 @@ class Mouth:
         own: `[size, size, 3]` the source's crop where it shows its teeth, continued behind its lips; else None.
         rest: `[20, 2]` its inner lips in the crop, px.
         grain: of the source's surface; None where it is too small to have any.
-        varnish: how far its colours have yellowed beyond those of people in photographs, in [0, 1].
+        foreign: how far its colours are none that people have in photographs, in [0, 1]: grey, or yellow with age.
     """
 
     source: SourceShape
@@ -66,15 +66,15 @@ class Mouth:
     own: Frame | None
     rest: Float32[np.ndarray, "20 2"]
     grain: Grain | None
-    varnish: float
+    foreign: float
 
     @classmethod
     def of(cls, crop: Frame, points: Float32[np.ndarray, "478 3"], source: SourceShape) -> "Mouth":
         """Makes a mouth to the measure and in the colours of a source."""
         bright, lip, dark = _palette(crop, points)
         width = float(np.linalg.norm(source.shape[308] - source.shape[78])) / 4.3
-        varnish = _varnish(bright, lip)
-        teeth = _teeth_colour(bright, varnish)
+        grey, yellow = _grey(bright, lip), _yellow(bright, lip)
+        teeth = _teeth_colour(bright, grey=grey, yellow=yellow)
         gaps = source.shape[list(geo.LIPS_INNER_UPPER), 1] - source.shape[list(geo.LIPS_INNER_LOWER), 1]
         gap = float(gaps.max())
         rest = points[list(geo.LIPS_INNER), :2]
@@ -87,12 +87,12 @@ class Mouth:
             upper=_teeth(teeth, width, upward=True),
             lower=_teeth(0.6 * teeth + 0.12 * lip, 0.85 * width, upward=False),
             tongue=_tongue(0.66 * lip, width),
-            cavity=0.45 * dark + 0.16 * lip * np.array([1.0, 0.55, 0.5], np.float32),
+            cavity=0.45 * dark + 0.16 * lip * _less(_FLESH, grey),
             closed=np.zeros_like(gaps) if bares else gaps,
             own=_behind_lips(crop, rest, source.pose.scale) if bares else None,
             rest=rest,
             grain=grain_about(rest.mean(axis=0), crop, points, scale=source.pose.scale),
-            varnish=varnish,
+            foreign=max(grey, yellow),
         )
 
     def draw(self, frame: Frame, head: AdaptedHead) -> None:
@@ -119,8 +119,9 @@ class Mouth:
     def spare(self, repaired: Frame, frame: Frame, head: AdaptedHead) -> None:
         """Gives a mouth that was repaired the source's own colours, grain and, if it shows any, teeth. In place.
 
-        What a picture shows, no network knows better: from photographs alone it has learned teeth that are green under
-        yellowed varnish, shorter than they are, and as smooth as skin.
+        What a picture shows, no network knows better: one that has learned from photographs paints a crimson tongue
+        in a grey face, green teeth under yellowed varnish, teeth that are shorter than they are, and all as smooth as
+        skin.
         """
         polygon, made = head.points[list(geo.LIPS_INNER), :2], self._made(self._gap(head))
         low, high = box_round(polygon, margin=3.0, shape=frame.shape)
@@ -130,9 +131,9 @@ class Mouth:
         shape = (int(high[1] - low[1]), int(high[0] - low[0]))
         unit = head.pose.scale
         mask = polygon_mask(polygon, (int(low[0]), int(low[1])), shape, feather=0.035 * unit)[..., None]
-        if self.varnish:
+        if self.foreign:
             toned = _in_colours_of(frame[box], repaired[box], mask, _TONE_CM * unit)
-            lay(repaired[box], toned, made * self.varnish * mask)
+            lay(repaired[box], toned, made * self.foreign * mask)
         if self.grain is not None:
             grain = self.grain.carried(self._carry(head, low), shape)
             lay(repaired[box], repaired[box] * grain[..., None], made * mask)
@@ -259,10 +260,23 @@ def _palette(crop: Frame, points: Float32[np.ndarray, "478 3"]) -> tuple[Colour,
     return bright.astype(np.float32), lips.mean(axis=0).astype(np.float32), dark.astype(np.float32)
 
 
-def _varnish(bright: Colour, lip: Colour) -> float:
-    """See `Mouth.varnish`; of the blue in skin and lips, for their lightness."""
-    blue = sum(float(colour[2] / max(colour @ _LIGHTNESS, 1.0)) for colour in (bright, lip)) / 2
-    return float(1 - smoothstep(np.array((blue - _YELLOW[0]) / (_YELLOW[1] - _YELLOW[0]))))
+def _yellow(*colours: Colour) -> float:
+    """How far skin and lips have yellowed, in [0, 1]: by their blue, for their lightness."""
+    return _lack(np.mean([colour[2] / max(colour @ _LIGHTNESS, 1.0) for colour in colours]), *_YELLOW)
+
+
+def _grey(*colours: Colour) -> float:
+    """How far skin and lips are colourless, in [0, 1]: by how much redder than blue they are, for their lightness."""
+    return _lack(np.mean([(colour[0] - colour[2]) / max(colour @ _LIGHTNESS, 1.0) for colour in colours]), *_GREY)
+
+
+def _lack(value: Any, none: float, enough: float) -> float:
+    return float(1 - smoothstep(np.array((value - none) / (enough - none))))
+
+
+def _less(tint: Colour, grey: float) -> Colour:
+    """A tint that fades towards its own lightness in a grey picture."""
+    return np.asarray(tint + grey * (tint @ _LIGHTNESS - tint), np.float32)
 
 
 def _in_colours_of(
@@ -282,10 +296,10 @@ def _pixels(crop: Frame, places: Float32[np.ndarray, "places 2"], radius: int) -
     return np.concatenate(found).astype(np.float32)
 
 
-def _teeth_colour(bright: Colour, varnish: float) -> Colour:
+def _teeth_colour(bright: Colour, *, grey: float, yellow: float) -> Colour:
     """Ivory under the portrait's light: brighter skin, a quarter of its colour gone; under yellowed varnish a tenth."""
-    white = float(bright @ _LIGHTNESS) * np.array([1.03, 1.0, 0.9], np.float32)
-    ivory = bright + (0.25 - 0.15 * varnish) * (white - bright)
+    white = float(bright @ _LIGHTNESS) * _less(_IVORY, grey)
+    ivory = bright + (0.25 - 0.15 * yellow) * (white - bright)
     return np.minimum(0.86 * ivory, 215).astype(np.float32)
 
 

@@ -124,6 +124,7 @@ def test_between_the_lips_all_grain_passes():
 
 
 def test_a_mender_knows_where_the_lips_are(snapshot, monkeypatch):
+    monkeypatch.setattr(menders, "TOO_MUCH", 1.0)
     still, known = source(2 * SIDE), Mender(file=snapshot, runtime="torch")
     doll = Doll.of(still.crops[0], still.points[0])
     posed = doll.pose(measure(driver(2 * SIDE), Drive(neutral=0)), 3)

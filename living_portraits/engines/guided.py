@@ -60,7 +60,7 @@ class Guided:
 
     spec = Spec(
         name="guided",
-        title="the puppet, repaired by a small network: mouths, lids, folds and the far cheek",
+        title="the puppet, repaired by a small network: mouths, lids and folds",
         reads_driver_pixels=True,
         driver_size=sway.SEARCHED,
         weights=(WEIGHTS,),

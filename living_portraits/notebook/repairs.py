@@ -1,7 +1,7 @@
 """What the network of the engine `guided` does to a film: the posed doll alone, and the doll repaired."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -60,11 +60,14 @@ def repaired(clip: Track, **hands: float) -> Repaired:
 
     `hands`: where only some of the network's hands ("shade", "paint"; "nudge" is tied) are to act, how strongly each.
     """
+    size = clip.crops[0].shape[0]
     with TemporaryDirectory() as folder:
+        # With all hands tied: what is done without the network stays, such as grain in a mouth.
+        idle = Guided(size=size, file=_with_hands({}, Path(folder)), runtime="torch")
         file = _with_hands(hands, Path(folder)) if hands else None
-        engine = Guided(size=clip.crops[0].shape[0], file=file, runtime="torch" if hands else None)
-    identity, motion = engine.encode_identity(first(clip)), engine.encode_motion(clip, Drive())
-    doll, mended = (list(engine.generate(who, motion)) for who in (replace(identity, features=None), identity))
+        engine = Guided(size=size, file=file, runtime="torch" if hands else None)
+    motion = engine.encode_motion(clip, Drive())
+    doll, mended = (list(one.generate(one.encode_identity(first(clip)), motion)) for one in (idle, engine))
     truth, shape = list(clip.crops), clip.crops[0].shape[:2]
     faces = [polygon_mask(points[list(FACE_OVAL), :2], (0, 0), shape, 1.0) > 0.5 for points in clip.points]
     before, change = (_within(faces, a, b) for a, b in ((doll, truth), (mended, doll)))
