@@ -6,7 +6,6 @@ brings its own teeth, which stay on the skull too. Colours come from the portrai
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +15,8 @@ from living_portraits import geometry as geo
 from living_portraits.engine import Frame
 from living_portraits.grain import Grain, grain_about
 from living_portraits.motion import AdaptedHead, SourceShape
-from living_portraits.warp import box_round, lay, polygon_mask, smoothstep
+from living_portraits.tone import LIGHTNESS, monochrome, yellowed
+from living_portraits.warp import about, box_round, lay, polygon_mask, smoothstep
 
 _TEXEL = 1 / 32  # cm of a texture pixel
 _HALF_WIDTH, _HALF_HEIGHT = 3.2, 2.4  # cm from the textures' centre to their edges
@@ -28,11 +28,8 @@ _LIP_CM, _LOWERED = 0.06, 0.2  # cm of the lower lip within the edge that the tr
 _OPEN = 0.22  # cm between the lips from which a source may show teeth of its own
 _TEETH_LIGHT = 0.62  # of the skin's brightness, from which what shows between the lips counts as teeth
 _SLIT = (0.02, 0.14)  # cm between lips: up to the one it is a line, from the other on an opening
-_YELLOW = (0.55, 0.72)  # of blue in skin and lips: under old varnish, and what 19 in 20 photographs exceed
-_GREY = (0.05, 0.15)  # of what is redder than blue in them: in a grey picture, and what nearly all photographs exceed
-_TONE_CM = 0.1  # over which colours are looked at
+_TONE_CM, _LIPS_CM = 0.1, 0.3  # over which colours are looked at, and how far about the lips
 _DARK = 4.0  # levels: what is darker has no colour to speak of
-_LIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)
 _FLESH, _IVORY = (np.array(tint, np.float32) for tint in ((1.0, 0.55, 0.5), (1.03, 1.0, 0.9)))
 
 Colour = Float32[np.ndarray, "3"]
@@ -53,7 +50,7 @@ class Mouth:
         own: `[size, size, 3]` the source's crop where it shows its teeth, continued behind its lips; else None.
         rest: `[20, 2]` its inner lips in the crop, px.
         grain: of the source's surface; None where it is too small to have any.
-        foreign: how far its colours are none that people have in photographs, in [0, 1]: grey, or yellow with age.
+        foreign: how far its colours are none that people have in photographs, in [0, 1], see `tone`.
     """
 
     source: SourceShape
@@ -73,8 +70,8 @@ class Mouth:
         """Makes a mouth to the measure and in the colours of a source."""
         bright, lip, dark = _palette(crop, points)
         width = float(np.linalg.norm(source.shape[308] - source.shape[78])) / 4.3
-        grey, yellow = _grey(bright, lip), _yellow(bright, lip)
-        teeth = _teeth_colour(bright, grey=grey, yellow=yellow)
+        one, yellow = monochrome(crop, points), yellowed(bright, lip)
+        teeth = _teeth_colour(bright, one=one, yellow=yellow)
         gaps = source.shape[list(geo.LIPS_INNER_UPPER), 1] - source.shape[list(geo.LIPS_INNER_LOWER), 1]
         gap = float(gaps.max())
         rest = points[list(geo.LIPS_INNER), :2]
@@ -87,12 +84,12 @@ class Mouth:
             upper=_teeth(teeth, width, upward=True),
             lower=_teeth(0.6 * teeth + 0.12 * lip, 0.85 * width, upward=False),
             tongue=_tongue(0.66 * lip, width),
-            cavity=0.45 * dark + 0.16 * lip * _less(_FLESH, grey),
+            cavity=0.45 * dark + 0.16 * lip * _less(_FLESH, one),
             closed=np.zeros_like(gaps) if bares else gaps,
             own=_behind_lips(crop, rest, source.pose.scale) if bares else None,
             rest=rest,
             grain=grain_about(rest.mean(axis=0), crop, points, scale=source.pose.scale),
-            foreign=max(grey, yellow),
+            foreign=max(one, yellow),
         )
 
     def draw(self, frame: Frame, head: AdaptedHead) -> None:
@@ -124,16 +121,14 @@ class Mouth:
         skin.
         """
         polygon, made = head.points[list(geo.LIPS_INNER), :2], self._made(self._gap(head))
+        if self.foreign and made:
+            _tone(repaired, frame, head, made * self.foreign)
         low, high = box_round(polygon, margin=3.0, shape=frame.shape)
         if not made or (high - low).min() < 2:
             return
         box = np.s_[low[1] : high[1], low[0] : high[0]]
         shape = (int(high[1] - low[1]), int(high[0] - low[0]))
-        unit = head.pose.scale
-        mask = polygon_mask(polygon, (int(low[0]), int(low[1])), shape, feather=0.035 * unit)[..., None]
-        if self.foreign:
-            toned = _in_colours_of(frame[box], repaired[box], mask, _TONE_CM * unit)
-            lay(repaired[box], toned, made * self.foreign * mask)
+        mask = polygon_mask(polygon, (int(low[0]), int(low[1])), shape, feather=0.035 * head.pose.scale)[..., None]
         if self.grain is not None:
             grain = self.grain.carried(self._carry(head, low), shape)
             lay(repaired[box], repaired[box] * grain[..., None], made * mask)
@@ -260,32 +255,25 @@ def _palette(crop: Frame, points: Float32[np.ndarray, "478 3"]) -> tuple[Colour,
     return bright.astype(np.float32), lips.mean(axis=0).astype(np.float32), dark.astype(np.float32)
 
 
-def _yellow(*colours: Colour) -> float:
-    """How far skin and lips have yellowed, in [0, 1]: by their blue, for their lightness."""
-    return _lack(np.mean([colour[2] / max(colour @ _LIGHTNESS, 1.0) for colour in colours]), *_YELLOW)
+def _less(tint: Colour, one: float) -> Colour:
+    """A tint that fades towards its own lightness where a picture has one colour."""
+    return np.asarray(tint + one * (tint @ LIGHTNESS - tint), np.float32)
 
 
-def _grey(*colours: Colour) -> float:
-    """How far skin and lips are colourless, in [0, 1]: by how much redder than blue they are, for their lightness."""
-    return _lack(np.mean([(colour[0] - colour[2]) / max(colour @ _LIGHTNESS, 1.0) for colour in colours]), *_GREY)
+def _tone(repaired: Frame, frame: Frame, head: AdaptedHead, much: float) -> None:
+    """Gives lips, and what lies between them, the colours of the frame as it was, at the lightness they have. In place.
 
-
-def _lack(value: Any, none: float, enough: float) -> float:
-    return float(1 - smoothstep(np.array((value - none) / (enough - none))))
-
-
-def _less(tint: Colour, grey: float) -> Colour:
-    """A tint that fades towards its own lightness in a grey picture."""
-    return np.asarray(tint + grey * (tint @ _LIGHTNESS - tint), np.float32)
-
-
-def _in_colours_of(
-    frame: Frame, repaired: Frame, mask: Float32[np.ndarray, "height width 1"], sigma: float
-) -> Float32[np.ndarray, "height width 3"]:
-    """The lightness of one picture in the colours of another, which are looked at broadly and within a mask."""
-    within = mask + 1e-3
-    colours = cv2.GaussianBlur((frame + _DARK) * within, (0, 0), sigma)
-    return np.asarray((repaired @ _LIGHTNESS)[..., None] * colours / (colours @ _LIGHTNESS)[..., None], np.float32)
+    Colours are looked at broadly: what the network paints has other edges.
+    """
+    ring, unit = head.points[list(geo.LIPS_OUTER), :2], head.pose.scale
+    low, high = box_round(ring, margin=2.5 * _LIPS_CM * unit + 2, shape=frame.shape)
+    if (high - low).min() < 2:
+        return
+    box = np.s_[low[1] : high[1], low[0] : high[0]]
+    share = about((ring - low).astype(np.float32), repaired[box].shape[:2], _LIPS_CM * unit)[..., None]
+    colours = cv2.GaussianBlur(frame[box].astype(np.float32) + _DARK, (0, 0), _TONE_CM * unit)
+    light = (repaired[box].astype(np.float32) @ LIGHTNESS)[..., None]
+    lay(repaired[box], np.asarray(light * colours / (colours @ LIGHTNESS)[..., None], np.float32), much * share)
 
 
 def _pixels(crop: Frame, places: Float32[np.ndarray, "places 2"], radius: int) -> Float32[np.ndarray, "pixels 3"]:
@@ -296,10 +284,13 @@ def _pixels(crop: Frame, places: Float32[np.ndarray, "places 2"], radius: int) -
     return np.concatenate(found).astype(np.float32)
 
 
-def _teeth_colour(bright: Colour, *, grey: float, yellow: float) -> Colour:
-    """Ivory under the portrait's light: brighter skin, a quarter of its colour gone; under yellowed varnish a tenth."""
-    white = float(bright @ _LIGHTNESS) * _less(_IVORY, grey)
-    ivory = bright + (0.25 - 0.15 * yellow) * (white - bright)
+def _teeth_colour(bright: Colour, *, one: float, yellow: float) -> Colour:
+    """Ivory under the portrait's light: brighter skin, a quarter of its colour gone.
+
+    Less, where what is gone would be a varnish's, or the one colour that a picture has.
+    """
+    white = float(bright @ LIGHTNESS) * _IVORY
+    ivory = bright + (0.25 - 0.15 * yellow) * (1 - one) * (white - bright)
     return np.minimum(0.86 * ivory, 215).astype(np.float32)
 
 

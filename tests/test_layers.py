@@ -15,7 +15,8 @@ LEAVES = {
     "align", "choreographer", "choreography", "detail", "doll", "draw", "eyes", "far_side", "features", "film_options",
     "geometry", "grain", "landmarks68", "manifest", "matting", "mending", "metrics", "motion", "motion_file", "mouth",
     "nn", "notices", "packed", "people", "pipeline", "places", "processes", "provenance", "recent", "restraint",
-    "result", "samples", "skeleton", "smoothing", "stance", "sway", "variety", "video", "warp", "watching", "weights",
+    "result", "samples", "skeleton", "smoothing", "stance", "sway", "tone", "variety", "video", "warp", "watching",
+    "weights",
 }  # fmt: skip
 
 # What a module of each layer may import from the package; "engines" stands for the registry, "engines/*" for an engine.
