@@ -19,15 +19,17 @@ _ONE, _MANY = (
     0.014,
     0.024,
 )  # colours' mean distance from that of their lightness: one colour in all, and what faces have
-_YELLOW = (0.55, 0.72)  # of blue in skin and lips: under old varnish, and what 19 in 20 photographs exceed
+_YELLOW = (0.52, 0.66)  # of blue to green in skin and lips: under old varnish, and less than in lamplight
 
 Colour = Float32[np.ndarray, "3"]
 
 
 def yellowed(*colours: Colour) -> float:
-    """How far colours, of skin and lips, have yellowed, in [0, 1]: by their blue, for their lightness."""
-    blue = float(np.mean([colour[2] / max(colour @ LIGHTNESS, 1.0) for colour in colours]))
-    return 1 - _step(blue, *_YELLOW)
+    """How far colours, of skin and lips, have yellowed, in [0, 1]: by their blue, for their green.
+
+    Warm light takes blue away as well, but green with it.
+    """
+    return 1 - _step(float(np.mean([colour[2] / max(float(colour[1]), 1.0) for colour in colours])), *_YELLOW)
 
 
 def monochrome(crop: Frame, points: Points) -> float:

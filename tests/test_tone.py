@@ -44,7 +44,9 @@ def test_a_face_of_few_pixels_and_a_black_picture_do_no_harm() -> None:
 
 
 @pytest.mark.parametrize(
-    ("skin", "lips", "known"), [((210, 175, 155), (190, 130, 120), 0), ((200, 160, 95), (170, 110, 45), 1)]
+    ("skin", "lips", "known"),
+    [((210, 175, 155), (190, 130, 120), 0), ((210, 127, 92), (200, 102, 71), 0), ((200, 166, 100), (170, 114, 45), 1)],
+    ids=["daylight", "lamplight", "varnish"],
 )
-def test_yellow_is_what_no_photograph_has(skin, lips, known) -> None:
+def test_yellow_is_what_varnish_makes_and_no_lamp(skin, lips, known) -> None:
     assert yellowed(np.array(skin, np.float32), np.array(lips, np.float32)) == known
