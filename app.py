@@ -26,7 +26,10 @@ def main() -> None:
         page.studio.engine_list.warm_up()
     # Gradio's own words at this place advise a public link, which the studio never opens.
     quietly = {"quiet": True, "prevent_thread_lock": True}
-    studio.serve(page, address=given.address, port=given.port, inbrowser=not given.no_browser, **quietly)
+    try:
+        studio.serve(page, address=given.address, port=given.port, inbrowser=not given.no_browser, **quietly)
+    except OSError:
+        parser.exit(1, f"The port {given.port or 7860} of {given.address} is taken: give another as --port.\n")
     print(f"The studio is open at {page.local_url} until you press Ctrl-C.", flush=True)
     page.block_thread()
 

@@ -8,7 +8,7 @@ from typing import overload
 import numpy as np
 from jaxtyping import Float32
 
-from living_portraits import draw, face, motion_file, video
+from living_portraits import choreography, draw, face, motion_file, video
 from living_portraits.align import Crop
 from living_portraits.engine import Frame
 from living_portraits.errors import MediaError, OptionError
@@ -40,6 +40,10 @@ class Driver:
             self._saved = motion_part(path, options)
             self.fps = self._saved.fps
             return
+        if path.suffix.lower() == choreography.SUFFIX:
+            raise MediaError(
+                f"{path} is the motion of a body, which the command dance takes; a portrait needs a face's."
+            )
         if video.is_still(path):
             raise MediaError(f"{path} is a single picture and moves nobody; take a clip or a {MOTION_SUFFIX} file.")
         self.info = video.probe(path)

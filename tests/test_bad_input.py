@@ -16,7 +16,7 @@ from PIL import Image
 from toys import Toy, found, track_toys
 
 import living_portraits as lp
-from living_portraits import cli, engines
+from living_portraits import cli, engines, samples
 from living_portraits.animator import Animator
 from living_portraits.errors import FaceError, LivingPortraitsError, MediaError, OptionError, OutputError
 
@@ -70,6 +70,7 @@ ROWS = {
     "source is a bomb": ({"source": "bomb.png"}, MediaError, r"bomb.png has .*pixels and the limit is 80 million"),
     "no such driver": ({"driver": "nobody.mp4"}, MediaError, r"There is no file nobody.mp4"),
     "driver is no film": ({"driver": "text.mp4"}, MediaError, r"text.mp4 cannot be read as a film"),
+    "driver is a dance": ({"driver": samples.DANCES["wave"]}, MediaError, r"wave.dance is the motion of a body"),
     "driver is empty": ({"driver": "empty.mp4"}, MediaError, r"empty.mp4 cannot be read as a film"),
     "driver breaks off in its header": ({"driver": "broken.mp4"}, MediaError, r"broken.mp4 cannot be read as a film"),
     "driver has no frames": ({"driver": "no_frames.mp4"}, MediaError, r"no_frames.mp4 holds (not one frame|no moving)"),

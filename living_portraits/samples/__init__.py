@@ -89,5 +89,5 @@ DANCES: dict[str, Path] = {path.stem: path for path in (side_to_side, wave, sunr
 
 def place(text: str, *, beside: Path | None = None) -> Path:
     """A file as seen from a folder (default: from here), or the sample of that name where there is no such file."""
-    path = (beside or Path()) / text
-    return path if path.exists() else (PORTRAITS | DRIVERS | DANCES).get(text, path)
+    path, known = (beside or Path()) / text, PORTRAITS | DRIVERS | DANCES
+    return known[text] if text in known and not path.exists() else path
