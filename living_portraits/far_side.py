@@ -29,7 +29,7 @@ _EDGE = (2.0, 5.0)  # of the usual contrast between s and S: up to the one it is
 _SMOOTH = 0.025  # the least that is usual
 _DARK = (0.35, 0.65)  # of the usual light: below the one it is hair, from the other on skin
 _LEAST = 0.02
-_WIDER = 4.0
+_WIDER = 4.0  # times what was mended, at most all: of the shadow beside it nothing is wanted either
 _FEATURES = ((geo.LIPS_OUTER, 0.3), (geo.RIGHT_EYE, 0.4), (geo.LEFT_EYE, 0.4))  # and how far about them, cm
 _REACH = 1.2 * _SHADE_CM  # of what is looked at beside what is mended, px of the half-size frame for each px a cm
 
