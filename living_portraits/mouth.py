@@ -70,8 +70,8 @@ class Mouth:
         """Makes a mouth to the measure and in the colours of a source."""
         bright, lip, dark = _palette(crop, points)
         width = float(np.linalg.norm(source.shape[308] - source.shape[78])) / 4.3
-        one, yellow = monochrome(crop, points), yellowed(bright, lip)
-        teeth = _teeth_colour(bright, one=one, yellow=yellow)
+        mono, yellow = monochrome(crop, points), yellowed(bright, lip)
+        teeth = _teeth_colour(bright, mono=mono, yellow=yellow)
         gaps = source.shape[list(geo.LIPS_INNER_UPPER), 1] - source.shape[list(geo.LIPS_INNER_LOWER), 1]
         gap = float(gaps.max())
         rest = points[list(geo.LIPS_INNER), :2]
@@ -84,12 +84,12 @@ class Mouth:
             upper=_teeth(teeth, width, upward=True),
             lower=_teeth(0.6 * teeth + 0.12 * lip, 0.85 * width, upward=False),
             tongue=_tongue(0.66 * lip, width),
-            cavity=0.45 * dark + 0.16 * lip * _less(_FLESH, one),
+            cavity=0.45 * dark + 0.16 * lip * _less(_FLESH, mono),
             closed=np.zeros_like(gaps) if bares else gaps,
             own=_behind_lips(crop, rest, source.pose.scale) if bares else None,
             rest=rest,
             grain=grain_about(rest.mean(axis=0), crop, points, scale=source.pose.scale),
-            foreign=max(one, yellow),
+            foreign=max(mono, yellow),
         )
 
     def draw(self, frame: Frame, head: AdaptedHead) -> None:
@@ -255,9 +255,9 @@ def _palette(crop: Frame, points: Float32[np.ndarray, "478 3"]) -> tuple[Colour,
     return bright.astype(np.float32), lips.mean(axis=0).astype(np.float32), dark.astype(np.float32)
 
 
-def _less(tint: Colour, one: float) -> Colour:
+def _less(tint: Colour, mono: float) -> Colour:
     """A tint that fades towards its own lightness where a picture has one colour."""
-    return np.asarray(tint + one * (tint @ LIGHTNESS - tint), np.float32)
+    return np.asarray(tint + mono * (tint @ LIGHTNESS - tint), np.float32)
 
 
 def _tone(repaired: Frame, frame: Frame, head: AdaptedHead, much: float) -> None:
@@ -284,13 +284,13 @@ def _pixels(crop: Frame, places: Float32[np.ndarray, "places 2"], radius: int) -
     return np.concatenate(found).astype(np.float32)
 
 
-def _teeth_colour(bright: Colour, *, one: float, yellow: float) -> Colour:
+def _teeth_colour(bright: Colour, *, mono: float, yellow: float) -> Colour:
     """Ivory under the portrait's light: brighter skin, a quarter of its colour gone.
 
     Less, where what is gone would be a varnish's, or the one colour that a picture has.
     """
     white = float(bright @ LIGHTNESS) * _IVORY
-    ivory = bright + (0.25 - 0.15 * yellow) * (1 - one) * (white - bright)
+    ivory = bright + (0.25 - 0.15 * yellow) * (1 - mono) * (white - bright)
     return np.minimum(0.86 * ivory, 215).astype(np.float32)
 
 

@@ -15,10 +15,7 @@ _SIDE = 96  # px at which colours are looked at: finer, a file's own noise count
 _STEP = 16  # levels of lightness: a toned print's shadows have another colour than its lights, and each step has one
 _BLACK = 24.0  # levels: what is darker has no colour to speak of
 _FEW = 8  # pixels
-_ONE, _MANY = (
-    0.014,
-    0.024,
-)  # colours' mean distance from that of their lightness: one colour in all, and what faces have
+_MONO, _MANY = 0.014, 0.024  # mean distance of colours from that of their lightness: in prints, and in faces
 _YELLOW = (0.52, 0.66)  # of blue to green in skin and lips: under old varnish, and less than in lamplight
 
 Colour = Float32[np.ndarray, "3"]
@@ -45,7 +42,7 @@ def monochrome(crop: Frame, points: Points) -> float:
     bright = light > _BLACK
     whole = _variety(colours, light, bright, bright)
     of_lips = _variety(colours, light, lips & bright, face & ~lips & bright)
-    return (1 - _step(whole, _ONE, _MANY)) * (1 - _step(of_lips, _ONE, _MANY))
+    return (1 - _step(whole, _MONO, _MANY)) * (1 - _step(of_lips, _MONO, _MANY))
 
 
 def _variety(colours: np.ndarray, light: np.ndarray, these: np.ndarray, those: np.ndarray) -> float:
