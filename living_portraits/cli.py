@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import errno
 import os
 import signal
 import sys
@@ -28,6 +29,8 @@ PROGRAM = "living-portraits"
 MENDABLE, STOPPED, CHANGED, UNHEARD = 2, 130, 1, 141
 """Exit codes: something the user can mend, Ctrl-C, a file that is not as it was signed, output that nobody reads."""
 
+_OF_THE_DISK = (errno.ENAMETOOLONG, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""What a disk refuses whoever asks: the user can mend it, though no code here foresaw where it would be met."""
 
 _FILMING = ("animate", "demo", "live", "bench", "dance")
 """Commands whose process trains nothing, unless it has a task as `dance train`."""
@@ -55,6 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return UNHEARD
     except LivingPortraitsError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return MENDABLE
+    except OSError as error:
+        if error.errno not in _OF_THE_DISK:
+            raise
+        print(f"{PROGRAM}: {error.strerror}{f': {error.filename}' if error.filename else ''}.", file=sys.stderr)
         return MENDABLE
     except KeyboardInterrupt:
         print("stopped; nothing was written", file=sys.stderr)

@@ -191,6 +191,16 @@ def test_samples(capsys):
         assert name in said and str(path) in said and path.is_file()
 
 
+@pytest.mark.parametrize("option", ["--source", "--driver", "--out"])
+def test_a_name_that_no_disk_takes_is_one_sentence(option, tmp_path, capsys) -> None:
+    given = {"--source": "mona_lisa", "--driver": "talk", "--out": str(tmp_path / "film.mp4")}
+    given[option] = str(tmp_path / ("a" * 300 + ".mp4"))
+    assert cli.main(["animate", *(word for pair in given.items() for word in pair)]) == cli.MENDABLE
+    said = capsys.readouterr().err
+    assert "File name too long: " in said and said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_who_reads_the_beginning_alone_is_no_trouble():
     reading, writing = os.pipe()
     os.close(reading)  # as in `living-portraits samples | head -0`
