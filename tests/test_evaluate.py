@@ -343,4 +343,8 @@ def test_identity_figures_where_there_are_weights() -> None:
     assert found.summary("self", "copy", "csim_truth").mean == pytest.approx(1.0, abs=1e-5)
     assert found.summary("self", "still", "csim_source").mean == pytest.approx(1.0, abs=1e-5)
     assert found.summary("cross", "copy", "csim_source").mean < 0.9
+    kept = found.summary("self", "copy", "csim_source").mean
+    for engine in ("still", "copy"):  # whatever an engine makes of them, people are as like themselves as they are
+        assert found.summary("self", engine, "csim_people").mean == pytest.approx(kept, abs=1e-5)
+    assert kept < 1
     assert "csim_truth" not in found.absent

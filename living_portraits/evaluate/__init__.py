@@ -121,7 +121,7 @@ def _judge(
     embed = load_embedding(identity_weights)
     if embed is None:
         reason = f"needs identity weights ({IDENTITY}): --identity-weights FILE, or {IDENTITY_VARIABLE}"
-        absent |= dict.fromkeys(("csim_source", "csim_truth"), reason)
+        absent |= dict.fromkeys(("csim_source", "csim_people", "csim_truth"), reason)
     networks: dict[Backbone, Perceptual] = {}
     for backbone, figures in READ_BY.items():
         if backbone not in backbones:

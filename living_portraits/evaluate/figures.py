@@ -50,6 +50,8 @@ FIGURES: tuple[Figure, ...] = (
     Figure("keypoints", "AKD", "px at 256", "0", _SELF, "mean distance of 478 points from the truth's", TRACKER, 2),
     Figure("csim_truth", "CSIM to truth", "", "1", _SELF, "cosine of identity features, to the same frame", IDENTITY),
     Figure("csim_source", "CSIM to source", "", "1", _BOTH, "cosine of identity features, to the source", IDENTITY),
+    Figure("csim_people", "CSIM to source, the truth's own", "", "as it is", _SELF,
+           "the same of the truth: people, too, look a little less like themselves as they move", IDENTITY),
     Figure("expression", "Expression distance", "", "0", _SELF, "mean absolute difference of 51 blendshapes",
            TRACKER, 4),
     Figure("pose", "Head pose error", "degrees", "0", _SELF, "angle between the heads' rotations", TRACKER, 2),

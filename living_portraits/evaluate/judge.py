@@ -118,8 +118,11 @@ class Judge:
         if faces is not None and source is not None:
             found["csim_source"] = _mean(csim(faces, source))
         truth = self.watcher.embeddings([footage.driver[number] for number in chosen])
-        if faces is not None and truth is not None and footage.trial.kind == "self":
-            found["csim_truth"] = _mean(csim(faces, truth))
+        if truth is not None and footage.trial.kind == "self":
+            if faces is not None:
+                found["csim_truth"] = _mean(csim(faces, truth))
+            if source is not None:
+                found["csim_people"] = _mean(csim(truth, source))
         return found
 
     def _fidelity(self, film: Film, looks: Looks, footage: Footage) -> dict[str, Sample]:

@@ -28,7 +28,7 @@ def strip(card: Card, kind: Kind, figure: Figure) -> str:
     low, high = min(0.0, *every), max(*every, 1e-9)
     if figure.best.isdigit():
         low, high = min(low, float(figure.best)), max(high, float(figure.best))
-    if figure.key in ("psnr", "csim_truth", "csim_source", "ssim"):
+    if figure.key in ("psnr", "csim_truth", "csim_source", "csim_people", "ssim"):
         low = min(every)
     span = (high - low) or 1.0
 
