@@ -26,8 +26,10 @@ MELT = 0.04
 STILL, MOVED = 2, 8
 """Change of a pixel, in levels of 255: up to STILL the picture's own pixel stays, from MOVED on the patch's counts."""
 
+HEAD = 0.35
+"""Of a face's width and height: how far beyond it the head may reach."""
+
 _BARE = 0.05  # of a side's pixels
-_HEAD = 0.35  # of the face's width and height: how far beyond it the head may reach
 _COARSE = 4  # the melted picture is blurred at a fraction of its size, at a thirtieth of the time
 _ALIASES = 0.75  # above this zoom plain interpolation shows no moire worth the averaging's time
 _FOREHEAD, _CHIN, _CHEEKS = 10, 152, (234, 454)  # MediaPipe's numbering
@@ -90,15 +92,15 @@ class Crop:
         soft = cv2.resize(soft, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.blendLinear(taken, soft, 1 - beyond, beyond), dtype=np.uint8)
 
-    def inside(self, width: int, height: int, face: Points) -> Box:
+    def inside(self, width: int, height: int, face: Points, *, room: float = HEAD) -> Box:
         """What of the crop a picture of that size fills: sides are cut off, the emptiest first, until none is empty.
 
-        Nothing is cut off that is as near to the face (points in px of the crop) as hair and chin are.
+        Nothing is cut off within `room` of the face (points in px of the crop), in its widths and heights: with
+        `HEAD`, what is as near as hair and chin are.
         """
         box = [0, 0, self.size, self.size]
         low, high = face[:, :2].min(axis=0), face[:, :2].max(axis=0)
-        room = _HEAD * (high - low)
-        kept = np.concatenate([low - room, high + room])
+        kept = np.concatenate([low - room * (high - low), high + room * (high - low)])
         beyond = _beyond(self, width, height)
         while beyond is not None and box[0] < box[2] and box[1] < box[3]:
             left, top, right, bottom = box

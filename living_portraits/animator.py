@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from living_portraits import draw, engines, matting, motion_file, places, provenance, video
-from living_portraits.align import Canvas, Crop, head_roll
+from living_portraits.align import Box, Canvas, Crop, head_roll
 from living_portraits.driver import Driver, DriverCrops, neutral_index
 from living_portraits.engine import Drive, Engine, Frame, Track
 from living_portraits.errors import OptionError
@@ -223,10 +223,19 @@ class Animator:
     def _shape(self, portrait: Portrait, mover: Driver, options: Options) -> tuple[int, int]:
         """Height and width of the film's frames."""
         source = portrait.picture.rgb.shape[:2]
-        height, width = (self.engine.spec.size, self.engine.spec.size) if options.crop_only else source
+        height, width = source
+        if options.crop_only:
+            left, top, right, bottom = self._window(portrait)
+            height, width = bottom - top, right - left
         if options.side_by_side:
             width = sum(draw.fitted_width(shape, height=height) for shape in (source, mover.shape, (height, width)))
         return height, width
+
+    def _window(self, portrait: Portrait) -> Box:
+        """What a film of the head alone shows of the square around it: there is nothing beyond the picture's edges."""
+        (height, width), points = portrait.picture.rgb.shape[:2], portrait.faces[0].points
+        crop = Crop.around(points, size=self.engine.spec.size)
+        return crop.inside(width, height, crop.to_crop(points), room=0.0)
 
     def _cast(self, portrait: Portrait, options: Options) -> list[tuple[Frame, list[_Part]]]:
         """The picture that moves, with those in it who do; twice where transparency is kept."""
@@ -252,7 +261,8 @@ class Animator:
     ) -> Iterator[Pixels]:
         """The film's frames as they are written."""
         moving = self._encode_motion(portrait, mover, track, options)
-        films = [self._animate(scene, parts, moving, options) for scene, parts in cast]
+        window = self._window(portrait) if options.crop_only else None
+        films = [self._animate(scene, parts, moving, window) for scene, parts in cast]
         frames: Iterator[Pixels] = films[0]
         if len(films) > 1:
             frames = (matting.cut_out(*pair) for pair in zip(*films, strict=True))
@@ -261,14 +271,15 @@ class Animator:
             frames = (draw.side_by_side(portrait.opaque, *pair) for pair in pairs)
         return (provenance.mark(frame) for frame in frames) if options.mark else frames
 
-    def _animate(self, scene: Frame, parts: list[_Part], moving: Any, options: Options) -> Iterator[Frame]:
-        """One picture in motion: all of it, or the square around its face."""
+    def _animate(self, scene: Frame, parts: list[_Part], moving: Any, window: Box | None) -> Iterator[Frame]:
+        """One picture in motion: all of it, or a window of the square around its face."""
         with ExitStack() as stack:  # where one face fails, no thread goes on with the others
             # The engine works on the next frames while these are pasted and encoded.
             made = (ahead(self.engine.generate(part.identity, moving)) for part in parts)
             streams = [stack.enter_context(closing(stream)) for stream in made]
-            if options.crop_only:
-                yield from streams[0]
+            if window is not None:
+                left, top, right, bottom = window
+                yield from (np.ascontiguousarray(patch[top:bottom, left:right]) for patch in streams[0])
                 return
             canvases = [Canvas(scene, part.crop) for part in parts]
             for patches in zip(*streams, strict=True):

@@ -123,7 +123,7 @@ class Options:
     )
     all_faces: bool = field(default=False, metadata=_says("move all faces of the source"))
     crop_only: bool = field(
-        default=False, metadata=_says("film the square around the face instead of the whole picture")
+        default=False, metadata=_says("film the square around the face, as far as the picture goes, not all of it")
     )
     side_by_side: bool = field(default=False, metadata=_says("show source, driver and result next to each other"))
     sound: str | Path = field(

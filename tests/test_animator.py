@@ -19,6 +19,7 @@ from toys import SIZE, Mirror, Toy, found, track_toys
 
 import living_portraits as lp
 from living_portraits import provenance, video
+from living_portraits.align import Crop
 from living_portraits.animator import Animator, Progress
 from living_portraits.driver import Driver, DriverCrops
 from living_portraits.errors import FaceError, OptionError, OutputError
@@ -244,6 +245,25 @@ def test_crop_only(toy, painting, clip, tmp_path):
     frames = frames_of(tmp_path / "frames")
     assert (result.width, result.height) == (SIZE, SIZE) == frames[0].shape[:2]
     assert (frames[3] == 30).all()
+
+
+def test_a_film_of_the_head_alone_ends_where_the_picture_does(toy, clip, tmp_path, monkeypatch):
+    """Beyond its edges there would be nothing but blur."""
+    track_toys(monkeypatch, found())
+    low, high = found().points[:, :2].min(axis=0), found().points[:, :2].max(axis=0)
+    whole = picture(HEIGHT, WIDTH)
+    for name, rows in (("whole", HEIGHT), ("chin", int(high[1]) + 4)):
+        Image.fromarray(whole[:rows]).save(tmp_path / f"{name}.png")
+    made = {
+        name: toy.animate(tmp_path / f"{name}.png", clip, tmp_path / name, crop_only=True, mark=False)
+        for name in ("whole", "chin")
+    }
+    crop = Crop.around(found().points, size=SIZE)
+    face = crop.to_crop(found().points)
+    assert made["whole"].height == SIZE and made["chin"].width == SIZE
+    assert face[:, 1].max() < made["chin"].height < face[:, 1].max() + 0.15 * SIZE
+    beside = toy.animate(tmp_path / "chin.png", clip, tmp_path / "both", crop_only=True, side_by_side=True, mark=False)
+    assert beside.height == made["chin"].height
 
 
 @pytest.mark.parametrize("saved", [False, True], ids=["clip", "motion file"])

@@ -70,7 +70,7 @@ class Avatar:
     def __init__(
         self, engine: Engine[Any, Any], source: Path, *, strength: float = 1.0, crop_only: bool = False
     ) -> None:
-        self.engine, self._source, self._strength, self._crop_only = engine, source, strength, crop_only
+        self.engine, self._source, self._strength = engine, source, strength
         portrait = open_portrait(source, Options())
         scene, shown = _reduced(portrait.opaque, portrait.faces[0])
         crop = Crop.around(shown.points, size=engine.spec.size)
@@ -79,7 +79,10 @@ class Avatar:
         self._identity = engine.encode_identity(
             Track([taken], crop.to_crop(shown.points)[None], shown.blendshapes[None])
         )
-        self.still = provenance.mark(taken if crop_only else scene)
+        self._window = None
+        if crop_only:
+            self._window = crop.inside(scene.shape[1], scene.shape[0], crop.to_crop(shown.points), room=0.0)
+        self.still = self._shown(taken)
 
     @property
     def driver_size(self) -> int:
@@ -117,7 +120,14 @@ class Avatar:
         motion = self.engine.encode_motion(track, Drive(strength=self._strength, neutral=1))
         with closing(self.engine.generate(self._identity, motion)) as frames:  # type: ignore[type-var]
             patch = next(frames)
-        return provenance.mark(patch if self._crop_only else self._canvas.paste(patch))
+        return self._shown(patch)
+
+    def _shown(self, patch: Frame) -> Shown:
+        """A patch in its place in the picture, or its window alone, with the visible mark."""
+        if self._window is None:
+            return provenance.mark(self._canvas.paste(patch))
+        left, top, right, bottom = self._window
+        return provenance.mark(np.ascontiguousarray(patch[top:bottom, left:right]))
 
 
 def _reduced(scene: Frame, found: face.Face) -> tuple[Shown, face.Face]:
