@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from living_portraits import draw, engines, matting, motion_file, places, provenance, video
-from living_portraits.align import Box, Canvas, Crop, head_roll
+from living_portraits.align import Box, Canvas, Crop
 from living_portraits.driver import Driver, DriverCrops, neutral_index
 from living_portraits.engine import Drive, Engine, Frame, Track
 from living_portraits.errors import OptionError
@@ -100,7 +100,8 @@ class Animator:
     ) -> None:
         self.engine, self.runtime, self.identity, self.fits = engine, runtime, identity, fits
         self._portraits: Recent[Portrait] = Recent(remember)
-        self._identities: Recent[Any] = Recent(remember)
+        # What a locked engine knows of somebody changes whenever they are taught to it anew.
+        self._identities: Recent[Any] = Recent(0 if engine.spec.locked else remember)
         self._tracks: Recent[FaceTrack] = Recent(remember)
 
     def animate(
@@ -131,7 +132,7 @@ class Animator:
         chosen = Options.of(options)
         _check_places(Path(source), Path(driver), Path(out), chosen)
         portrait, mover = self._open(Path(source), chosen), Driver(Path(driver), chosen)
-        return self._fitted(portrait)._make(portrait, mover, Path(out), chosen, options, progress, begun)
+        return self._fitted(portrait)._make(portrait, mover, out, chosen, options, progress, begun)
 
     def _fitted(self, portrait: Portrait) -> "Animator":
         """This one, its engine as fine as the picture; what is remembered is remembered by both."""
@@ -145,7 +146,7 @@ class Animator:
         self,
         portrait: Portrait,
         mover: Driver,
-        out: Path,
+        out: Path | str,
         chosen: Options,
         options: dict[str, Any],
         progress: Callable[[Progress], None] | None,
@@ -173,10 +174,10 @@ class Animator:
         if chosen.manifest:
             spec = self.engine.spec
             recipe = Manifest(
-                spec.name, spec.size, portrait.path, mover.path, out, options, self.runtime, self.identity
+                spec.name, spec.size, portrait.path, mover.path, Path(out), options, self.runtime, self.identity
             )
             write_manifest(chosen.manifest, recipe)
-        return Result(out, film.frames, mover.fps, width, height, time.perf_counter() - begun)
+        return Result(Path(out), film.frames, mover.fps, width, height, time.perf_counter() - begun)
 
     def follow(self, driver: Path | str, *, progress: Callable[[Progress], None] | None = None, **options: Any) -> None:
         """Measure a driver before its film is asked for with these options; lost unless the animator remembers.
@@ -260,9 +261,17 @@ class Animator:
         options: Options,
     ) -> Iterator[Pixels]:
         """The film's frames as they are written."""
-        moving = self._encode_motion(portrait, mover, track, options)
         window = self._window(portrait) if options.crop_only else None
-        films = [self._animate(scene, parts, moving, window) for scene, parts in cast]
+        motions: dict[float | None, Any] = {}
+
+        def moving(part: _Part) -> Any:
+            # For the driver's very pose, both crops take the same tilt out: what is left of the driver's then counts.
+            roll = None if options.relative else part.crop.roll
+            if roll not in motions:
+                motions[roll] = self._encode_motion(mover, track, options, roll)
+            return motions[roll]
+
+        films = [self._animate(scene, [(part, moving(part)) for part in parts], window) for scene, parts in cast]
         frames: Iterator[Pixels] = films[0]
         if len(films) > 1:
             frames = (matting.cut_out(*pair) for pair in zip(*films, strict=True))
@@ -271,28 +280,26 @@ class Animator:
             frames = (draw.side_by_side(portrait.opaque, *pair) for pair in pairs)
         return (provenance.mark(frame) for frame in frames) if options.mark else frames
 
-    def _animate(self, scene: Frame, parts: list[_Part], moving: Any, window: Box | None) -> Iterator[Frame]:
+    def _animate(self, scene: Frame, parts: list[tuple[_Part, Any]], window: Box | None) -> Iterator[Frame]:
         """One picture in motion: all of it, or a window of the square around its face."""
         with ExitStack() as stack:  # where one face fails, no thread goes on with the others
             # The engine works on the next frames while these are pasted and encoded.
-            made = (ahead(self.engine.generate(part.identity, moving)) for part in parts)
+            made = (ahead(self.engine.generate(part.identity, motion)) for part, motion in parts)
             streams = [stack.enter_context(closing(stream)) for stream in made]
             if window is not None:
                 left, top, right, bottom = window
                 yield from (np.ascontiguousarray(patch[top:bottom, left:right]) for patch in streams[0])
                 return
-            canvases = [Canvas(scene, part.crop) for part in parts]
+            canvases = [Canvas(scene, part.crop) for part, _ in parts]
             for patches in zip(*streams, strict=True):
                 frame = scene
                 for canvas, patch in zip(canvases, patches, strict=True):
                     frame = canvas.paste(patch, onto=frame)
                 yield frame
 
-    def _encode_motion(self, portrait: Portrait, mover: Driver, track: FaceTrack, options: Options) -> Any:
-        """The driver's motion as the engine understands it."""
+    def _encode_motion(self, mover: Driver, track: FaceTrack, options: Options, roll: float | None) -> Any:
+        """The driver's motion as the engine understands it; `roll`: the tilt that its crop takes out, None its own."""
         spec, neutral = self.engine.spec, neutral_index(track, options)
-        # For the driver's very pose, both crops take the same tilt out: what is left of the driver's then counts.
-        roll = None if options.relative else head_roll(portrait.faces[0].points)
         crop = Crop.around(track.points[neutral], size=spec.driver_size or spec.size, roll=roll)
         pictures = spec.reads_driver_pixels and mover.info is not None  # a motion file has none
         crops = DriverCrops(mover, crop, len(track)) if pictures else ()

@@ -85,7 +85,7 @@ def dance(
     )
     steps = open_choreography(choreography, chosen)
     _check_places(Path(out), engine, steps, chosen)
-    with _film(Path(out), engine, steps, chosen) as film:
+    with _film(out, engine, steps, chosen) as film:
         motion = steps.read(progress and (lambda done: progress(Progress("track", done, steps.expected))))
         for frame in _frames(engine, motion, chosen):
             film.write(frame)
@@ -189,13 +189,13 @@ def _shape(engine: Dance, options: Staging) -> tuple[int, int]:
     return engine.spec.size, engine.spec.size * (2 if options.side_by_side else 1)
 
 
-def _film(out: Path, engine: Dance, steps: Steps, options: Staging) -> video.Film:
+def _film(out: Path | str, engine: Dance, steps: Steps, options: Staging) -> video.Film:
     """The film, open and empty; it signs itself before it takes its place."""
     claim = _claim(engine, steps, options)
     provenance.check_signer(certificate=options.certificate, key=options.key)
     height, width = _shape(engine, options)
     sound = {"choreography": steps.sound, "none": None}.get(str(options.sound), video.Sound(Path(options.sound)))
-    sign = partial(provenance.sign, claim=claim, certificate=options.certificate, key=options.key, title=out.name)
+    sign = partial(provenance.sign, claim=claim, certificate=options.certificate, key=options.key, title=Path(out).name)
     return video.Film(
         out, width=width, height=height, fps=steps.fps, sound=sound, metadata=provenance.metadata(claim), seal=sign
     )

@@ -66,7 +66,9 @@ class Driver:
         """About how many frames there are to follow."""
         if self.info is None:
             return len(self._saved or ())
-        end = min(self._options.end or self.info.duration, self.info.duration)
+        # A folder's pictures last as long as the rate says that they are shown at.
+        length = self.info.frames / self.fps if self.path.is_dir() else self.info.duration
+        end = min(self._options.end or length, length)
         return max(round((end - self._options.start) * self.fps), 1)
 
     def frames(self) -> Iterator[Frame]:

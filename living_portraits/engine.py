@@ -66,7 +66,8 @@ class Drive:
     Attributes:
         relative: apply the change since the neutral frame to the source's own pose (True), or give the
             source the driver's very pose (False). Expressions are measured from the neutral frame in both.
-        strength: factor on all motion; 0 is a still picture, 1 the driver's own range.
+        strength: factor on all motion; 1 is the driver's own range, 0 a still picture, which faces the viewer where
+            its own pose is not to count (not `relative`, or `frontal`).
         neutral: index of the driver's frame that counts as "no expression".
         seed: for engines that draw random numbers.
         stay: the head keeps the source's own place and size (MegaPortraits, Fig. 13).

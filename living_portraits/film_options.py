@@ -90,7 +90,11 @@ class Options:
     )
     strength: float = field(
         default=1.0,
-        metadata=_says("factor on all motion, 0 (still) to 3", takes="a number from 0 to 3", parse=_between(0.0, 3.0)),
+        metadata=_says(
+            "factor on all motion, 0 (still; facing the viewer with absolute) to 3",
+            takes="a number from 0 to 3",
+            parse=_between(0.0, 3.0),
+        ),
     )
     expression: float = field(
         default=1.0,

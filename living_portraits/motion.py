@@ -66,8 +66,11 @@ class HeadMotion:
 def measure(driver: Track, drive: Drive) -> HeadMotion:
     """Reads a driver's motion from its points, and does to it what `drive` says."""
     poses = [geo.fit_pose(points) for points in driver.points]
-    shapes = np.stack(
-        [pose.to_face(points.astype(np.float64)) for pose, points in zip(poses, driver.points, strict=True)]
+    shapes = np.stack(  # in single precision, for there is one for every frame of the clip
+        [
+            pose.to_face(points.astype(np.float64)).astype(np.float32)
+            for pose, points in zip(poses, driver.points, strict=True)
+        ]
     )
     start, neutral = poses[drive.neutral], shapes[drive.neutral]
     strength = drive.strength

@@ -8,10 +8,20 @@ from living_portraits.errors import OptionError, OutputError
 
 
 def spare(target: Path, read: Iterable[object], *, work: str = "make the film") -> None:
-    """Raises OptionError if `target` is one of those files that are `read`; what is no path is passed over."""
+    """Raises OptionError if `target` is one of those files that are `read`, or a folder that holds one.
+
+    What is no path is passed over.
+    """
     # Resolved: the same file may be spelled in two ways, or be reached through a link.
-    if target.resolve() in [path.resolve() for path in read if isinstance(path, Path)]:
-        raise OptionError(f"{target} is read to {work} and cannot be written; choose another name.")
+    place = target.resolve()
+    for path in (each.resolve() for each in read if isinstance(each, Path)):
+        if place == path:
+            raise OptionError(f"{target} is read to {work} and cannot be written; choose another name.")
+        if place in path.parents:
+            raise OptionError(
+                f"{path.name} in the folder {target} is read to {work}, so that cannot be replaced; "
+                "choose another name."
+            )
 
 
 def check_writable(target: Path) -> None:

@@ -68,15 +68,20 @@ def _pictures(path: Path) -> Iterator[video.Picture]:
     if video.is_still(path):
         yield video.read_picture(path)
         return
+    first = f"{path} is a film; its first frame with a face is taken."
+    shown = False
     try:
-        for number, frame in enumerate(video.read_frames(path, end=SEARCH_SECONDS, fps=SEARCH_FPS)):
-            if not number:
-                _say(f"{path} is a film; its first frame with a face is taken.")
+        for frame in video.read_frames(path, end=SEARCH_SECONDS, fps=SEARCH_FPS):
+            if not shown:
+                _say(first)
+                shown = True
             yield video.Picture(frame)
     except MediaError:
-        if (mimetypes.guess_type(path.name)[0] or "").startswith("image/"):
-            video.read_picture(path)  # says what is wrong with it as a picture
-        raise
+        if shown or not (mimetypes.guess_type(path.name)[0] or "").startswith("image/"):
+            raise
+        picture = video.read_picture(path)  # says what is wrong with it as a picture
+        _say(first)  # one that moves, of a kind that can be read as a picture alone: animated WebP
+        yield picture
 
 
 def _find(shown: Frame, options: Options) -> list[face.Face]:

@@ -63,9 +63,9 @@ class Recent(Generic[Made]):
 
 
 def version_of(path: Path) -> tuple[str, int, int]:
-    """A key that changes when the file does, or that no file has where there is none."""
+    """A key that changes when the file does, or any in the folder; or that no file has where there is none."""
     try:
-        state = path.stat()
+        states = [path.stat(), *(entry.stat() for entry in (path.iterdir() if path.is_dir() else ()))]
     except OSError:
         return str(path.absolute()), -1, -1
-    return str(path.absolute()), state.st_mtime_ns, state.st_size
+    return str(path.absolute()), max(each.st_mtime_ns for each in states), sum(each.st_size for each in states)

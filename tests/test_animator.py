@@ -19,7 +19,7 @@ from toys import SIZE, Mirror, Toy, found, track_toys
 
 import living_portraits as lp
 from living_portraits import provenance, video
-from living_portraits.align import Crop
+from living_portraits.align import Crop, head_roll
 from living_portraits.animator import Animator, Progress
 from living_portraits.driver import Driver, DriverCrops
 from living_portraits.errors import FaceError, OptionError, OutputError
@@ -221,6 +221,28 @@ def test_of_several_faces_the_largest_moves_and_the_user_is_told(group, clip, tm
     assert moved_people(tmp_path / "frames") == (True, False)
 
 
+def test_each_face_takes_its_own_tilt_out_of_the_drivers_very_pose(clip, tmp_path, monkeypatch):
+    """Else all but the first would be tilted by as much as the first is tilted against them."""
+    track_toys(monkeypatch, found((60.0, 70.0), roll=0.2), found((130.0, 70.0), zoom=1.5, roll=-0.1))
+    Image.fromarray(picture(HEIGHT, 200)).save(tmp_path / "group.png")
+    for options, tilts in (({"relative": False}, [0.0, 0.3]), ({}, [0.0])):
+        animator = Animator(Toy())
+        animator.animate(tmp_path / "group.png", clip, tmp_path / "frames", all_faces=True, **options)
+        rolls = np.array([head_roll(track.points[4]) for track in animator.engine.tracks])
+        assert rolls - rolls[0] == pytest.approx(tilts, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["take.2/", "shots.mp4/"])
+def test_a_slash_at_the_end_means_a_folder(toy, painting, clip, tmp_path, name):
+    if name == "shots.mp4/":
+        with pytest.raises(OutputError):
+            toy.animate(painting, clip, f"{tmp_path}/{name}")
+        assert not (tmp_path / "shots.mp4").exists()
+        return
+    toy.animate(painting, clip, f"{tmp_path}/{name}")
+    assert len(frames_of(tmp_path / "take.2")) == 8
+
+
 class Faints(Toy):
     """The second person's film breaks off."""
 
@@ -250,9 +272,9 @@ def test_crop_only(toy, painting, clip, tmp_path):
 def test_a_film_of_the_head_alone_ends_where_the_picture_does(toy, clip, tmp_path, monkeypatch):
     """Beyond its edges there would be nothing but blur."""
     track_toys(monkeypatch, found())
-    low, high = found().points[:, :2].min(axis=0), found().points[:, :2].max(axis=0)
+    chin = int(found().points[:, 1].max()) + 4
     whole = picture(HEIGHT, WIDTH)
-    for name, rows in (("whole", HEIGHT), ("chin", int(high[1]) + 4)):
+    for name, rows in (("whole", HEIGHT), ("chin", chin)):
         Image.fromarray(whole[:rows]).save(tmp_path / f"{name}.png")
     made = {
         name: toy.animate(tmp_path / f"{name}.png", clip, tmp_path / name, crop_only=True, mark=False)
@@ -369,6 +391,15 @@ def test_a_film_can_be_the_source(monkeypatch, painting, clip, tmp_path):
     with pytest.warns(Notice, match=r"source.mp4 is a film; its first frame with a face is taken"):
         Animator(Toy()).animate(source, clip, tmp_path / "frames", mark=False)
     assert numbers([frames_of(tmp_path / "frames")[0]]) == [4]  # five a second are looked at
+
+
+def test_a_picture_that_moves_and_that_no_film_reader_knows_can_be_the_source(toy, clip, tmp_path):
+    first, second = (Image.fromarray(numbered(number)) for number in (3, 4))
+    first.save(tmp_path / "moves.webp", save_all=True, append_images=[second], lossless=True)
+    assert not video.is_still(tmp_path / "moves.webp")
+    with pytest.warns(Notice, match=r"moves.webp is a film; its first frame with a face is taken"):
+        toy.animate(tmp_path / "moves.webp", clip, tmp_path / "frames", mark=False)
+    assert numbers([frames_of(tmp_path / "frames")[0]]) == [3]
 
 
 def test_progress_counts_every_frame_of_both_stages(toy, painting, clip, tmp_path):

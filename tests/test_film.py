@@ -120,6 +120,28 @@ def test_no_extension_or_a_slash_makes_png_frames(tmp_path: Path, name: str) -> 
         assert image.info["title"] == "Mona Lisa – äöü"
 
 
+@pytest.mark.parametrize("name", ["film.mp4", "frames"])
+@pytest.mark.parametrize("before", [False, True], ids=["new", "replaced"])
+def test_a_link_leads_to_the_film(tmp_path: Path, name: str, before: bool) -> None:
+    real, link = tmp_path / "disk" / name, tmp_path / name
+    real.parent.mkdir()
+    if before:
+        write_film(real, frames=2)
+    link.symlink_to(real)
+    write_film(link, frames=5)
+    assert link.is_symlink() and numbers(list(read_frames(real))) == list(range(5))
+    assert left_behind(tmp_path) == sorted(["disk", name]) and left_behind(real.parent) == [name]
+
+
+def test_the_folder_where_one_is_cannot_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is known before the film is made."""
+    monkeypatch.chdir(tmp_path)
+    for name in (".", str(tmp_path), "../" + tmp_path.name):
+        with pytest.raises(OutputError, match="cannot be replaced while it is in use; name a new one in it"):
+            Film(name, **SIZE, fps=25.0)
+    assert left_behind(tmp_path) == []
+
+
 @pytest.mark.parametrize("suffix", [".webm", ".gif", ""])
 def test_alpha(tmp_path: Path, suffix: str) -> None:
     frame = np.dstack([np.full((HEIGHT, WIDTH, 3), (200, 40, 30), np.uint8), np.full((HEIGHT, WIDTH), 255, np.uint8)])
@@ -346,7 +368,7 @@ def write_black(path: Path, *, width: int, height: int, **options: object) -> No
         ("film.mp4", {"fps": 0.0}, OptionError, "at 0 frames a second"),
         ("film.mp4", {"fps": float("nan")}, OptionError, "at nan frames a second"),
         ("film.mp4", {"width": 70_000}, OutputError, "could not be written .*; try another size or format"),
-        ("film.mp4", {"sound": silent}, MediaError, r"silent\.mkv has no sound; name another file or do without"),
+        ("film.mp4", {"sound": silent}, MediaError, r"silent\.mkv has no sound that can be read; name another"),
         ("film.mp4", {"sound": text}, MediaError, r"text\.mp3 cannot be read"),
         ("film.mp4", {"sound": lambda folder: Sound(folder / "none.mp3")}, MediaError, "There is no file .*none.mp3"),
         ("film.mp4", {"sound": lambda folder: Sound(folder / "none.mp3", 2.0, 1.0)}, OptionError, "not run from 2 s"),

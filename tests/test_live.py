@@ -250,6 +250,17 @@ def test_without_a_face_the_portrait_stays_as_it_was(avatar: Avatar, clip: list[
         assert again.rest is not None, "until the new neutral face is known, the old one counts"
 
 
+def test_whoever_comes_back_is_looked_at_anew(avatar: Avatar, clip: list[Frame]) -> None:
+    """A glimpse of somebody and, later, another elsewhere are not one face at rest."""
+    with Session(avatar) as session:
+        for shot in played(clip[:8]):
+            session.look(shot)
+        session.look(Shot(np.zeros_like(clip[0]), 1.0))
+        for number, frame in enumerate(clip[:20]):
+            assert session.look(Shot(frame, 9.0 + number / 25)).rest is None
+        assert session.state == "resting"
+
+
 def test_the_engine_is_asked_for_one_frame_alone(clip: list[Frame]) -> None:
     """The neutral frame comes second in the track, and is never made."""
     made = []

@@ -418,6 +418,20 @@ def test_students_whom_the_user_taught_are_asked_too(tmp_path, monkeypatch) -> N
     np.testing.assert_array_equal(found, expected)
 
 
+def test_who_is_taught_anew_is_drawn_as_they_are_now(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(student_engine.weights, "path", lambda name: written(tmp_path / "ours.safetensors", taught(1)))
+    stranger, theirs = replace(source(256), crops=[drawn_crop(2)]), taught(3, seed=1)
+    STUDENTS.place("mine").parent.mkdir(parents=True)
+    engine, seen = StudentEngine(size=256), []
+    for shade in (0, 60):
+        pupil = theirs.only([2])
+        pupil.pictures.copy_((pupil.pictures.int() - shade).clamp(0, 255).to(pupil.pictures.dtype))
+        written(STUDENTS.place("mine"), pupil)
+        sitter = engine.encode_identity(stranger)
+        seen.append(next(iter(engine.generate(sitter, engine.encode_motion(driver(128, frames=1), Drive())))))
+    assert seen[1].mean() < seen[0].mean() - 30
+
+
 @pytest.mark.parametrize(("name", "message"), [("nobody", "There is no teacher 'nobody'"), ("", "no teacher ''")])
 def test_a_teacher_that_is_not_there(name, message) -> None:
     with pytest.raises(OptionError, match=message):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from clips import write_clip
+from PIL import Image
 
 from living_portraits import places, samples
 from living_portraits.cli import main
@@ -19,6 +20,13 @@ def test_a_file_that_is_read_is_spared_under_any_spelling(tmp_path: Path) -> Non
         with pytest.raises(OptionError, match=r"is read to learn the dancer and cannot be written"):
             places.spare(spelled, ["none", None, read], work="learn the dancer")
     places.spare(tmp_path / "film.mp4", [read])
+
+
+def test_a_folder_that_holds_what_is_read_is_spared(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"0001\.png in the folder .* cannot be replaced"):
+        places.spare(tmp_path / "frames", [tmp_path / "frames" / "0001.png"])
+    with pytest.raises(OptionError, match="cannot be replaced"):
+        places.spare(tmp_path, [tmp_path / "frames" / "0001.png"])
 
 
 def test_a_place_that_takes_no_file_is_said(tmp_path: Path) -> None:
@@ -38,6 +46,8 @@ def test_a_place_that_takes_no_file_is_said(tmp_path: Path) -> None:
         "live --engine puppet --size 64 --from {clip} --to {clip} --minutes 0.01",
         "live --engine puppet --size 64 --source {picture} --from {clip} --to {picture} --minutes 0.01",
         "animate --source {picture} --driver {clip} --out {clip} --engine puppet",
+        "live --engine puppet --size 64 --from {clip} --to {folder}/film.mp4 --json {clip} --minutes 0.01",
+        "live --engine puppet --size 64 --source {picture} --from {clip} --to {folder}/film.mp4 --json {picture}",
         "batch {jobs} --out {folder} --workers 1",
     ],
 )
@@ -51,3 +61,16 @@ def test_no_command_writes_over_what_it_reads(command: str, tmp_path: Path, caps
     assert "cannot be written" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in names.values()} == before
     assert {path.name for path in tmp_path.iterdir()} <= {*(path.name for path in names.values()), ".batch"}
+
+
+def test_a_film_never_replaces_the_folder_that_its_source_is_in(tmp_path: Path, capsys) -> None:
+    """Nor, with it, pictures that are called as frames are."""
+    clip, picture = tmp_path / "clip.mp4", tmp_path / "pictures" / "20240101.png"
+    write_clip(clip, frames=4)
+    picture.parent.mkdir()
+    Image.open(samples.erasmus).save(picture)
+    before = picture.read_bytes()
+    told = f"animate --source {picture} --driver {clip} --out {picture.parent} --engine puppet"
+    assert main(told.split()) == 2
+    assert "cannot be replaced" in capsys.readouterr().err
+    assert picture.read_bytes() == before and len(list(picture.parent.iterdir())) == 1

@@ -1,10 +1,12 @@
 """What is kept, and who makes it."""
 
+import os
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
-from living_portraits.recent import Recent
+from living_portraits.recent import Recent, version_of
 
 
 def test_the_last_used_are_kept() -> None:
@@ -21,6 +23,16 @@ def test_the_last_used_are_kept() -> None:
 def test_without_room_everything_is_made_anew() -> None:
     none: Recent[object] = Recent(0)
     assert none.of("a", object) is not none.of("a", object)
+
+
+def test_a_folder_is_another_when_what_is_in_it_is(tmp_path: Path) -> None:
+    picture = tmp_path / "0001.png"
+    picture.write_bytes(b"one")
+    first = version_of(tmp_path)
+    assert version_of(tmp_path) == first
+    picture.write_bytes(b"two")  # in its place, which a folder's own time does not tell
+    os.utime(picture, ns=(first[1] + 10**9, first[1] + 10**9))
+    assert version_of(tmp_path) != first
 
 
 def test_an_error_is_raised_and_not_kept() -> None:

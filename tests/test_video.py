@@ -16,8 +16,10 @@ from clips import HEIGHT, WIDTH, number_of, numbered, numbers, write_clip, write
 from PIL import Image
 
 from living_portraits import samples, video
+from living_portraits.driver import Driver
 from living_portraits.errors import LivingPortraitsError, MediaError, OptionError
-from living_portraits.video import TruncatedClip, probe, read_frames
+from living_portraits.film_options import Options
+from living_portraits.video import TruncatedClip, UnheardSound, probe, read_frames
 from living_portraits.video.pixels import _EXACT, Upright
 
 RED, GREEN = (200, 40, 30), (30, 160, 60)
@@ -28,6 +30,37 @@ def mean_colours(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     height, width, _ = frame.shape
     upper = frame[: height // 2 - 4]
     return upper[:, : width // 2 - 4].mean((0, 1)), upper[:, width // 2 + 4 :].mean((0, 1))
+
+
+def renamed(clip: Path, *names: tuple[bytes, bytes]) -> Path:
+    """With codecs called by names that nobody knows."""
+    data = clip.read_bytes()
+    for old, new in names:
+        assert old in data
+        data = data.replace(old, new)
+    clip.write_bytes(data)
+    return clip
+
+
+def test_a_sound_that_cannot_be_decoded_is_left_out(tmp_path: Path) -> None:
+    clip = renamed(write_clip(tmp_path / "clip.mp4", sound="aac"), (b"mp4a", b"apac"), (b"esds", b"xsds"))
+    with pytest.warns(UnheardSound, match=r"The sound of .*clip\.mp4 is of a kind"):
+        info = probe(clip)
+    assert info.sound is None and len(list(read_frames(clip))) == info.frames == 20
+
+
+def test_pictures_that_cannot_be_decoded_get_a_sentence(tmp_path: Path) -> None:
+    clip = renamed(write_clip(tmp_path / "clip.mp4"), (b"avc1", b"xyz1"))
+    with pytest.raises(MediaError, match="no moving picture that can be decoded here"):
+        probe(clip)
+
+
+def test_a_part_of_a_folder_that_is_shorter_than_a_frame_is_one_picture(tmp_path: Path) -> None:
+    for number in range(50):
+        Image.fromarray(numbered(number)).save(tmp_path / f"{number + 1:04d}.png")
+    assert numbers(list(read_frames(tmp_path, start=1.0, end=1.01))) == [25]
+    assert Driver(tmp_path, Options(fps=10.0)).expected == 50
+    assert Driver(tmp_path, Options(start=1.0)).expected == 25
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
         places.check_writable(args.json)
     wishes = Wishes()
     source = open_source(_origin(args.origin), loop=args.loop)
+    if args.json is not None:
+        places.spare(args.json, [source.path, args.source, Path(args.to)])
     avatar = _avatar(args)
     with ExitStack() as stack:
         session = stack.enter_context(Session(avatar, smoothing=smoothing))

@@ -70,6 +70,8 @@ class Session:
         found = self._watcher.look(shot.frame)
         if found is None:
             self._calm.forget()
+            if self._finder is not None:
+                self.take_rest()  # whoever comes back may be another, elsewhere
             self.state = "searching"
             return Sight(shot.at)
         points, blendshapes = self._calm(found, shot.at)

@@ -3,7 +3,7 @@
 Frames are uint8 RGB `[height, width, 3]`, upright and with square pixels, whatever the file holds.
 """
 
-from living_portraits.video.clip import TruncatedClip, VideoInfo, probe, read_frames
+from living_portraits.video.clip import TruncatedClip, UnheardSound, VideoInfo, probe, read_frames
 from living_portraits.video.film import FORMATS, Film
 from living_portraits.video.picture import MAX_PIXELS, Picture, is_still, read_picture
 from living_portraits.video.sound import Sound
@@ -15,6 +15,7 @@ __all__ = [
     "Picture",
     "Sound",
     "TruncatedClip",
+    "UnheardSound",
     "VideoInfo",
     "is_still",
     "probe",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
@@ -37,6 +38,10 @@ _STATING_LENGTH = ("mp4", "matroska", "avi")
 
 class TruncatedClip(UserWarning):
     """A clip breaks off early or has damaged parts; what could be read was used."""
+
+
+class UnheardSound(UserWarning):
+    """A clip has a sound that cannot be decoded here; its pictures are used without."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +111,12 @@ def probe(path: Path) -> VideoInfo:
     timing = _timing(path)
     with open_media(path) as container:
         stream = _video_stream(container, path)
-        sound = container.streams.best("audio")
+        sound = best_sound(container)
         first = next(_decode(container, stream, []), None)
         if first is None:
             raise _no_frame(path)
+        if sound is None and container.streams.audio:
+            tell(UnheardSound(f"The sound of {path} is of a kind that cannot be read here, so it is left out."))
         height, width, _ = Upright(timing.aspect)(first).shape
         return VideoInfo(
             path=path,
@@ -153,7 +160,8 @@ def read_frames(
     pictures = pictures_in(path)
     if pictures:
         rate = (fps or PICTURES_FPS) if path.is_dir() else 1.0
-        wanted = pictures[_slot(start * rate) : None if end is None else max(1, _slot(end * rate))]
+        first = _slot(start * rate)
+        wanted = pictures[first : None if end is None else max(first + 1, _slot(end * rate))]
         if not wanted:
             raise _starts_late(path, start, len(pictures) / rate)
         return read_pictures(wanted)
@@ -186,6 +194,12 @@ def open_media(path: Path) -> InputContainer:
         ) from error
 
 
+def best_sound(container: InputContainer) -> AudioStream | None:
+    """The stream to listen to; None where there is none, or none that can be decoded."""
+    stream = container.streams.best("audio")
+    return stream if isinstance(stream, AudioStream) and _decodable(stream) else None
+
+
 def origin(container: InputContainer) -> Fraction:
     """When the film, or the sound where there is no film, begins on the file's own clock, in seconds."""
     stream = _best_video(container)
@@ -195,14 +209,25 @@ def origin(container: InputContainer) -> Fraction:
 
 
 def _best_video(container: InputContainer) -> VideoStream | None:
-    """The film's video stream; a sound file's cover picture is none."""
-    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    """The film's video stream; a sound file's cover picture is none, nor is what nobody here can decode."""
+    streams = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & Disposition.attached_pic and _decodable(stream)
+    ]
     return max(streams, key=lambda stream: (stream.width * stream.height, -stream.index), default=None)
+
+
+def _decodable(stream: AudioStream | VideoStream) -> bool:
+    """PyAV knows no codec of others, and has no attribute of theirs that depends on it."""
+    return stream.codec_context is not None
 
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     stream = _best_video(container)
     if stream is None:
+        if container.streams.video:
+            raise MediaError(f"{path} holds no moving picture that can be decoded here; take a copy in another format.")
         raise MediaError(f"{path} holds no moving picture; name a film.")
     if stream.width * stream.height > MAX_PIXELS:
         raise MediaError(

@@ -75,11 +75,11 @@ class Film:
 
     The extension of `path` decides: `.mp4` (H.264; an odd side is padded by repeating its last row or column),
     `.webm` (VP9), `.gif` (one palette for the whole film, no sound, no metadata, every second frame above 50 a
-    second), none or a trailing slash: a folder of PNG frames 0001.png and so on (no sound). A folder that holds
-    nothing but such frames is replaced.
+    second, one of three above 100 and so on), none or a trailing slash: a folder of PNG frames 0001.png and so on (no
+    sound). A folder that holds nothing but such frames is replaced.
 
-    All is written beside `path` and takes its place when the film is closed. If the `with` block is left by an
-    exception, Ctrl-C included, nothing remains, and what was at `path` before is untouched.
+    All is written beside `path` (what it leads to, if it is a link) and takes its place when the film is closed. If the
+    `with` block is left by an exception, Ctrl-C included, nothing remains, and what was at `path` before is untouched.
 
     Args:
         path: where the film goes; its folder must exist.
@@ -111,17 +111,18 @@ class Film:
         if width < 1 or height < 1 or not 0 < fps <= 1000:
             raise OptionError(f"No film can have {width} x {height} pixels at {fps:g} frames a second.")
         self.path = Path(path)
+        self._place = self.path.resolve()
         self.frames = 0
         self._seal = seal
         self._shape = (height, width, 4 if alpha else 3)
         suffix = _suffix(path, alpha=alpha)
-        with _sentences(self.path):
-            self._folder = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=".living-portraits-"))
+        with _sentences(self._place):
+            self._folder = Path(tempfile.mkdtemp(dir=self._place.parent, prefix=".living-portraits-"))
         # Also clears up when a film is dropped without being closed, and at the interpreter's exit.
         self._clear = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._writer: _Writer | None = None
         try:
-            with _sentences(self.path):
+            with _sentences(self._place):
                 self._writer = _writer(self._folder, suffix, self._shape, frame_rate(fps), metadata or {}, sound)
         except BaseException:
             self.discard()
@@ -138,7 +139,7 @@ class Film:
             raise ValueError(f"{self.path} is closed")
         if frame.shape != self._shape:
             raise ValueError(f"a frame of shape {frame.shape} in a film of shape {self._shape}")
-        with _sentences(self.path):
+        with _sentences(self._place):
             self._writer.write(np.ascontiguousarray(frame))
         self.frames += 1
 
@@ -149,12 +150,12 @@ class Film:
         try:
             if not self.frames:
                 raise OutputError(f"Not one frame was written to {self.path}, so there is no film.")
-            with _sentences(self.path):
+            with _sentences(self._place):
                 finished = self._writer.finish()
                 self._writer = None
                 if self._seal is not None:
                     self._seal(finished)
-                _put(finished, self.path, self._folder / "before")
+                _put(finished, self._place, self._folder / "before")
         finally:
             self.discard()
 
@@ -190,6 +191,8 @@ def _suffix(path: Path | str, *, alpha: bool) -> str:
         raise OutputError(f"{target} is a device and cannot be replaced by a film; choose another place.")
     if folder and target.suffix.lower() in FORMATS:
         raise OutputError(f"{target} is a folder; name a film in it.")
+    if target.is_dir() and (os.path.ismount(target) or target.samefile(Path.cwd())):
+        raise OutputError(f"The folder {target} cannot be replaced while it is in use; name a new one in it.")
     if alpha and suffix in _FORMATS and not _FORMATS[suffix].alpha:
         raise OutputError(f"{suffix} holds no transparency; take .webm, .gif or a folder of PNG frames.")
     if target.is_dir() and any(not re.fullmatch(r"\d{4,}\.png", entry.name) for entry in target.iterdir()):

@@ -15,7 +15,7 @@ from av.container import InputContainer, OutputContainer
 from jaxtyping import Float32
 
 from living_portraits.errors import MediaError, OptionError
-from living_portraits.video.clip import open_media, origin
+from living_portraits.video.clip import best_sound, open_media, origin
 
 if TYPE_CHECKING:
     AudioPacket: TypeAlias = av.Packet[AudioStream]
@@ -84,10 +84,9 @@ def add_sound(film: OutputContainer, sound: Sound, *, copied: frozenset[str], en
         )
     container = open_media(sound.path)
     try:
-        stream = container.streams.best("audio")
-        if stream is None:
-            raise MediaError(f"{sound.path} has no sound; name another file or do without sound.")
-        source = cast(AudioStream, stream)
+        source = best_sound(container)
+        if source is None:
+            raise MediaError(f"{sound.path} has no sound that can be read; name another file or do without sound.")
         if source.codec_context.codec.canonical_name in copied:
             run_up = _RUN_UP if "mp4" in film.format.name else Fraction(0) if sound.start else _PRIMING
             return _Copied(film, container, source, sound, run_up=run_up)

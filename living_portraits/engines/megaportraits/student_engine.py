@@ -1,6 +1,6 @@
 """The engine `student`: a small network for the portraits that it was taught, and for no other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from living_portraits.motion import AdaptedHead, SourceShape, adapt
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_tensor
 from living_portraits.people import People
+from living_portraits.recent import version_of
 from living_portraits.restraint import restrain
 from living_portraits.sway import CELLS, SEARCHED
 from living_portraits.warp import HeadMesh, pixel_grid
@@ -113,7 +114,7 @@ class StudentEngine:
             raise OptionError(f"This student draws {' or '.join(map(str, sizes))} px, not {size}.")
         self.spec = replace(StudentEngine.spec, size=size, sizes=sizes)
         self.runtime, self._alone = runtimes.choose(runtime), file is not None
-        self._seats: dict[tuple[Path | None, int], tuple[runtimes.Function, Frame | None]] = {}
+        self._seats: dict[tuple[Hashable, int], tuple[runtimes.Function, Frame | None]] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -129,13 +130,13 @@ class StudentEngine:
             FaceError: nobody knows it.
         """
         face = thumbnail(to_tensor([source.crops[0]]))
-        for path, student in self._students():
+        for version, student in self._students():
             alike = likeness(face, student.faces)
             best = int(alike.argmax())
             if float(alike[best]) >= ALIKE:
-                if (path, best) not in self._seats:
-                    self._seats[path, best] = self._seated(student, best)
-                run, picture = self._seats[path, best]
+                if (version, best) not in self._seats:
+                    self._seats[version, best] = self._seated(student, best)
+                run, picture = self._seats[version, best]
                 points, shape = source.points[0], SourceShape.of(source.points[0])
                 if picture is None:
                     return Sitter(best, shape, run, None)
@@ -148,13 +149,13 @@ class StudentEngine:
             "engine, or teach it yours with `living-portraits distill`."
         )
 
-    def _students(self) -> Iterator[tuple[Path | None, Student]]:
-        """This one, and those of the user that draw as large as it does."""
+    def _students(self) -> Iterator[tuple[Hashable, Student]]:
+        """This one, and those of the user that draw as large as it does; each with what tells its versions apart."""
         yield None, self.student
         for name in () if self._alone else STUDENTS.known():
-            other = read_student(STUDENTS.place(name))
+            version, other = version_of(STUDENTS.place(name)), read_student(STUDENTS.place(name))
             if other.config.kept == self.student.config.kept and other.config.picture == self.student.config.picture:
-                yield STUDENTS.place(name), other
+                yield version, other
 
     def _seated(self, student: Student, number: int) -> tuple[runtimes.Function, Frame | None]:
         """The network that draws a portrait alone, and its picture."""
