@@ -11,11 +11,12 @@ from torch import nn
 
 from living_portraits import geometry
 from living_portraits.engines.megaportraits import pose as poses
-from living_portraits.engines.megaportraits.base import Base, Known, carried_along, joined, parts
+from living_portraits.engines.megaportraits.base import Base, Known, joined, parts
 from living_portraits.engines.megaportraits.blocks import AdaptiveNorm, Conv2d, Conv3d, ResBlock, fold, rescaled
 from living_portraits.engines.megaportraits.config import Config, preset
 from living_portraits.engines.megaportraits.critic import Critic
-from living_portraits.engines.megaportraits.leading import Lead, led, of_face, of_surroundings
+from living_portraits.engines.megaportraits.ground import carried_along
+from living_portraits.engines.megaportraits.leading import Lead, led, of_head, of_surroundings
 from living_portraits.engines.megaportraits.networks import enlarged, face_of, shrunk
 from living_portraits.engines.megaportraits.pose import Pose
 from living_portraits.engines.megaportraits.student_motion import SPOKEN
@@ -473,7 +474,7 @@ def test_a_face_goes_where_its_mesh_has_it_and_what_is_far_as_it_went() -> None:
     head = turned(mesh, 0.35)
     moved = head.points
     way = torch.full((1, 2, 32, 32), 0.3)
-    found = of_face(mesh.seen(mesh.move(head)), head).beside(way)
+    found = of_head(mesh.seen(mesh.move(head)), head, held=1.0, left=3.0).beside(way)
     assert found.shape[-1] == 128
     assert (found[..., :4, :4] - 0.3).abs().max() < 1e-4
     # The tip of the nose, lips and chin, which nothing hides, come from where they were.
@@ -482,7 +483,7 @@ def test_a_face_goes_where_its_mesh_has_it_and_what_is_far_as_it_went() -> None:
         came = found[0, :, y // 2, x // 2].numpy() * 128 + moved[name, :2]
         assert np.abs(came - points[name, :2]).max() < 2.5
     rest = AdaptedHead(mesh.source.pose, mesh.source.shape, points)
-    still = of_face(mesh.seen(mesh.move(rest)), rest)
+    still = of_head(mesh.seen(mesh.move(rest)), rest)
     assert still.way.abs().max() < 1e-5 and still.share[0, 0, 32, 32] == 1
 
 
@@ -492,7 +493,7 @@ def test_a_nose_hides_the_cheek_behind_it() -> None:
     mesh = HeadMesh.around(points, 256)
     head = turned(mesh, 0.7)
     moved = head.points
-    way = of_face(mesh.seen(mesh.move(head)), head).way[0].numpy()
+    way = of_head(mesh.seen(mesh.move(head)), head).way[0].numpy()
     row = int(moved[geometry.NOSE_TIP, 1])
     inside = np.arange(int(moved[:468, 0].min()) + 8, int(moved[:468, 0].max()) - 8)
     came = inside + way[0, row // 2, inside // 2] * 128

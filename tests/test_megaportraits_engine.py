@@ -15,6 +15,7 @@ from living_portraits.engines.megaportraits.background import before, plate
 from living_portraits.engines.megaportraits.base import Base, Drawn, Known
 from living_portraits.engines.megaportraits.config import preset
 from living_portraits.engines.megaportraits.engine import hand_over, read_base
+from living_portraits.engines.megaportraits.ground import carried_along, grounded
 from living_portraits.engines.megaportraits.performance import Performance, on_top, turn_of, turn_vector
 from living_portraits.engines.megaportraits.pose import Pose
 from living_portraits.errors import OptionError, WeightsError
@@ -86,8 +87,10 @@ def test_a_frame_for_each_of_the_drivers_and_the_same_again(engine) -> None:
 def test_at_the_neutral_frame_and_without_strength_it_shows_the_sources_own_reconstruction(engine) -> None:
     sitter = engine.encode_identity(source(SIZE))
     with torch.inference_mode():
-        drawn = engine.base.draw(sitter.identity, sitter.pose, sitter.code, Known(sitter.fine, sitter.still))
-        own = before(sitter.plate, drawn, trained=SIZE)
+        drawn = engine.base.draw(
+            sitter.identity, sitter.pose, sitter.code, Known(sitter.fine, sitter.still, sitter.person)
+        )
+        own = before(sitter.plate, drawn)
     expected = (own[0].movedim(0, -1).numpy().clip(-1, 1) + 1) * 127.5
     assert np.abs(run(engine, Drive(neutral=2))[2] - expected).max() < 2
     for frame in run(engine, Drive(strength=0.0)):
@@ -254,13 +257,54 @@ def shown(picture: torch.Tensor) -> np.ndarray:
     return picture[0].movedim(0, -1).numpy()
 
 
-def test_round_the_person_their_surroundings_go_along_and_further_off_the_plate_is_seen() -> None:
-    """What is painted counts inside the matte alone."""
-    plate_, painted, carried = (torch.full((1, 3, SIZE, SIZE), value) for value in (-1.0, 1.0, 0.0))
+def ramp() -> torch.Tensor:
+    """A picture whose pixels say in which column of the source they were."""
+    return torch.arange(SIZE, dtype=torch.float32).expand(1, 1, SIZE, SIZE)
+
+
+def square(first: int, last: int) -> torch.Tensor:
     matte = torch.zeros(1, 1, SIZE, SIZE)
-    matte[..., 28:36, 28:36] = 1
-    row = before(plate_, Drawn(painted, matte, carried, None), trained=SIZE)[0, 0, 32]
-    assert (row[28:36] == 1).all() and (row[25:28] == 0).all() and (row[36:39] == 0).all()
-    assert (row[:18] == -1).all() and (row[46:] == -1).all()
-    bare = before(plate_, Drawn(painted, matte, None, None), trained=SIZE)[0, 0, 32]
+    matte[..., 24:40, first:last] = 1
+    return matte
+
+
+def test_the_ground_goes_along_close_to_the_person_and_stands_still_further_off() -> None:
+    """They have gone 3 px to the right; nothing is torn between, nothing folds."""
+    way = torch.zeros(1, 2, SIZE, SIZE)
+    way[:, 0] = -3 * 2 / SIZE
+    found = grounded(way, square(27, 39), square(24, 36))
+    came = carried_along(found.way, ramp())[0, 0, 32]
+    np.testing.assert_allclose(came[28:38], np.arange(25, 35), atol=0.05)
+    np.testing.assert_allclose(came[:10], np.arange(10), atol=1e-4)
+    np.testing.assert_allclose(came[56:-1], np.arange(56, SIZE - 1), atol=1e-4)
+    assert (came.diff() > 0.2).all() and (came.diff() < 2).all()
+    assert found.bare.max() == 0
+
+
+def test_where_the_network_misses_the_person_they_are_wherever_the_way_leads_to_them() -> None:
+    way = torch.zeros(1, 2, SIZE, SIZE)
+    way[:, 0] = -3 * 2 / SIZE
+    hole = square(27, 39) - square(30, 36)
+    for matte in (hole, torch.zeros_like(hole)):
+        found = grounded(way, matte, square(24, 36))
+        whole = grounded(way, square(27, 39), square(24, 36))
+        torch.testing.assert_close(found.way[..., 24:40, 27:39], whole.way[..., 24:40, 27:39], atol=0.01, rtol=0)
+        assert found.bare.max() == 0
+
+
+def test_where_the_person_was_and_is_no_more_the_ground_is_bare() -> None:
+    """Half a picture away: no band of surroundings is so wide that it would cover where they were."""
+    way = torch.zeros(1, 2, SIZE, SIZE)
+    way[:, 0] = -SIZE / 2 * 2 / SIZE
+    found = grounded(way, square(44, 56), square(12, 24))
+    assert (found.bare[0, 0, 26:38, 12:24] == 1).all() and (found.bare[0, 0, 26:38, 44:56] == 0).all()
+    assert found.bare[..., :8, :].max() == 0 and found.bare[..., 60:].max() == 0
+
+
+def test_the_plate_shows_where_the_ground_is_bare_and_paint_inside_of_the_matte_alone() -> None:
+    plate_, painted, carried = (torch.full((1, 3, SIZE, SIZE), value) for value in (-1.0, 1.0, 0.0))
+    row = before(plate_, Drawn(painted, square(28, 36), carried, None, square(10, 20)))[0, 0, 32]
+    assert (row[28:36] == 1).all() and (row[10:20] == -1).all()
+    assert (row[20:28] == 0).all() and (row[36:] == 0).all() and (row[:10] == 0).all()
+    bare = before(plate_, Drawn(painted, square(28, 36)))[0, 0, 32]
     assert (bare[28:36] == 1).all() and (bare[36:] == -1).all()

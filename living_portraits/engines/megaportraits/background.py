@@ -3,36 +3,26 @@
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Float32
 from torch import Tensor
 
 from living_portraits.engine import Frame
 from living_portraits.engines.megaportraits.base import Drawn
-from living_portraits.engines.megaportraits.networks import enlarged, shrunk
 
 Picture = Float[Tensor, "1 3 size size"]
 _WORK = 128  # side at which the plate is filled in, px
 _ROOM = 1.0 / 24  # of the side: how far round the person the plate is not trusted
 
 
-def before(plate: Picture, drawn: Drawn, *, trained: int) -> Picture:
-    """The person before the plate, with what of their surroundings goes along with them between the two.
+def before(plate: Picture, drawn: Drawn) -> Picture:
+    """The person, with what is carried along of their surroundings, before the plate.
 
-    The plate is a guess as far round the person as hair may reach beyond the matte: so far the source's own pixels are
-    carried along, as nothing was taught to be painted there. `trained` is the side that the matte was learned at.
+    Nobody has taught what is painted outside of the matte.
     """
-    if drawn.carried is None:
+    if drawn.carried is None or drawn.bare is None:
         return plate + drawn.matte * (drawn.picture - plate)
-    reach = round(_ROOM * trained)
-    matte = shrunk(drawn.matte, trained)
-    near = matte
-    for axis in ((1, 0), (0, 1)):  # one after the other: a square's pixels would all be looked at for each
-        reach_y, reach_x = (reach * along for along in axis)
-        near = F.max_pool2d(near, (4 * reach_y + 1, 4 * reach_x + 1), stride=1, padding=(2 * reach_y, 2 * reach_x))
-    near = F.avg_pool2d(near, 2 * reach + 1, stride=1, padding=reach, count_include_pad=False)
     person = drawn.carried + drawn.matte * (drawn.picture - drawn.carried)
-    return plate + enlarged(near, plate.shape[-1]) * (person - plate)
+    return person + drawn.bare * (plate - person)
 
 
 def plate(crop: Frame, matte: Float32[np.ndarray, "size size"]) -> Picture:

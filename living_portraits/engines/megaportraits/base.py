@@ -11,16 +11,16 @@ says what it would see (`Config.hears`); and G2D may copy the source's own pixel
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from living_portraits.engines.megaportraits import pose as poses
 from living_portraits.engines.megaportraits.config import Config
-from living_portraits.engines.megaportraits.leading import Lead, Told, Way, led
+from living_portraits.engines.megaportraits.ground import Way, carried_along, grounded
+from living_portraits.engines.megaportraits.leading import Lead, Told, led
 from living_portraits.engines.megaportraits.networks import (
     Appearance,
     AppearanceEncoder,
@@ -32,7 +32,6 @@ from living_portraits.engines.megaportraits.networks import (
     Surface,
     ToldExpression,
     Volume,
-    cut_out_grid,
     enlarged,
     face_of,
 )
@@ -98,12 +97,14 @@ class Known(NamedTuple):
     Attributes:
         fine: the source in more detail: the picture is then as large.
         still: its `Base.still_way`, which is then taken off every way.
+        person: the matte of the source itself: where it is given, the ground stands still, see `grounded`.
         told: what is known better than by volumes, the most certain last. lead: points of the driven face, and where
             they came from: in training.
     """
 
     fine: Pictures | None = None
     still: Way | None = None
+    person: Matte | None = None
     told: tuple[Told, ...] = ()
     lead: Lead | None = None
 
@@ -116,14 +117,16 @@ class Drawn(NamedTuple):
 
     Attributes:
         picture: in [-1, 1]. matte: in [0, 1], where it is the person.
-        carried: the source's own pixels where the driven surface has them. depth: of that surface, see `Surface`.
-            None where the network copies nothing.
+        carried: the source's own pixels where the driven surface has them. depth: of that surface, see `Surface`. None
+            where the network copies nothing.
+        bare: in [0, 1], where they would show the person though they are there no more; None where nobody asked.
     """
 
     picture: Pictures
     matte: Matte
-    carried: Pictures | None
-    depth: Float[Tensor, "batch side side"] | None
+    carried: Pictures | None = None
+    depth: Float[Tensor, "batch side side"] | None = None
+    bare: Matte | None = None
 
     def halves(self) -> "tuple[Drawn, Drawn]":
         """The first and the second half of the batch."""
@@ -131,9 +134,7 @@ class Drawn(NamedTuple):
         return self._part(slice(None, count)), self._part(slice(count, None))
 
     def _part(self, part: slice) -> "Drawn":
-        carried = None if self.carried is None else self.carried[part]
-        depth = None if self.depth is None else self.depth[part]
-        return Drawn(self.picture[part], self.matte[part], carried, depth)
+        return Drawn(*(None if each is None else each[part] for each in self))  # type: ignore[arg-type]
 
 
 class Base(Network):
@@ -185,7 +186,7 @@ class Base(Network):
         driven = look_up(identity.volume, places, reach=self.shape.reach)
         if self.surface is None:
             painted = self.decoder(driven)
-            return Drawn(painted.picture, painted.matte, None, None)
+            return Drawn(painted.picture, painted.matte)
         depth = self.surface(driven)
         way = self.way(identity, pose, field, depth)
         if known.still is not None:
@@ -195,10 +196,19 @@ class Base(Network):
         if known.lead is not None:  # in cells that a lid fits between
             way = led(enlarged(way, 2 * self.config.size), known.lead)
         carried = carried_along(way, identity.picture)
-        painted = self.decoder(driven, carried)
+        painted, bare = self.decoder(driven, carried), None
+        if known.person is not None:
+            way, bare = grounded(way, painted.matte, known.person)
         if known.fine is not None:
             carried = carried_along(way, known.fine, mode="bicubic")
-        return Drawn(painted.over(carried), enlarged(painted.matte, carried.shape[-1]), carried, depth)
+        side = carried.shape[-1]
+        return Drawn(
+            painted.over(carried),
+            enlarged(painted.matte, side),
+            carried,
+            depth,
+            None if bare is None else enlarged(bare, side),
+        )
 
     def still_way(self, identity: Identity, pose: Pose, z: Code) -> Way | None:
         """The way to the source in its own pose and expression: none, had the two warps learned to undo each other."""
@@ -216,18 +226,6 @@ class Base(Network):
 
     def _cells(self, volume: Volume) -> Float[Tensor, "batch depth side side 3"]:
         return lattice(self.shape, volume).expand(len(volume), -1, -1, -1, -1)
-
-
-def carried_along(
-    way: Way, picture: Float[Tensor, "batch channels size size"], *, mode: Literal["bilinear", "bicubic"] = "bilinear"
-) -> Float[Tensor, "batch channels size size"]:
-    """The pixels that lie where the way leads, at the picture's size.
-
-    Enlarged as a way, not as places: beyond the outermost cells' middles it goes on as it is there.
-    """
-    size = picture.shape[-1]
-    grid = cut_out_grid(size, way) + enlarged(way, size).movedim(1, -1)
-    return F.grid_sample(picture.float(), grid, mode=mode, padding_mode="border", align_corners=False)
 
 
 def joined(*identities: Identity) -> Identity:

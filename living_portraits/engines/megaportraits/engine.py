@@ -20,8 +20,9 @@ from living_portraits.engines.megaportraits.blocks import fold
 from living_portraits.engines.megaportraits.config import Config
 from living_portraits.engines.megaportraits.enhancer import Enhancer, read_enhancer, redrawn
 from living_portraits.engines.megaportraits.finishing import Finish
-from living_portraits.engines.megaportraits.leading import Told, Way, of_face, of_surroundings
-from living_portraits.engines.megaportraits.networks import Painted, shrunk
+from living_portraits.engines.megaportraits.ground import Way
+from living_portraits.engines.megaportraits.leading import Told, of_head, of_surroundings
+from living_portraits.engines.megaportraits.networks import Painted, enlarged, shrunk
 from living_portraits.engines.megaportraits.performance import Heard, Performance
 from living_portraits.engines.megaportraits.pose import Pose, join, of_points, places_of
 from living_portraits.errors import OptionError, WeightsError
@@ -48,7 +49,7 @@ class Sitter:
         points, shapes: the tracker's, points in px of the crop.
         fine: their picture at the size of the film, for what is carried over.
         finish: what is done to their face last; None where nobody says how it moves.
-        plate: the picture without them. still: see `Base.still_way`.
+        plate: the picture without them. still: see `Base.still_way`. person: the matte of their own picture.
     """
 
     identity: Identity
@@ -60,6 +61,7 @@ class Sitter:
     finish: Finish | None
     plate: Picture
     still: Way | None
+    person: Float[Tensor, "1 1 trained trained"]
 
 
 class MegaPortraits:
@@ -128,9 +130,10 @@ class MegaPortraits:
         pose, code = self._heard(points, shapes) if self.base.config.hears else self._seen(picture, points, len(crop))
         identity = self.base.identity(picture, self.base.appearance(picture), pose, code)
         still = self.base.still_way(identity, pose, code)
-        matte = self.base.draw(identity, pose, code, Known(fine, still)).matte[0, 0].numpy()
+        person = self.base.draw(identity, pose, code, Known(still=still)).matte
         finish = None if self._mender is None else Finish.of(crop, points, self._mender)
-        return Sitter(identity, fine, pose, code, points, shapes, finish, plate(crop, matte), still)
+        behind = plate(crop, enlarged(person, len(crop))[0, 0].numpy())
+        return Sitter(identity, fine, pose, code, points, shapes, finish, behind, still, person)
 
     @torch.inference_mode()
     def encode_motion(self, driver: Track, drive: Drive) -> Heard | Performance:
@@ -168,9 +171,9 @@ class MegaPortraits:
         asked = self._asked(identity, motion) if isinstance(motion, Heard) else _read(identity, motion)
         for pose, code, told, face in asked:
             with torch.inference_mode():
-                known = Known(identity.fine, identity.still, told)
+                known = Known(identity.fine, identity.still, identity.person, told)
                 drawn = self.base.draw(identity.identity, pose, code, known)
-                frame = before(identity.plate, drawn, trained=self.base.config.size)
+                frame = before(identity.plate, drawn)
             [finished] = to_frames(frame)
             if face is not None and identity.finish is not None:
                 identity.finish.on(finished, *face)
@@ -190,7 +193,7 @@ class MegaPortraits:
                 pose, code = self._heard(head.points, sitter.shapes + motion.shapes[number : number + 1])
                 told = () if field is None else (of_surroundings(head, field, size=size),)
                 seen = mesh.seen(mesh.move(head, field))
-                told = (*told, of_face(seen, head))
+                told = (*told, of_head(seen, head))
             yield pose, code, told, (head, seen)
 
 

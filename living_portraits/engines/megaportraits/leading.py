@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from living_portraits import geometry
+from living_portraits.engines.megaportraits.ground import Way
 from living_portraits.engines.megaportraits.networks import enlarged
 from living_portraits.engines.megaportraits.student_motion import SPOKEN
 from living_portraits.engines.megaportraits.warps import middles
@@ -25,13 +26,12 @@ from living_portraits.motion import AdaptedHead
 from living_portraits.sway import Field
 from living_portraits.warp import Seen, smoothstep
 
-Way = Float[Tensor, "batch 2 _ _"]
 NEAR = 0.028
 """How far about a point it leads, halves of the side: no further than from one lip to the other."""
 
 _FAR = 0.15  # the weight against all points together
 _GRID = 64  # pixels a side at which it is told how far each place is from the face
-_HELD_CM, _LEFT_CM = 1.0, 3.0  # so far from the face it is known by points, and over so much less and less
+_HEAD_CM, _LEFT_CM = 5.0, 4.0  # so far from the face hair and hats go by its mesh, and over so much less and less
 _HAIR_CM, _FADE_CM = 1.0, 3.0  # so far the head leads, and over so much less and less
 _EDGE = 0.004  # halves of the side: how sharply the lids' two sides are told apart
 _EYES = (
@@ -84,11 +84,14 @@ class Told(NamedTuple):
         return torch.lerp(other, own, share)
 
 
-def of_face(seen: Seen, head: AdaptedHead) -> Told:
-    """Of the face and what is close about it: the tracker's mesh, whose nearer triangles hide those behind them."""
+def of_head(seen: Seen, head: AdaptedHead, *, held: float = _HEAD_CM, left: float = _LEFT_CM) -> Told:
+    """Of the face and so much about it, cm: the tracker's mesh, whose nearer triangles hide those behind them.
+
+    Over `left` cm more it says less and less.
+    """
     size = seen.mesh.size
     way = seen.travel() * np.float32(2 / size)
-    share = 1 - smoothstep((_away(head, size) - _HELD_CM) / _LEFT_CM)
+    share = 1 - smoothstep((_away(head, size) - held) / left)
     return Told(torch.from_numpy(way).movedim(-1, 0)[None], _map(share))
 
 
