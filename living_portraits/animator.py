@@ -16,7 +16,7 @@ from jaxtyping import UInt8
 
 from living_portraits import draw, engines, matting, motion_file, places, provenance, video
 from living_portraits.align import Box, Canvas, Crop
-from living_portraits.driver import Driver, DriverCrops, neutral_index
+from living_portraits.driver import Driver, DriverCrops, neutral_index, tell_if_restless
 from living_portraits.engine import Drive, Engine, Frame, Track
 from living_portraits.errors import OptionError
 from living_portraits.face import Face, FaceTrack
@@ -165,6 +165,7 @@ class Animator:
                     progress(step)
 
             track = self._follow(mover, chosen, hear)
+            tell_if_restless(track, chosen)
             for frame in self._frames(cast.result(), portrait, mover, track, chosen):
                 film.write(frame)
                 if progress:

@@ -276,7 +276,8 @@ def _close(bars: dict[str, Any]) -> None:
 
 @contextmanager
 def _one_line_warnings() -> Iterator[None]:
-    """Our own warnings as one line each; other libraries' are no news for who makes a film."""
+    """Our own warnings as one line each, told once; other libraries' are no news for who makes a film."""
+    told: set[str] = set()
 
     def show(
         message: Warning | str,
@@ -286,7 +287,8 @@ def _one_line_warnings() -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if category.__module__.startswith("living_portraits"):
+        if category.__module__.startswith("living_portraits") and str(message) not in told:
+            told.add(str(message))
             tqdm.write(f"{PROGRAM}: {message}", file=sys.stderr)
 
     with warnings.catch_warnings():

@@ -13,9 +13,12 @@ from living_portraits.align import Crop
 from living_portraits.engine import Frame
 from living_portraits.errors import MediaError, OptionError
 from living_portraits.film_options import Options
+from living_portraits.motion import expressed
+from living_portraits.notices import Notice, tell
 from living_portraits.pipeline import ahead
 
 MOTION_SUFFIX = motion_file.SUFFIX
+_RESTLESS = 2.0  # `expressed` in the middle of an expression; at rest, or about to speak, it is less than 1
 SKETCH = 512  # side of the drawing that stands for a driver without pictures, px
 
 
@@ -131,6 +134,30 @@ def neutral_index(track: face.FaceTrack, options: Options) -> int:
             f"The driver has no frame {index} to be the neutral one; choose from 0 to {len(track) - 1}, or auto."
         )
     return index
+
+
+def tell_if_restless(track: face.FaceTrack, options: Options) -> None:
+    """Says so where the neutral frame, which nobody chose, is in the middle of an expression that would be lost."""
+    if options.neutral_frame != Options.neutral_frame:
+        return
+    moved = expressed(track.points, track.blendshapes)
+    calmest = int(moved.argmin())
+    if moved[0] < _RESTLESS:
+        return
+    if moved[calmest] < moved[0] / 2:
+        tell(
+            Notice(
+                "The driver's first frame, in the middle of an expression, counts as none, so that is lost; "
+                "neutral_frame auto takes the calmest instead."
+            )
+        )
+    elif options.start:
+        tell(
+            Notice(
+                "The driver's part begins in the middle of an expression, which counts as none and is lost; "
+                "start where the face is at rest."
+            )
+        )
 
 
 def motion_part(path: Path, options: Options) -> face.FaceTrack:

@@ -113,23 +113,30 @@ def neutral_frame(points: Float32[np.ndarray, "time 478 3"], blendshapes: Float3
 def unrest(
     points: Float32[np.ndarray, "time 478 3"], blendshapes: Float32[np.ndarray, "time 52"]
 ) -> Float[np.ndarray, "time"]:
-    """How far each frame is from a face at rest in its usual pose, 0 or more.
+    """How far each frame is from a face at rest in its usual pose, 0 or more: `expressed`, and turns."""
+    turns = np.stack([geo.rotation_vector(geo.fit_pose(face).rotation) for face in points])
+    off = np.linalg.norm(turns - np.median(turns, axis=0), axis=1) / _USUAL_TURN
+    return expressed(points, blendshapes) + off**2
+
+
+def expressed(
+    points: Float32[np.ndarray, "time 478 3"], blendshapes: Float32[np.ndarray, "time 52"]
+) -> Float[np.ndarray, "time"]:
+    """How far each frame's face is from one at rest, whatever its pose, 0 or more.
 
     Lips that meet count most. A portrait's closed mouth cannot close further, so where the driver's rest were an open
     one, all that is said with lips closer than that would be lost. Blendshapes are all zero where they were not
-    measured; pose and lips decide then.
+    measured; lips decide then.
     """
     weights = np.ones(52, dtype=np.float32)
     weights[0] = 0  # MediaPipe's own "neutral"
     weights[_GAZE] = 0.25
     weights[list(_MOUTH_AND_LIDS)] = 2
     poses = [geo.fit_pose(face) for face in points]
-    turns = np.stack([geo.rotation_vector(pose.rotation) for pose in poses])
-    off = np.linalg.norm(turns - np.median(turns, axis=0), axis=1) / _USUAL_TURN
     lips = points[:, [UPPER_LIP, LOWER_LIP]].astype(np.float64)
     gaps = [pose.to_face(pair)[:, 1] @ [1, -1] for pose, pair in zip(poses, lips, strict=True)]
     parted = np.maximum(gaps, 0) / _PARTED_CM
-    return blendshapes**2 @ weights + off**2 + parted**2
+    return np.asarray(blendshapes**2 @ weights + parted**2)
 
 
 def eye_openings(shapes: Float[np.ndarray, "time 478 3"]) -> Float[np.ndarray, "time 2"]:

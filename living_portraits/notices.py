@@ -13,6 +13,11 @@ from typing import ParamSpec, TypeVar
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
 
+
+class Notice(UserWarning):
+    """A choice that was made for the user, who may want another."""
+
+
 _gatherers: contextvars.ContextVar[tuple[list[UserWarning], ...]] = contextvars.ContextVar("gatherers", default=())
 
 

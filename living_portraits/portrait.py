@@ -9,14 +9,10 @@ from living_portraits import face, matting, video
 from living_portraits.engine import Frame
 from living_portraits.errors import FaceError, MediaError, OptionError
 from living_portraits.film_options import Options
-from living_portraits.notices import tell
+from living_portraits.notices import Notice, tell
 
 SEARCH_SECONDS, SEARCH_FPS = 10.0, 5.0
 """How much of a filmed source is searched for a face, and how many frames a second of it."""
-
-
-class Notice(UserWarning):
-    """A choice that was made for the user, who may want another."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 from clips import heard, numbered, numbers, sound_packets, write_clip, write_sound
-from drawn import picture
+from drawn import driver, picture
 from PIL import Image
 from toys import SIZE, Mirror, Toy, found, track_toys
 
@@ -21,11 +21,12 @@ import living_portraits as lp
 from living_portraits import provenance, video
 from living_portraits.align import Crop, head_roll
 from living_portraits.animator import Animator, Progress
-from living_portraits.driver import Driver, DriverCrops
+from living_portraits.driver import Driver, DriverCrops, tell_if_restless
 from living_portraits.errors import FaceError, OptionError, OutputError
+from living_portraits.face import FaceTrack
 from living_portraits.film_options import Options
 from living_portraits.manifest import read_manifest
-from living_portraits.portrait import Notice
+from living_portraits.notices import Notice
 
 WIDTH, HEIGHT = 121, 151
 
@@ -129,6 +130,10 @@ def test_an_engine_with_weights_counts_as_trained(followed, painting, clip, tmp_
     assert provenance.verify(result.path).claim["source_type"] == "trainedAlgorithmicMedia"
 
 
+EXPRESSIVE = pytest.mark.filterwarnings("ignore:The driver's part begins in the middle:UserWarning")
+
+
+@EXPRESSIVE
 @pytest.mark.parametrize(
     ("options", "frames", "fps"),
     [
@@ -164,6 +169,35 @@ def test_the_engine_hears_how_to_take_the_motion(toy, painting, clip, tmp_path, 
     toy.animate(painting, clip, tmp_path / "film.mp4", **options)
     for name, value in drive.items():
         assert getattr(toy.engine.drives[0], name) == value
+
+
+def smiling(*much: float) -> FaceTrack:
+    clip = driver(96, frames=len(much))
+    blendshapes = np.zeros_like(clip.blendshapes)
+    blendshapes[:, [44, 45]] = np.array(much)[:, None]  # mouth smile
+    points = np.tile(clip.points[:1], (len(much), 1, 1))
+    return FaceTrack(points, blendshapes, np.tile(np.eye(4, dtype=np.float32), (len(much), 1, 1)), 25.0)
+
+
+@pytest.mark.parametrize(
+    ("much", "options", "told"),
+    [
+        ((1.0, 0.6, 0.0), {}, "first frame, in the middle of an expression, counts as none"),
+        ((1.0, 0.6, 0.0), {"neutral_frame": "auto"}, None),
+        ((1.0, 0.6, 0.0), {"neutral_frame": 1}, None),
+        ((1.0, 0.9, 1.0), {"start": 2.0}, "part begins in the middle of an expression"),
+        ((1.0, 0.9, 1.0), {}, None),  # there is no better frame to be had
+        ((0.1, 1.0, 0.0), {"start": 2.0}, None),
+    ],
+)
+def test_an_expression_that_would_be_lost_is_told(much, options, told):
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        tell_if_restless(smiling(*much), Options.of(options))
+    assert [str(one.message) for one in heard if told and told in str(one.message)] == [
+        str(one.message) for one in heard
+    ]
+    assert len(heard) == (told is not None)
 
 
 def test_sound_can_be_another_or_none(toy, painting, clip, tmp_path):
@@ -309,6 +343,7 @@ def test_a_saved_motion_has_no_pictures_for_an_engine_that_looks_at_them(toy, pa
     assert len(toy.engine.tracks[-1].crops) == 0
 
 
+@EXPRESSIVE
 def test_a_saved_motion_is_never_tracked_again(toy, followed, painting, clip, tmp_path):
     motion = motion_of(toy, painting, clip, tmp_path)
     assert followed == [8]

@@ -48,6 +48,21 @@ def test_a_row_is_a_film_with_its_options(tmp_path):
     assert (two.film, two.row, two.options) == ("b/two.webm", 4, {"crop_only": False})
 
 
+def test_switches_are_called_as_on_the_command_line_and_set_as_people_write(tmp_path):
+    (tmp_path / "me.png").write_bytes(samples.mona_lisa.read_bytes())
+    path = listed(
+        tmp_path,
+        f"me.png,{samples.smile},yes,No,YES",
+        f"me.png,{samples.talk},no,true,",
+        columns="source,driver,absolute,no_mark,crop_only",
+    )
+    one, two = (job.options for job in read_jobs(path))
+    assert one == {"relative": False, "mark": True, "crop_only": True}
+    assert two == {"relative": True, "mark": False}
+    with pytest.raises(OptionError, match="row 2: absolute takes yes or no, not 'maybe'"):
+        read_jobs(listed(tmp_path, f"me.png,{samples.smile},maybe", columns="source,driver,absolute"))
+
+
 def test_a_row_may_name_samples_unless_files_are_called_so(tmp_path):
     (tmp_path / "smile").write_bytes(samples.talk.read_bytes())
     one, two = read_jobs(listed(tmp_path, "mona_lisa,laugh", "van_gogh,smile", columns="source,driver"))

@@ -1,6 +1,7 @@
 """The list of films to make: one row of a CSV file each."""
 
 import csv
+import dataclasses
 import functools
 import hashlib
 import json
@@ -16,8 +17,17 @@ from living_portraits.film_options import Options
 COLUMNS = ("source", "driver", "out", "engine", "size", "runtime")
 """Beside these, every option of a film may be a column; an empty cell is its default."""
 
+_SWITCHES = {"true": True, "yes": True, "false": False, "no": False}
 _FILES = ("sound", "points", "certificate", "key")  # options that may name files
 _NOT_HERE = ("manifest", "save_motion")  # each film of a batch is in its own place; these would fall on each other
+
+
+_OPPOSITES = {
+    option.metadata["flag"].replace("-", "_"): option.name
+    for option in dataclasses.fields(Options)
+    if option.metadata["parse"] is bool and option.metadata["flag"]
+}
+"""What the command line calls options that are on unless somebody says so: absolute (not relative), no_mark."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +105,9 @@ def read_jobs(path: Path, *, runtime: str = engines.AUTO) -> list[Job]:
 def _jobs(reader: "csv.DictReader[str]", path: Path, runtime: str) -> Iterator[Job]:
     known = {*COLUMNS, *(name for name in Options().as_data() if name not in _NOT_HERE)}
     for name in reader.fieldnames or ():
-        if name not in known:
-            raise OptionError(f"{path.name} has a column {name!r}; choose from {', '.join(sorted(known))}.")
+        if name not in known and name not in _OPPOSITES:
+            choices = ", ".join(sorted({*known, *_OPPOSITES}))
+            raise OptionError(f"{path.name} has a column {name!r}; choose from {choices}.")
     for row in reader:
         cells = {name: text.strip() for name, text in row.items() if name and text and text.strip()}
         if None in row:
@@ -112,7 +123,12 @@ def _job(cells: Mapping[str, str], row: int, path: Path) -> Job:
             raise OptionError(f"{where}: the column {name} is empty.")
     source, driver = (_file(samples.place(cells[name], beside=path.parent), where) for name in ("source", "driver"))
     engine = cells.get("engine", engines.DEFAULT)
-    options = {name: _value(text) for name, text in cells.items() if name not in COLUMNS}
+    options: dict[str, Any] = {}
+    for name, text in cells.items():
+        if name in _OPPOSITES:
+            options[_OPPOSITES[name]] = not _truth(text, name, where)
+        elif name not in COLUMNS:
+            options[name] = _SWITCHES.get(text.lower(), text)
     for name in _FILES:
         if name in options and options[name] not in ("driver", "none"):
             options[name] = _file(path.parent / str(options[name]), where)
@@ -142,9 +158,11 @@ def _file(path: Path, where: str) -> Path:
     return path
 
 
-def _value(text: str) -> Any:
-    """Truth as spreadsheets write it; all else is for the option to understand."""
-    return {"true": True, "false": False}.get(text.lower(), text)
+def _truth(text: str, name: str, where: str) -> bool:
+    """As people and spreadsheets write it."""
+    if text.lower() not in _SWITCHES:
+        raise OptionError(f"{where}: {name} takes yes or no, not {text!r}.")
+    return _SWITCHES[text.lower()]
 
 
 def _is_file(value: Any) -> bool:
