@@ -114,6 +114,13 @@ class Crop:
         left, top, right, bottom = box
         return left, top, right, bottom
 
+    def window(self, width: int, height: int, points: Points) -> Box:
+        """What a film of the head alone shows of a picture of that size, to whose face `points` (px of it) belong.
+
+        There is nothing beyond the picture's edges, and no more than the face is kept from being cut off there.
+        """
+        return self.inside(width, height, self.to_crop(points), room=0.0)
+
     def paste(self, frame: Frame, patch: Patch) -> Frame:
         """`frame` with `patch` in this crop's place, as a new picture; see `Canvas`, which is quicker for films."""
         return Canvas(frame, self).paste(patch)

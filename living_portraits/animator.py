@@ -234,10 +234,9 @@ class Animator:
         return height, width
 
     def _window(self, portrait: Portrait) -> Box:
-        """What a film of the head alone shows of the square around it: there is nothing beyond the picture's edges."""
+        """See `Crop.window`."""
         (height, width), points = portrait.picture.rgb.shape[:2], portrait.faces[0].points
-        crop = Crop.around(points, size=self.engine.spec.size)
-        return crop.inside(width, height, crop.to_crop(points), room=0.0)
+        return Crop.around(points, size=self.engine.spec.size).window(width, height, points)
 
     def _cast(self, portrait: Portrait, options: Options) -> list[tuple[Frame, list[_Part]]]:
         """The picture that moves, with those in it who do; twice where transparency is kept."""

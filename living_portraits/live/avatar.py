@@ -79,9 +79,7 @@ class Avatar:
         self._identity = engine.encode_identity(
             Track([taken], crop.to_crop(shown.points)[None], shown.blendshapes[None])
         )
-        self._window = None
-        if crop_only:
-            self._window = crop.inside(scene.shape[1], scene.shape[0], crop.to_crop(shown.points), room=0.0)
+        self._window = crop.window(scene.shape[1], scene.shape[0], shown.points) if crop_only else None
         self.still = self._shown(taken)
 
     @property

@@ -103,13 +103,18 @@ def _liveliest(blendshapes: Float32[np.ndarray, "time 52"]) -> int:
 
 def _own_part(frames: Iterator[Frame], part: slice, order: Order) -> Iterator[Frame]:
     """Those frames of the film; where portrait and clip stand beside it, its own part of them."""
-    source = video.read_picture(order.source).rgb.shape
+    shape = video.read_picture(order.source).rgb.shape[:2]
+    if order.choices.framing == "head":
+        face = found_face(order.source, order.choices.face)
+        box = (0, 0, 1, 1)
+        if face is not None:
+            box = Crop.around(face.points, size=1024).window(shape[1], shape[0], face.points)
+        shape = box[3] - box[1], box[2] - box[0]
     for frame in islice(frames, part.start, part.stop):
         if not order.choices.beside:
             yield frame
             continue
-        head = order.choices.framing == "head"
-        width = frame.shape[0] if head else draw.fitted_width(source[:2], height=frame.shape[0])
+        width = draw.fitted_width(shape, height=frame.shape[0])
         yield np.ascontiguousarray(frame[:, -width:])
 
 

@@ -108,7 +108,11 @@ def test_a_large_film_stands_beside_one_of_the_usual_size(connect: Connect, moti
     source = client.handle_file(samples.girl_with_a_pearl_earring)
     files, report = connect().predict(source=source, clips=[client.handle_file(motion)], api_name="/megapixel")
     films = [file for file in map(Path, files) if file.suffix == ".mp4"]
-    assert [(video.probe(film).width, video.probe(film).height) for film in films] == [(512, 512), (1024, 1024)]
+    shapes = [(video.probe(film).width, video.probe(film).height) for film in films]
+    assert [height for _, height in shapes] == [512, 1024]
+    assert [width for width, _ in shapes] == pytest.approx(
+        [490, 980], abs=3
+    )  # the picture ends a little before the square
     small, large = report["films"]
     assert (small["size"], large["size"], large["version"]) == (512, 1024, "1024 px")
     assert small["ms"] > 0 and large["ms"] > 0  # one run on a busy machine cannot tell which is quicker
