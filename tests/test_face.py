@@ -208,6 +208,13 @@ def test_a_small_face_in_a_large_picture_is_found_in_a_tile(astronaut) -> None:
     assert 1500 < only.box[0] < only.box[2] < 1680 and 900 < only.box[1] < only.box[3] < 1080
 
 
+def test_a_face_of_a_thirtieth_of_the_picture_is_found(astronaut) -> None:
+    picture = np.tile(drawn.picture(400, 600), (4, 4, 1)) // 8 + 100
+    picture[1230:1590, 2030:2390] = cv2.resize(astronaut, (360, 360), interpolation=cv2.INTER_AREA)
+    [only] = face.find(picture)
+    assert 60 < np.ptp(only.points[:, 1]) < 90 and "tiles" in only.found_by
+
+
 def test_a_face_that_fills_the_picture_is_found() -> None:
     picture = video.read_picture(samples.mona_lisa).rgb
     (whole,) = face.find(picture)

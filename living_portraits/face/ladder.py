@@ -64,6 +64,7 @@ LADDER = (
     Rung("tilted further", 0.3, side=256, margin=0.5, turns=(-60.0, 60.0), trust=0.25),
     Rung("tiles", 0.5, side=1536, tiles=3, trust=0.5),
     Rung("small tiles", 0.5, side=3072, tiles=6, trust=0.5),
+    Rung("smallest tiles", 0.5, side=4096, tiles=10, trust=0.7),
 )
 
 LEAST_FACE = 24  # px; a smaller face has no expression to animate
