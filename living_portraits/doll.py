@@ -31,7 +31,7 @@ class Doll:
     def of(cls, crop: Frame, points: Points, *, mended: bool = False) -> "Doll":
         """Made from a crop `[size, size, 3]` and its points (px of it)."""
         mesh = HeadMesh.around(points, crop.shape[0])
-        far_side = FarSide(crop) if mended else None
+        far_side = FarSide.of(crop, mesh) if mended else None
         return cls(Texture.of(crop), mesh, Features.of(crop, points, mesh.source), far_side)
 
     def pose(self, motion: HeadMotion, number: int, field: Field | None = None) -> Posed:

@@ -16,13 +16,25 @@ from jaxtyping import Bool, Float, Float32
 from living_portraits import geometry as geo
 from living_portraits.engine import Frame
 from living_portraits.motion import AdaptedHead
-from living_portraits.warp import Seen, about, affine_maps, box_round, closeness, lay, pixel_grid, smoothstep, spread
+from living_portraits.warp import (
+    HeadMesh,
+    Seen,
+    about,
+    affine_maps,
+    box_round,
+    closeness,
+    lay,
+    pixel_grid,
+    smoothstep,
+    spread,
+)
 
 _OTHERS = geo.MIRRORED[geo.TRIANGLES]
 _TORN, _WHOLE = 0.35, 0.75  # of the source's density: all is mended, nothing is
 _GAIN = 0.3  # by so much closer the near side's pixels lie where all is mended
 _SHADE_CM, _GRAIN_CM = 0.35, 0.1  # S and s: strokes drawn apart are finer than the one, shadows coarser than the other
 _SOFT_CM, _RIM_CM = 0.2, 0.06  # over which mending sets in; beside the outline, where the surroundings shine through
+_MIXED_CM, _MIXED = 0.25, 3e-3  # beside the outline the source's pixels are no longer skin alone: so much they count
 _CONTRAST = 0.35  # of grain, at most
 _BLACK = 8.0  # levels: what is darker has no grain to speak of
 _EDGE = (2.0, 5.0)  # of the usual contrast between s and S: up to the one it is skin, from the other on an edge
@@ -60,9 +72,22 @@ class Lent:
 
 @dataclass(frozen=True, eq=False)
 class FarSide:
-    """The source's crop `[size, size, 3]`, for what its near side lends to the far one."""
+    """For what the near side of a source lends to the far one.
+
+    Attributes:
+        crop: the source's `[size, size, 3]`.
+        skin: how far each of its pixels is the face's alone, in [0, 1]: on the rim the surroundings shine through, and
+            where the rim is drawn apart they would shade half a cheek.
+    """
 
     crop: Frame
+    skin: Float32[np.ndarray, "size size"]
+
+    @classmethod
+    def of(cls, crop: Frame, mesh: HeadMesh) -> "FarSide":
+        face = np.zeros(crop.shape[:2], np.uint8)
+        cv2.fillPoly(face, [np.rint(mesh.rest[list(geo.FACE_OVAL)]).astype(np.int32)], 255)
+        return cls(crop, _inner(face > 0, mesh.source.pose.scale, rim=_MIXED_CM))
 
     def mend(self, frame: Frame, seen: Seen) -> Lent | None:
         """Mends a frame that shows the crop as the mesh carries it. In place; None unless the head turns."""
@@ -88,7 +113,8 @@ class FarSide:
         box = np.s_[2 * corner[1] : 2 * corner[1] + rows, 2 * corner[0] : 2 * corner[0] + columns]
         carried = frame[box].astype(np.float32)
         near = self._near(seen, np.where(face, index, 0), face, corner).astype(np.float32).mean(axis=2)
-        made = _broad(carried, inner, scale) * _grain(near, inner, scale)[..., None]
+        pure = inner * np.maximum(self._skin(seen, np.where(face, index, 0), face, corner), _MIXED)
+        made = _broad(carried, pure, scale) * _grain(near, inner, scale)[..., None]
         share = cv2.resize(share, (columns, rows), interpolation=cv2.INTER_LINEAR)
         lay(frame[box], made, share[..., None])
         return Lent(box, share)
@@ -97,14 +123,34 @@ class FarSide:
         self, seen: Seen, index: np.ndarray, face: Bool[np.ndarray, "rows columns"], corner: tuple[int, int]
     ) -> Frame:
         """The near side in the mirror, in a box of the frame."""
-        count, rest = len(geo.TRIANGLES), seen.mesh.rest
-        travel = spread(affine_maps(seen.corners[:count], rest[_OTHERS].astype(np.float64)), index, corner)
-        travel = _blurred(travel, face.astype(np.float32), 1.0)  # goes on beyond the outline
+        travel = _travel(seen, _OTHERS, index, face, corner)
         rows, columns = (2 * side for side in index.shape)
         x, y = 2 * corner[0], 2 * corner[1]
         grid = pixel_grid(seen.mesh.size)[y : y + rows, x : x + columns]
         places = cv2.resize(travel, (columns, rows), interpolation=cv2.INTER_LINEAR) + grid
         return np.asarray(cv2.remap(self.crop, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+
+    def _skin(
+        self, seen: Seen, index: np.ndarray, face: Bool[np.ndarray, "rows columns"], corner: tuple[int, int]
+    ) -> Float32[np.ndarray, "rows columns"]:
+        """`skin` as the mesh carries it, in a box of the half-size frame."""
+        rows, columns = index.shape
+        x, y = corner
+        grid = 2 * pixel_grid(seen.index.shape[0])[y : y + rows, x : x + columns] + np.float32(0.5)
+        places = _travel(seen, geo.TRIANGLES, index, face, corner) + grid
+        return np.asarray(cv2.remap(self.skin, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _travel(
+    seen: Seen,
+    source: np.ndarray,
+    index: np.ndarray,
+    face: Bool[np.ndarray, "rows columns"],
+    corner: tuple[int, int],
+) -> Float32[np.ndarray, "rows columns 2"]:
+    """How far off each place of a box comes from, px, where these are the source's triangles; goes on beyond them."""
+    maps = affine_maps(seen.corners[: len(source)], seen.mesh.rest[source].astype(np.float64))
+    return _blurred(spread(maps, index, corner), face.astype(np.float32), 1.0)
 
 
 def _box_of(where: Bool[np.ndarray, "rows columns"], margin: int) -> tuple[slice, slice] | None:
@@ -164,10 +210,12 @@ def _share(
     return _blurred(torn.astype(np.float32), inside, _SOFT_CM * scale) * _inner(face, scale)
 
 
-def _inner(face: Bool[np.ndarray, "rows columns"], scale: float) -> Float32[np.ndarray, "rows columns"]:
-    """1 in the face, 0 outside and on its rim; `scale` in px a cm, here as above of the half-size frame."""
+def _inner(
+    face: Bool[np.ndarray, "rows columns"], scale: float, *, rim: float = _RIM_CM
+) -> Float32[np.ndarray, "rows columns"]:
+    """1 in the face, 0 outside and on its rim (cm); `scale` in px a cm, above of the half-size frame."""
     away = cv2.distanceTransform(face.astype(np.uint8), cv2.DIST_L2, 3)
-    return np.clip(away / (_RIM_CM * scale + 1) - 0.5, 0, 1)
+    return np.asarray(np.clip(away / (rim * scale + 1) - 0.5, 0, 1), np.float32)
 
 
 def _broad(
@@ -186,7 +234,7 @@ def _blurred(
 ) -> Float32[np.ndarray, "rows columns *channels"]:
     """A Gaussian mean of what is inside (Knutsson and Westin 1993: normalized convolution)."""
     wide = inside if picture.ndim == 2 else inside[..., None]
-    weight = np.maximum(cv2.GaussianBlur(inside, (0, 0), sigma), 1e-3)
+    weight = np.maximum(cv2.GaussianBlur(inside, (0, 0), sigma), 1e-6)
     return np.asarray(
         cv2.GaussianBlur(picture * wide, (0, 0), sigma) / (weight if picture.ndim == 2 else weight[..., None])
     )

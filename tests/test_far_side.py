@@ -37,7 +37,7 @@ def turn(crop: np.ndarray, start: float, degrees: float) -> tuple[np.ndarray, np
     seen = mesh.seen(mesh.move(head))
     frame = Texture.of(crop).sample(seen.sampling_map())
     mended = frame.copy()
-    FarSide(crop).mend(mended, seen)
+    FarSide.of(crop, mesh).mend(mended, seen)
     return frame, mended, seen, head.points
 
 
@@ -63,7 +63,19 @@ def test_the_far_side_keeps_its_own_light() -> None:
     frame, mended, _, _ = turn(canvas(left=30, right=200), 32.0, -24.0)
     soft, smooth = (cv2.GaussianBlur(each[..., 0].astype(np.float32), (0, 0), UNIT / 2) for each in (frame, mended))
     assert np.abs(frame.astype(int) - mended).max() > 10
-    assert np.abs(soft - smooth).max() < 6
+    off = np.abs(soft - smooth)
+    assert np.quantile(off[off > 1], 0.95) < 8 and off.max() < 15  # the rim is no measure
+
+
+def test_what_shines_through_at_the_outline_shades_no_cheek() -> None:
+    """A light face before the dark: its rim is half dark, and drawn apart it would be seen as a bruise."""
+    outline = np.rint(portrait(32.0)[list(geo.FACE_OVAL), :2]).astype(np.int32)
+    face = cv2.fillPoly(np.zeros((SIZE, SIZE), np.uint8), [outline], 255)
+    crop = cv2.GaussianBlur(cv2.erode(face, np.ones((3, 3), np.uint8)), (0, 0), 1.5)
+    frame, mended, seen, _ = turn(np.repeat(crop[..., None], 3, axis=2), 32.0, -24.0)
+    changed = np.abs(frame.astype(int) - mended).max(axis=2) > 10
+    assert changed.sum() > UNIT**2
+    assert mended[changed].mean() > frame[changed].mean() + 20
 
 
 @pytest.mark.parametrize(("start", "degrees"), [(0.0, 0.0), (32.0, 0.0), (0.0, 5.0), (0.0, -15.0)])
@@ -108,7 +120,7 @@ def test_a_face_that_leaves_the_frame_is_mended_as_far_as_it_is_there() -> None:
     )
     seen = mesh.seen(mesh.move(adapt(mesh.source, measure(clip, Drive()), 1)))
     frame = np.full((SIZE, SIZE, 3), 90, np.uint8)
-    FarSide(frame.copy()).mend(frame, seen)
+    FarSide.of(frame.copy(), mesh).mend(frame, seen)
     assert np.abs(frame.astype(int) - 90).max() <= 1
 
 
@@ -129,7 +141,7 @@ def test_what_was_mended_is_not_repaired_again_but_at_lips_and_lids() -> None:
     head = adapt(mesh.source, measure(clip, Drive()), 1)
     seen = mesh.seen(mesh.move(head))
     frame = Texture.of(crop).sample(seen.sampling_map())
-    torn, lent = frame.copy(), FarSide(crop).mend(frame, seen)
+    torn, lent = frame.copy(), FarSide.of(crop, mesh).mend(frame, seen)
     assert lent is not None
     repaired = np.zeros_like(frame)
     lent.spare(repaired, frame, head)
@@ -155,5 +167,5 @@ def test_a_face_of_a_few_pixels_does_no_harm(unit: float) -> None:
     seen = mesh.seen(mesh.move(adapt(mesh.source, measure(clip, Drive()), 1)))
     frame = crop.copy()
     with np.errstate(invalid="raise", divide="raise"):
-        FarSide(crop).mend(frame, seen)
+        FarSide.of(crop, mesh).mend(frame, seen)
     assert np.abs(frame.astype(int) - crop).mean() < 8

@@ -43,7 +43,7 @@ class Finish:
         """From a crop `[size, size, 3]` and its points (px of it)."""
         mesh = HeadMesh.around(points, len(crop))
         features = Features.of(crop, points, mesh.source)
-        return cls(mesh, FarSide(crop), features, mender, mender.look(crop, points, engine="megaportraits"))
+        return cls(mesh, FarSide.of(crop, mesh), features, mender, mender.look(crop, points, engine="megaportraits"))
 
     def on(self, frame: Frame, head: AdaptedHead, seen: Seen) -> None:
         """Finishes a frame that shows the head as the mesh has it. In place."""

@@ -142,9 +142,8 @@ class StudentEngine:
                 if picture is None:
                     return Sitter(best, shape, run, None)
                 mesh = HeadMesh.around(points, self.spec.size)
-                return Sitter(
-                    best, shape, run, Still(picture, mesh, Features.of(picture, points, shape), FarSide(picture))
-                )
+                still = Still(picture, mesh, Features.of(picture, points, shape), FarSide.of(picture, mesh))
+                return Sitter(best, shape, run, still)
         raise FaceError(
             f"The student animates {', '.join(self.names)} and no other face: take one of these pictures, another "
             "engine, or teach it yours with `living-portraits distill`."
