@@ -72,7 +72,7 @@ def test_what_shines_through_at_the_outline_shades_no_cheek() -> None:
     outline = np.rint(portrait(32.0)[list(geo.FACE_OVAL), :2]).astype(np.int32)
     face = cv2.fillPoly(np.zeros((SIZE, SIZE), np.uint8), [outline], 255)
     crop = cv2.GaussianBlur(cv2.erode(face, np.ones((3, 3), np.uint8)), (0, 0), 1.5)
-    frame, mended, seen, _ = turn(np.repeat(crop[..., None], 3, axis=2), 32.0, -24.0)
+    frame, mended, _, _ = turn(np.repeat(crop[..., None], 3, axis=2), 32.0, -24.0)
     changed = np.abs(frame.astype(int) - mended).max(axis=2) > 10
     assert changed.sum() > UNIT**2
     assert mended[changed].mean() > frame[changed].mean() + 20
