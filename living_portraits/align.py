@@ -81,13 +81,16 @@ class Crop:
     def take(self, frame: Frame) -> Patch:
         """The crop's pixels `[size, size, 3]`: antialiased when shrinking.
 
-        Beyond the picture's edges its last pixels go on and melt away: mirrored, they would show a second face.
+        Beyond the picture's edges it goes on in the mirror, without strokes, and melts away into its last pixels: mirrored
+        any farther, it would show a second face.
         """
-        taken = _warp(frame, self.matrix, (self.size, self.size), border=cv2.BORDER_REPLICATE)
+        shape = self.size, self.size
+        taken = _warp(frame, self.matrix, shape, border=cv2.BORDER_REFLECT_101)
         beyond = _beyond(self, frame.shape[1], frame.shape[0])
         if beyond is None:
             return taken
-        soft = cv2.resize(taken, None, fx=1 / _COARSE, fy=1 / _COARSE, interpolation=cv2.INTER_AREA)
+        soft = _warp(frame, self.matrix, shape, border=cv2.BORDER_REPLICATE)
+        soft = cv2.resize(soft, None, fx=1 / _COARSE, fy=1 / _COARSE, interpolation=cv2.INTER_AREA)
         soft = cv2.GaussianBlur(soft, (0, 0), MELT * self.size / _COARSE)
         soft = cv2.resize(soft, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.blendLinear(taken, soft, 1 - beyond, beyond), dtype=np.uint8)
@@ -271,7 +274,7 @@ def _warp(
         stretch = np.array([columns / small[0], rows / small[1]])
         linear = matrix[:, :2] * stretch
         matrix = np.column_stack([linear, matrix[:, 2] + matrix[:, :2] @ ((stretch - 1) / 2)])
-    smooth = cv2.INTER_CUBIC if border == cv2.BORDER_REPLICATE else cv2.INTER_LINEAR
+    smooth = cv2.INTER_LINEAR if border == cv2.BORDER_CONSTANT else cv2.INTER_CUBIC
     return np.asarray(cv2.warpAffine(part, matrix, shape, flags=smooth, borderMode=border), dtype=np.uint8)
 
 

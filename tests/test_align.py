@@ -148,7 +148,7 @@ def test_shrinking_does_not_alias():
 def test_beyond_the_edge_the_last_pixels_melt_away():
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 200
-    stripes[:, :4] = (10, 20, 30)
+    stripes[:, :8] = (10, 20, 30)
     crop = Crop(np.array([[1.0, 0, 64], [0, 1.0, 32]]), 128)
     taken = crop.take(stripes)
     np.testing.assert_array_equal(taken[32:96, 64:], stripes)
@@ -156,6 +156,15 @@ def test_beyond_the_edge_the_last_pixels_melt_away():
     np.testing.assert_allclose(taken[64, 40], (10, 20, 30), atol=2)
     far = taken[10, 70:120].astype(int)  # above, the stripes melt into their mean
     assert np.ptp(far, axis=0).max() < 60
+
+
+def test_beside_the_edge_the_picture_goes_on_without_strokes():
+    """Grain that is drawn out is seen as a bar code as soon as a head moves away from the edge."""
+    grain = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    taken = Crop(np.array([[1.0, 0, 64], [0, 1.0, 32]]), 128).take(grain)[40:88].astype(int)
+    np.testing.assert_allclose(taken[:, 63], 0.8 * grain[8:56, 1] + 0.2 * taken[:, 63].mean(), atol=30)
+    along = [np.abs(np.diff(taken[:, first : first + 3], axis=1)).mean() for first in (61, 40)]
+    assert along[0] > 20 > 4 > along[1]
 
 
 def test_a_crop_beside_the_picture_changes_nothing():
