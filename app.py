@@ -17,7 +17,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Opens the studio in the browser.")
     parser.add_argument("--address", default="127.0.0.1", help="0.0.0.0 lets other machines in (default: %(default)s)")
     parser.add_argument("--port", type=int, help="default: the first free one from 7860")
-    parser.add_argument("--folder", type=Path, help="where users' files lie for a day (default: a temporary place)")
+    parser.add_argument(
+        "--folder", type=Path, help="users' files lie in a folder in this one for a day (default: a temporary place)"
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     parser.add_argument("--no-warm-up", action="store_true", help="do not try the engines' speed at the start")
     given = parser.parse_args()

@@ -81,8 +81,8 @@ class Crop:
     def take(self, frame: Frame) -> Patch:
         """The crop's pixels `[size, size, 3]`: antialiased when shrinking.
 
-        Beyond the picture's edges it goes on in the mirror, without strokes, and melts away into its last pixels: mirrored
-        any farther, it would show a second face.
+        Beyond the picture's edges it goes on in the mirror, without strokes, and melts away into its last pixels: the
+        more of it were mirrored, the more of a second face it would show.
         """
         shape = self.size, self.size
         taken = _warp(frame, self.matrix, shape, border=cv2.BORDER_REFLECT_101)

@@ -125,6 +125,16 @@ def test_a_job_is_known_by_what_it_makes_and_from_what(tmp_path):
     assert len({job.id, *(dataclasses.replace(job, **other).id for other in others)}) == 6
 
 
+@pytest.mark.parametrize("place", ["{}", "file://{}"])
+def test_a_film_never_takes_the_place_of_a_file_that_the_list_reads(tmp_path, place):
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(samples.smile.read_bytes())
+    jobs = read_jobs(listed(tmp_path, row("clip.mp4", driver=clip)))
+    with pytest.raises(OptionError, match=r"Row 2: .*clip\.mp4 is read to make the films"):
+        batch.run(jobs, place.format(tmp_path), workers=1)
+    assert clip.read_bytes() == samples.smile.read_bytes()
+
+
 # --- films ------------------------------------------------------------------------------------------------------------
 
 

@@ -25,7 +25,7 @@ from living_portraits.rehearsal import judge as judges
 from living_portraits.rehearsal import teach
 from living_portraits.rehearsal.critic import Critic, in_time
 from living_portraits.rehearsal.footage import empty_stage, filled, open_target, stage
-from living_portraits.rehearsal.lesson import load_look
+from living_portraits.rehearsal.lesson import Lesson, load_look
 from living_portraits.skeleton import draw_skeleton
 
 
@@ -282,6 +282,31 @@ def test_a_stopped_course_is_kept_and_goes_on(tmp_path) -> None:
     again = course.run(reports.append)
     assert [report.stage for report in reports] == ["full"] * 3 + ["face"]
     assert again.reason == "all stages are done" and not state.exists()
+
+
+def test_a_face_that_nobody_has_looked_at_is_not_kept(monkeypatch) -> None:
+    step = Lesson.step
+
+    def stop(self, stage, **options):
+        if stage == "face":
+            raise KeyboardInterrupt
+        return step(self, stage, **options)
+
+    monkeypatch.setattr(Lesson, "step", stop)
+    stopped = teach.Course(lesson()).run()
+    assert stopped.reason == "it was stopped" and stopped.dancer.face is None
+
+
+def test_a_course_goes_on_with_the_draws_that_come_next(tmp_path) -> None:
+    state = tmp_path / "course.pt"
+    course = teach.Course(lesson(), state=state)
+    course.lesson.random.random(7)
+    torch.rand(5)
+    course._save()
+    expected = course.lesson.random.random(), torch.rand(())
+    again = teach.Course(lesson(), state=state)
+    again.resume()
+    assert (again.lesson.random.random(), torch.rand(())) == expected
 
 
 def test_another_networks_course_is_refused(tmp_path) -> None:

@@ -57,6 +57,10 @@ def test_in_a_folder_of_ones_own_a_sub_folder_or_a_file_is_a_person(tmp_path):
         ("cy", "video", "cy", ()),
     ]
     assert failures == []
+    hidden = touch(tmp_path / ".clips", "ann/a.mp4")
+    assert len(footage.list_footage(hidden)[0]) == 1, "the folder's own place does not matter"
+    touch(tmp_path, "out/shards/256.mp4")
+    assert footage.list_footage(tmp_path, apart=tmp_path / "out")[0] == found, "a dataset is no footage"
     sides = {one.identity: {other.split for other in found if other.identity == one.identity} for one in found}
     assert all(len(side) == 1 for side in sides.values())
     assert set.union(*sides.values()) == {"train", "val"}

@@ -322,6 +322,20 @@ def test_films_are_made_once_and_kept(portraits, tmp_path, monkeypatch) -> None:
         np.testing.assert_array_equal(first[name], second[name])
 
 
+def test_kept_films_are_those_of_these_portraits_drivers_and_teacher(portraits) -> None:
+    clip = driver(128)
+    engine = films.teacher("puppet")
+    other = replace(portraits[0], crop=255 - portraits[0].crop)
+    moved = replace(clip, points=clip.points + 1)
+    keys = {
+        films.Films(engine, portraits)._key(clip, "x"),
+        films.Films(engine, portraits, version="2")._key(clip, "x"),
+        films.Films(engine, [other, *portraits[1:]])._key(clip, "x"),
+        films.Films(engine, portraits)._key(moved, "x"),
+    }
+    assert len(keys) == 4
+
+
 def test_drivers_are_a_few_frames_of_each_clip_and_last_that_at_rest(tmp_path) -> None:
     people = DrawnPeople()
     thin = drivers.Drivers(people, frames=3, bundled=0, folder=tmp_path)

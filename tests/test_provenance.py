@@ -22,6 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from PIL import Image, PngImagePlugin
 
 from living_portraits import provenance
+from living_portraits.cli import main
 from living_portraits.errors import LivingPortraitsError, MediaError, OptionError, OutputError
 from living_portraits.provenance import (
     Claim,
@@ -448,6 +449,8 @@ def test_test_certificate_does_not_pass_for_the_named_one(tmp_path: Path, claim:
     film = write_film(tmp_path / "film.mp4")
     sign(film, claim)
     certificate, _ = certificate_chain(tmp_path / "certificate")
+    assert main(["verify", str(film)]) == 0
+    assert main(["verify", str(film), "--certificate", str(certificate)]) == 1, "another signer than was expected"
     assert verify(film, certificate=certificate).signer == "unknown"
 
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ from living_portraits.processes import die_with_parent
 
 TRIES = 2
 """How often a job may take its process with it before it is given up."""
+
+STOPPED = 143  # as of a process that SIGTERM ended
 
 DIED = "The process that made it died each time, for want of memory most likely; try fewer workers."
 
@@ -99,6 +102,7 @@ class _Worker:
 def _work(pipe: Connection, place: str, name: str) -> None:
     """A worker's life: jobs come through the pipe, outcomes go back, until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))  # so that a film half made is cleared away
     threading.Thread(target=die_with_parent, daemon=True).start()
     maker = hired(name, place)
     while True:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from living_portraits.batch import cluster, crew
 from living_portraits.batch.jobs import Job
@@ -70,8 +69,8 @@ def run(
             tell(replace(before, row=job.row, state="failed" if before.state == "failed" else "kept"))
     read = {path.resolve() for job in jobs for path in job.read()}
     for job in wanted:
-        target = Path(place) / job.film
-        if target.resolve() in read:
+        target = shelf.local(job.film)
+        if target in read:
             raise OptionError(f"Row {job.row}: {target} is read to make the films and cannot be written; name another.")
     for outcome in _made(wanted, place, workers, ray):
         tell(outcome)

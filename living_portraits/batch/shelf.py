@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from living_portraits.errors import OutputError
 
@@ -49,6 +50,10 @@ class Shelf:
             self._files.makedirs(self._path(_NOTES), exist_ok=True)
         except (OSError, ImportError, ValueError) as error:
             raise OutputError(f"Films cannot be put into {place}: {error}.") from error
+
+    def local(self, film: str) -> Path | None:
+        """The file that a film of that name becomes, resolved; None where that is not on this machine's disks."""
+        return Path(self._path(film)).resolve() if isinstance(self._files, LocalFileSystem) else None
 
     def put(self, film: Path, outcome: Outcome) -> None:
         """Adds a finished film under the outcome's name, whole or not at all, then its note."""

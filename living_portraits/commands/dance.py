@@ -100,6 +100,8 @@ def add_judge(tasks: Any) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     judge.add_argument("--target", type=Path, required=True, metavar="FILE", help="the clip they were learned from")
+    judge.add_argument("--start", dest="first", default=None, metavar="SECONDS", help="as they were taught, if any")
+    judge.add_argument("--end", dest="last", default=None, metavar="SECONDS", help="as they were taught, if any")
     judge.add_argument("--dancers", nargs="+", required=True, metavar="NAME", help="one or more, all of one size")
     judge.add_argument("--every", default="4", metavar="N", help="look at every so many frames (default: %(default)s)")
     flags = [action.option_strings[-1] for action in judge._actions if action.option_strings]
@@ -197,7 +199,8 @@ def run_judge(args: argparse.Namespace) -> int:
     if len(sizes) > 1:
         raise OptionError(f"The dancers are of sizes {', '.join(map(str, sorted(sizes)))}: judge those of one size.")
     seen = Perceptual("vgg16")
-    footage = open_target(args.target, size=sizes.pop())
+    first, last = _part(args)
+    footage = open_target(args.target, size=sizes.pop(), start=first, end=last)
     rows = judge(footage, stages(known), look=lambda a, b: seen.distance(seen.look(a), seen.look(b)), every=every)
     print(table(rows))
     for name, dancer in known.items():
@@ -209,6 +212,12 @@ def _held(footage: "Footage") -> int:
     return len(footage.frames) - footage.taught
 
 
+def _part(args: argparse.Namespace) -> tuple[float, float | None]:
+    """From when to when the clip counts, s."""
+    first = _number("start", args.first) if args.first is not None else 0.0
+    return first, _number("end", args.last) if args.last is not None else None
+
+
 def _footage(args: argparse.Namespace, work: Path) -> "tuple[Footage, str]":
     """The clip, tracked now or before, and a word that stands for it and the size at which it is learned."""
     from tqdm import tqdm
@@ -216,8 +225,7 @@ def _footage(args: argparse.Namespace, work: Path) -> "tuple[Footage, str]":
     from living_portraits import choreography
     from living_portraits.rehearsal.footage import open_target
 
-    first = _number("start", args.first) if args.first is not None else 0.0
-    last = _number("end", args.last) if args.last is not None else None
+    first, last = _part(args)
     size = _whole("size", args.size)
     if size not in SIZES:
         raise OptionError(f"A dancer is not learned at {size} px; choose from {', '.join(map(str, SIZES))}.")

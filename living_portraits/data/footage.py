@@ -66,12 +66,15 @@ class Failure:
     cause: str
 
 
-def list_footage(folder: Path, *, table: Path | None = None) -> tuple[list[Footage], list[Failure]]:
+def list_footage(
+    folder: Path, *, table: Path | None = None, apart: Path | None = None
+) -> tuple[list[Footage], list[Failure]]:
     """All footage of a folder in a fixed order, and what its table lists in vain.
 
     With a table (`table`, or clips.csv in the folder) its rows count and nothing else. Without one every clip and
     picture in the folder does: identity is the sub-folder it lies in, else its own name, and about a tenth of the
-    identities, chosen by the hash of their names, are for validation.
+    identities, chosen by the hash of their names, are for validation. What lies in `apart` is none of it: a dataset
+    may be made beside its footage.
 
     Raises:
         MediaError: there is no such folder, nothing in it, or the table is not as it should be.
@@ -80,17 +83,18 @@ def list_footage(folder: Path, *, table: Path | None = None) -> tuple[list[Foota
         raise MediaError(f"There is no folder {folder} to prepare clips from.")
     if table is None and (folder / TABLE).is_file():
         table = folder / TABLE
-    found, failures = _from_folder(folder) if table is None else _from_table(folder, table)
+    found, failures = _from_folder(folder, apart) if table is None else _from_table(folder, table)
     if not found and not failures:
         raise MediaError(f"There are no clips and no pictures in {folder}.")
     return sorted(found, key=lambda footage: footage.files), failures
 
 
-def _from_folder(folder: Path) -> tuple[list[Footage], list[Failure]]:
+def _from_folder(folder: Path, apart: Path | None) -> tuple[list[Footage], list[Failure]]:
     names = sorted(
         path.relative_to(folder)
         for path in folder.rglob("*")
-        if path.is_file() and _is_media(path) and not any(part.startswith(".") for part in path.parts)
+        if path.is_file() and _is_media(path) and not _is_hidden(path.relative_to(folder))
+        if apart is None or apart.resolve() not in path.resolve().parents
     )
     identities = {name: name.parts[0] if len(name.parts) > 1 else name.stem for name in names}
     split = split_by_hash(identities.values())
@@ -103,6 +107,10 @@ def _from_folder(folder: Path) -> tuple[list[Footage], list[Failure]]:
         )
         for name in names
     )
+
+
+def _is_hidden(name: Path) -> bool:
+    return any(part.startswith(".") for part in name.parts)
 
 
 def _is_media(path: Path) -> bool:

@@ -61,7 +61,7 @@ def prepare(
         OutputError: `out` cannot be written.
     """
     check(sizes, workers)
-    footage, failures = list_footage(videos, table=table)
+    footage, failures = list_footage(videos, table=table, apart=out)
     _make_folder(out / PIECES)
     jobs = [(one, _piece(videos, one, sizes, out / PIECES)) for one in footage]
     fingerprint = [piece.name for _, piece in jobs]

@@ -107,7 +107,8 @@ class Course:
             if self.state is not None:
                 self.state.unlink(missing_ok=True)
         steps = {"stage": STAGES[min(self.place.stage, len(STAGES) - 1)]}
-        face = self.place.stage >= STAGES.index("face")
+        # One that nobody has looked at would be shown as it happens to be.
+        face = any(report.stage == "face" for report in reports) or self.place.stage >= len(STAGES)
         return Taught(copy.deepcopy(self.lesson.dancer(self.about | steps, face=face)), reason, reports)
 
     def _stage(self, stage: Stage, tell: Callable[[Report], None]) -> None:
@@ -178,6 +179,7 @@ class Course:
             "best": self.best,
             "average": self.average.state(),
             "networks": {name: net.state_dict() for name, net in self.lesson.networks.items()},
+            "random": {"lesson": self.lesson.random.bit_generator.state, "torch": torch.get_rng_state()},
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.lesson.optimisers.items()},
         }
         beside = self.state.with_name(self.state.name + ".part")
@@ -204,6 +206,8 @@ class Course:
             self.average = self._fresh_average()
             self.average.load(content["average"])
             self.best = content["best"]
+            self.lesson.random.bit_generator.state = content["random"]["lesson"]
+            torch.set_rng_state(content["random"]["torch"].cpu())
         except (RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
             raise WeightsError(f"{self.state} is of another version or size; leave --resume out.") from error
 

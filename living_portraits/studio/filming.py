@@ -62,12 +62,16 @@ def plan(order: Order, folder: Path) -> tuple[Shot, ...]:
     """One film for each driver, or one for each version with the first driver."""
     if order.by:
         return tuple(_planned(one.choices, order, order.drivers[0], folder, one.word, one.title) for one in order.by)
-    shots = []
-    for number, driver in enumerate(order.drivers):
-        twin = any(other.stem == driver.stem for other in order.drivers[:number])
-        word = driver.stem + (f"_{number + 1}" if twin else "")
-        shots.append(_planned(order.choices, order, driver, folder, word))
-    return tuple(shots)
+    words: list[str] = []
+    for driver in order.drivers:
+        word, count = driver.stem, 1
+        while word in words:
+            count += 1
+            word = f"{driver.stem}_{count}"
+        words.append(word)
+    return tuple(
+        _planned(order.choices, order, driver, folder, word) for driver, word in zip(order.drivers, words, strict=True)
+    )
 
 
 def _planned(choices: Choices, order: Order, driver: Path, folder: Path, word: str, title: str = "") -> Shot:

@@ -1,7 +1,6 @@
 """The page: its tabs, its language and its look; and the server that shows it, on this machine alone."""
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
@@ -21,7 +20,7 @@ from living_portraits.studio.megapixel_tab import megapixel_tab
 from living_portraits.studio.person_tab import person_tab
 from living_portraits.studio.portrait_tab import portrait_tab
 from living_portraits.studio.running import Studio
-from living_portraits.studio.shelf import Limits, keep_swept
+from living_portraits.studio.shelf import Limits, keep_swept, place_in
 from living_portraits.studio.wording import Wording, preferred
 from living_portraits.studio.words import LANGUAGES, say
 
@@ -43,7 +42,7 @@ REST_SECONDS = 0.05
 
 def build(folder: Path | None = None, *, limits: Limits | None = None, engine_list: EngineList | None = None) -> Any:
     """The studio as `gr.Blocks`, with users' files under `folder` (None: a new temporary one); `serve` opens it."""
-    root = Path(tempfile.mkdtemp(prefix="living-portraits-")) if folder is None else folder
+    root = place_in(folder)
     os.environ["GRADIO_TEMP_DIR"] = str(root)  # where Gradio puts uploads: one place, swept as a whole
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     gr.set_static_paths([Path(samples.__file__).parent])

@@ -2,7 +2,9 @@
 
 import os
 import secrets
+import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -31,6 +33,12 @@ class Limits:
     minutes: float = 20.0
 
 
+def place_in(folder: Path | None) -> Path:
+    """Where users' files lie in a folder, or in the system's for what is temporary: a place of our own, for whatever
+    lies there for a day is deleted."""
+    return Path(tempfile.mkdtemp(prefix="living-portraits-")) if folder is None else folder / "living-portraits-studio"
+
+
 def new_folder(root: Path) -> Path:
     """An empty folder for one run. Its name is the key to it: nothing lists it, and only its user is told."""
     folder = root / secrets.token_urlsafe(18)
@@ -48,12 +56,13 @@ def sweep(root: Path, *, older_than: float = DAY_SECONDS) -> int:
                 if path.stat().st_mtime < oldest:
                     path.unlink()
                     gone += 1
-            except FileNotFoundError:  # somebody else was quicker
+            except OSError:  # somebody else was quicker, or holds it: the next sweep is in an hour
                 continue
         for name in folders:
             path = Path(folder, name)
-            if path.stat().st_mtime < oldest and not any(path.iterdir()):
-                path.rmdir()
+            with suppress(OSError):
+                if path.stat().st_mtime < oldest and not any(path.iterdir()):
+                    path.rmdir()
     return gone
 
 

@@ -89,16 +89,24 @@ def teacher(name: str) -> Engine[Any, Any]:
     return engines.create(name, size=SIDE)
 
 
+def version(name: str) -> str:
+    """What tells two teachers apart, where `teacher` takes them from a file; "" elsewhere."""
+    return hashlib.sha256(Path(name).read_bytes()).hexdigest() if Path(name).is_file() else ""
+
+
 class Films:
     """The teacher's films of some portraits.
 
     Args:
-        engine: the teacher, at `SIDE`. portraits: their crops may have any size.
+        engine: the teacher, at `SIDE`. version: tells two of one name apart, see `version`.
+        portraits: their crops may have any size.
         folder: where films are kept, so that another run need not wait for them; None: nowhere.
     """
 
-    def __init__(self, engine: Engine[Any, Any], portraits: Sequence[Portrait], *, folder: Path | None = None) -> None:
-        self.engine, self.folder = engine, folder
+    def __init__(
+        self, engine: Engine[Any, Any], portraits: Sequence[Portrait], *, version: str = "", folder: Path | None = None
+    ) -> None:
+        self.engine, self.version, self.folder = engine, version, folder
         self.portraits = [portrait.sized(SIDE) for portrait in portraits]
 
     @cached_property
@@ -135,8 +143,12 @@ class Films:
         return {"words": words, "sway": moves}
 
     def _key(self, driver: Track, name: str) -> str:
-        whole = [name, len(driver), self.engine.spec.name, *(portrait.name for portrait in self.portraits)]
-        return hashlib.sha256(repr(whole).encode()).hexdigest()[:20]
+        """Of who moves as whom by what: names alone are those of others, too."""
+        found = hashlib.sha256(repr([name, len(driver), self.engine.spec.name, self.version]).encode())
+        found.update(np.ascontiguousarray(driver.points).tobytes())
+        for portrait in self.portraits:
+            found.update(portrait.name.encode() + portrait.crop.tobytes() + portrait.points.tobytes())
+        return found.hexdigest()[:20]
 
     def _made(self, driver: Track, draw: int) -> dict[str, np.ndarray]:
         """Cross-driving: frames dealt out to a few portraits, who move since the driver's last frame."""

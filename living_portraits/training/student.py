@@ -28,7 +28,7 @@ from living_portraits.nn.pixels import to_tensor
 from living_portraits.sway import CELLS
 from living_portraits.training.contest import judged, persuaded
 from living_portraits.training.drivers import BUNDLED, Drivers
-from living_portraits.training.films import SIDE, Films, Portrait, gather, teacher
+from living_portraits.training.films import SIDE, Films, Portrait, gather, teacher, version
 from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
 from living_portraits.training.sweep import fit
 
@@ -112,7 +112,7 @@ class Distillation(Recipe):
             raise OptionError("The recipe student learns from films that were made before: flip and colour stay off.")
         portraits = gather(config.avatars, size=config.kept)
         folder = Path(config.films) if config.films else None
-        self.cast = Films(teacher(config.teacher), portraits, folder=folder)
+        self.cast = Films(teacher(config.teacher), portraits, version=version(config.teacher), folder=folder)
         if config.begin:
             known = read_student(Path(config.begin))
             self.known, self.student = len(known.faces), known.grown(len(portraits)).requires_grad_(False)

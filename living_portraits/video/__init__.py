@@ -3,7 +3,7 @@
 Frames are uint8 RGB `[height, width, 3]`, upright and with square pixels, whatever the file holds.
 """
 
-from living_portraits.video.clip import TruncatedClip, UnheardSound, VideoInfo, probe, read_frames
+from living_portraits.video.clip import TruncatedClip, UnheardSound, VideoInfo, probe, read_cutouts, read_frames
 from living_portraits.video.film import FORMATS, Film
 from living_portraits.video.picture import MAX_PIXELS, Picture, is_still, read_picture
 from living_portraits.video.sound import Sound
@@ -19,6 +19,7 @@ __all__ = [
     "VideoInfo",
     "is_still",
     "probe",
+    "read_cutouts",
     "read_frames",
     "read_picture",
 ]

@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from jaxtyping import Float64
+from jaxtyping import Float64, UInt8
 
 from living_portraits.engine import Frame
 from living_portraits.errors import MediaError, OptionError
@@ -169,6 +169,24 @@ def read_frames(
     if start >= timing.duration:
         raise _starts_late(path, start, float(timing.duration))
     return _stream(path, timing, Fraction(start), end, frame_rate(fps) if fps else timing.rate)
+
+
+def read_cutouts(path: Path) -> Iterator[UInt8[np.ndarray, "height width 4"]]:
+    """Stream the frames of a `.webm` that `Film` wrote with `alpha`, as RGBA, not multiplied by alpha.
+
+    Others' films with transparency hold it as theirs do; what is read is neither turned nor resampled.
+
+    Raises:
+        MediaError: it cannot be read, or holds no transparency.
+    """
+    with open_media(path) as container:
+        stream = _video_stream(container, path)
+        if stream.codec_context.name != "vp9" or stream.metadata.get("alpha_mode") != "1":
+            raise MediaError(f"{path} holds no transparency; name a film (.webm) that does.")
+        decoder = av.CodecContext.create("libvpx-vp9", "r")  # libav's own leaves alpha out
+        for packet in container.demux(stream):
+            for frame in decoder.decode(packet if packet.size else None):
+                yield np.asarray(frame.to_ndarray(format="rgba"), np.uint8)
 
 
 def frame_rate(fps: float) -> Fraction:

@@ -1,6 +1,8 @@
 """What the page shows, from values."""
 
+import errno
 import math
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 pytest.importorskip("gradio", reason="the studio needs the extra 'app'")
 
 import drawn
+from PIL import Image
 
 from living_portraits import engines, provenance, samples, video
 from living_portraits.animator import Animator, Progress
@@ -71,6 +74,8 @@ def test_films_of_clips_with_one_name_get_names_of_their_own(tmp_path: Path) -> 
     order = Order(samples.erasmus, (Path("a/me.mp4"), Path("b/me.mp4"), Path("c/you.mp4")), Choices(), None, "")
     names = [shot.out.name for shot in plan(order, tmp_path)]
     assert names == ["erasmus_me.mp4", "erasmus_me_2.mp4", "erasmus_you.mp4"]
+    clips = (Path("IMG.mp4"), Path("IMG.mov"), Path("IMG_2.mp4"))
+    assert len({shot.out for shot in plan(replace(order, drivers=clips), tmp_path)}) == 3
     versions = Version(Choices(engine="puppet"), "a", "puppet"), Version(Choices(size=64), "b", "film.clip")
     shots = plan(replace(order, by=versions), tmp_path)
     assert [shot.out.name for shot in shots] == ["erasmus_a.mp4", "erasmus_b.mp4"]
@@ -100,6 +105,57 @@ def test_errors_stand_beside_their_cause(error: Exception, begun: bool, place: s
     trouble = explain(error, source=Path("/a/source.png"), driver=Path("/b/clip.mp4"), begun=begun)
     assert trouble.place == place
     assert words in trouble.sentence("en") and "/" not in trouble.sentence("en").replace("c/y", "")
+
+
+def transparent(folder: Path) -> tuple[Shot, Order]:
+    """A film whose left half is clear, as `animate` makes it."""
+    order = Order(samples.erasmus, (samples.smile,), Choices(framing="alpha"), None, "")
+    shot = plan(order, folder)[0]
+    frame = np.dstack([np.full((64, 80, 3), (200, 40, 30), np.uint8), np.full((64, 80), 255, np.uint8)])
+    frame[:, :40, 3] = 0
+    with video.Film(shot.out, width=80, height=64, fps=25.0, alpha=True) as film:
+        for _ in range(5):
+            film.write(frame)
+    return shot, order
+
+
+def test_a_transparent_film_is_so_in_every_form(tmp_path: Path) -> None:
+    shot, order = transparent(tmp_path)
+    assert len(list(video.read_cutouts(shot.out))) == 5
+    with zipfile.ZipFile(convert(shot, order, "frames")) as pack:
+        assert len(pack.namelist()) == 5
+        with pack.open(pack.namelist()[0]) as file:
+            frame = np.asarray(Image.open(file))
+    assert frame.shape == (64, 80, 4) and frame[32, 10, 3] < 20 and frame[32, 70, 3] > 235
+    np.testing.assert_allclose(frame[32, 70, :3], (200, 40, 30), atol=12)
+    made = convert(shot, order, "gif")
+    assert provenance.verify(made).claim["source_type"] == "trainedAlgorithmicMedia"
+    with Image.open(made) as image:
+        assert np.asarray(image.convert("RGBA"))[32, 10, 3] == 0
+    opaque = tmp_path / "opaque.mp4"
+    with video.Film(opaque, width=8, height=8, fps=25.0) as film:
+        film.write(np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(MediaError, match="holds no transparency"):
+        next(video.read_cutouts(opaque))
+
+
+def test_a_pack_that_could_not_be_written_is_none(tmp_path: Path, monkeypatch) -> None:
+    shot, order = transparent(tmp_path)
+    written = []
+
+    def full(self: zipfile.ZipFile, *given: Any) -> None:
+        written.append(given)
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = {path.name for path in tmp_path.iterdir()}
+    with monkeypatch.context() as context:
+        context.setattr(zipfile.ZipFile, "write", full)
+        with pytest.raises(OutputError, match="No space left"):
+            convert(shot, order, "frames")
+    assert {path.name for path in tmp_path.iterdir()} == before
+    with zipfile.ZipFile(convert(shot, order, "frames")) as pack:
+        assert len(pack.namelist()) == 5
 
 
 def test_a_film_and_its_gif_say_the_same_and_a_changed_one_is_found_out(tmp_path: Path) -> None:
