@@ -16,7 +16,7 @@ from living_portraits.engines.megaportraits.blocks import AdaptiveNorm, Conv2d, 
 from living_portraits.engines.megaportraits.config import Config, preset
 from living_portraits.engines.megaportraits.critic import Critic
 from living_portraits.engines.megaportraits.ground import carried_along
-from living_portraits.engines.megaportraits.leading import Lead, led, of_head, of_surroundings
+from living_portraits.engines.megaportraits.leading import Lead, by_mesh, led, of_face
 from living_portraits.engines.megaportraits.networks import enlarged, face_of, shrunk
 from living_portraits.engines.megaportraits.pose import Pose
 from living_portraits.engines.megaportraits.student_motion import SPOKEN
@@ -31,7 +31,6 @@ from living_portraits.engines.megaportraits.warps import (
 )
 from living_portraits.errors import OptionError
 from living_portraits.motion import AdaptedHead
-from living_portraits.sway import CELLS, Field
 from living_portraits.training.profile import count_flops
 from living_portraits.warp import HeadMesh
 
@@ -446,20 +445,6 @@ def test_a_trainings_settings_name_the_network() -> None:
     assert Config.of({"network": "tiny", "size": 128, "lr": 1.0}) == preset("tiny", size=128)
 
 
-def test_what_surrounds_the_head_goes_as_it_is_told_and_the_face_as_it_went() -> None:
-    points = face((64, 64), zoom=3.0)
-    pose = geometry.fit_pose(points)
-    head = AdaptedHead(pose, pose.to_face(points.astype(np.float64)).astype(np.float32), points)
-    travel = np.broadcast_to(np.array([0.05, -0.02], np.float32), (CELLS, CELLS, 2)).copy()
-    way = torch.full((1, 2, 32, 32), 0.3)
-    beside = of_surroundings(head, Field(travel, trust=1.0), size=128).beside(way)
-    torch.testing.assert_close(beside[0, :, 14:18, 14:18], way[0, :, 14:18, 14:18])
-    torch.testing.assert_close(beside[0, :, -1, 0], torch.tensor([-0.1, 0.04]))  # back, and in halves of the side
-    half = of_surroundings(head, Field(travel, trust=0.5), size=128).beside(way)
-    torch.testing.assert_close(half[0, :, -1, 0], torch.tensor([0.1, 0.17]))
-    torch.testing.assert_close(of_surroundings(head, Field(travel, trust=0.0), size=128).beside(way), way)
-
-
 def turned(mesh: HeadMesh, radians: float) -> AdaptedHead:
     """The mesh's own face, turned about its upright axis."""
     turn = geometry.rotation_matrix(np.array([0.0, radians, 0.0]))
@@ -474,7 +459,7 @@ def test_a_face_goes_where_its_mesh_has_it_and_what_is_far_as_it_went() -> None:
     head = turned(mesh, 0.35)
     moved = head.points
     way = torch.full((1, 2, 32, 32), 0.3)
-    found = of_head(mesh.seen(mesh.move(head)), head, held=1.0, left=3.0).beside(way)
+    found = of_face(mesh.seen(mesh.move(head)), head).beside(way)
     assert found.shape[-1] == 128
     assert (found[..., :4, :4] - 0.3).abs().max() < 1e-4
     # The tip of the nose, lips and chin, which nothing hides, come from where they were.
@@ -483,7 +468,7 @@ def test_a_face_goes_where_its_mesh_has_it_and_what_is_far_as_it_went() -> None:
         came = found[0, :, y // 2, x // 2].numpy() * 128 + moved[name, :2]
         assert np.abs(came - points[name, :2]).max() < 2.5
     rest = AdaptedHead(mesh.source.pose, mesh.source.shape, points)
-    still = of_head(mesh.seen(mesh.move(rest)), rest)
+    still = of_face(mesh.seen(mesh.move(rest)), rest)
     assert still.way.abs().max() < 1e-5 and still.share[0, 0, 32, 32] == 1
 
 
@@ -493,7 +478,7 @@ def test_a_nose_hides_the_cheek_behind_it() -> None:
     mesh = HeadMesh.around(points, 256)
     head = turned(mesh, 0.7)
     moved = head.points
-    way = of_head(mesh.seen(mesh.move(head)), head).way[0].numpy()
+    way = by_mesh(mesh.seen(mesh.move(head)))[0].numpy()
     row = int(moved[geometry.NOSE_TIP, 1])
     inside = np.arange(int(moved[:468, 0].min()) + 8, int(moved[:468, 0].max()) - 8)
     came = inside + way[0, row // 2, inside // 2] * 128

@@ -159,9 +159,8 @@ def test_shoulders_move_as_the_drivers_pictures_say(tmp_path) -> None:
         clip, replace(clip, crops=[]),
     )]  # fmt: skip
     swayed, still = ([asked[2] for asked in way] for way in ways)
-    assert [len(told) for told in still] == [1, 1]  # of the face alone
-    assert not swayed[0][0].way.any()
-    assert swayed[1][0].way[0, 1, 2:-2, 2:-2].median() == pytest.approx(2 * 4 / 128, abs=0.02)
+    assert all(way.abs().max() < 1e-4 for way in (*still, swayed[0]))
+    assert swayed[1][0, 1, -12:-4].median() == pytest.approx(2 * 4 / 128, abs=0.02)  # below the head
 
 
 def test_folded_weights_draw_what_the_training_drew(file) -> None:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from living_portraits.engines.megaportraits import pose as poses
 from living_portraits.engines.megaportraits.config import Config
 from living_portraits.engines.megaportraits.ground import Way, carried_along, grounded
-from living_portraits.engines.megaportraits.leading import Lead, Told, led
+from living_portraits.engines.megaportraits.leading import Lead, led
 from living_portraits.engines.megaportraits.networks import (
     Appearance,
     AppearanceEncoder,
@@ -98,14 +98,14 @@ class Known(NamedTuple):
         fine: the source in more detail: the picture is then as large.
         still: its `Base.still_way`, which is then taken off every way.
         person: the matte of the source itself: where it is given, the ground stands still, see `grounded`.
-        told: what is known better than by volumes, the most certain last. lead: points of the driven face, and where
-            they came from: in training.
+        way: where it is known better than by volumes. lead: points of the driven face, and where they came from: in
+            training.
     """
 
     fine: Pictures | None = None
     still: Way | None = None
     person: Matte | None = None
-    told: tuple[Told, ...] = ()
+    way: Way | None = None
     lead: Lead | None = None
 
 
@@ -118,7 +118,7 @@ class Drawn(NamedTuple):
     Attributes:
         picture: in [-1, 1]. matte: in [0, 1], where it is the person.
         carried: the source's own pixels where the driven surface has them. depth: of that surface, see `Surface`. None
-            where the network copies nothing.
+            where the network copies nothing; no depth where the way was known.
         bare: in [0, 1], where they would show the person though they are there no more; None where nobody asked.
     """
 
@@ -187,12 +187,12 @@ class Base(Network):
         if self.surface is None:
             painted = self.decoder(driven)
             return Drawn(painted.picture, painted.matte)
-        depth = self.surface(driven)
-        way = self.way(identity, pose, field, depth)
-        if known.still is not None:
-            way = way - carried_along(way, known.still)
-        for told in known.told:
-            way = told.beside(enlarged(way, self.config.size))
+        depth, way = None, known.way
+        if way is None:
+            depth = self.surface(driven)
+            way = self.way(identity, pose, field, depth)
+            if known.still is not None:
+                way = way - carried_along(way, known.still)
         if known.lead is not None:  # in cells that a lid fits between
             way = led(enlarged(way, 2 * self.config.size), known.lead)
         carried = carried_along(way, identity.picture)

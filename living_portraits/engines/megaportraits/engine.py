@@ -21,7 +21,7 @@ from living_portraits.engines.megaportraits.config import Config
 from living_portraits.engines.megaportraits.enhancer import Enhancer, read_enhancer, redrawn
 from living_portraits.engines.megaportraits.finishing import Finish
 from living_portraits.engines.megaportraits.ground import Way
-from living_portraits.engines.megaportraits.leading import Told, of_head, of_surroundings
+from living_portraits.engines.megaportraits.leading import by_mesh
 from living_portraits.engines.megaportraits.networks import Painted, enlarged, shrunk
 from living_portraits.engines.megaportraits.performance import Heard, Performance
 from living_portraits.engines.megaportraits.pose import Pose, join, of_points, places_of
@@ -35,7 +35,7 @@ from living_portraits.warp import Seen
 
 Picture = Float[Tensor, "1 3 size size"]
 Code = Float[Tensor, "1 code"]
-Asked: TypeAlias = tuple[Pose, Code, tuple[Told, ...], tuple[AdaptedHead, Seen] | None]
+Asked: TypeAlias = tuple[Pose, Code, Way | None, tuple[AdaptedHead, Seen] | None]
 _USUAL = 512  # px: larger films have the high-resolution step, as MP's have
 _LARGEST = 1024  # px: beyond it grain alone would be added, and each frame takes four times as long
 
@@ -169,9 +169,9 @@ class MegaPortraits:
         Motion, and what is invented, have the size that was trained; what is carried over from the source has its own.
         """
         asked = self._asked(identity, motion) if isinstance(motion, Heard) else _read(identity, motion)
-        for pose, code, told, face in asked:
+        for pose, code, way, face in asked:
             with torch.inference_mode():
-                known = Known(identity.fine, identity.still, identity.person, told)
+                known = Known(identity.fine, identity.still, identity.person, way)
                 drawn = self.base.draw(identity.identity, pose, code, known)
                 frame = before(identity.plate, drawn)
             [finished] = to_frames(frame)
@@ -191,17 +191,16 @@ class MegaPortraits:
             field = None if sway is None else sway[number]
             with torch.inference_mode():
                 pose, code = self._heard(head.points, sitter.shapes + motion.shapes[number : number + 1])
-                told = () if field is None else (of_surroundings(head, field, size=size),)
-                seen = mesh.seen(mesh.move(head, field))
-                told = (*told, of_head(seen, head))
-            yield pose, code, told, (head, seen)
+            seen = mesh.seen(mesh.move(head, field))
+            yield pose, code, by_mesh(seen), (head, seen)
 
 
 def _read(sitter: Sitter, motion: Performance) -> Iterator[Asked]:
     """The driver's motion as pixels say it: nobody knows which point goes where."""
     for number in range(len(motion)):
         with torch.inference_mode():
-            yield *motion.on(sitter.pose, sitter.code, number), (), None
+            read = motion.on(sitter.pose, sitter.code, number)
+        yield *read, None, None
 
 
 @cache

@@ -1,8 +1,8 @@
 """A way that is led: what volumes say roughly, the tracker's points say exactly where they are.
 
 Not the paper's, whose warps see faces alone: of half an hour's learning, lips part a little. Points of the driven face
-know where they came from, and so do the pixels between them; away from the face the learned way stays as it is, or goes
-as the driver's pictures say.
+know where they came from, and so do the pixels between them; a mesh hung on them, and the driver's pictures, know the
+rest better as well than what few people's films have taught. What a volume alone knows, G2D paints.
 
 In training, where the mesh of every source would take longer than the step, some of the points lead what is near them.
 They pull through each other where a turn hides one side of a nose behind the other, which a mesh does not.
@@ -23,7 +23,6 @@ from living_portraits.engines.megaportraits.networks import enlarged
 from living_portraits.engines.megaportraits.student_motion import SPOKEN
 from living_portraits.engines.megaportraits.warps import middles
 from living_portraits.motion import AdaptedHead
-from living_portraits.sway import Field
 from living_portraits.warp import Seen, smoothstep
 
 NEAR = 0.028
@@ -31,8 +30,7 @@ NEAR = 0.028
 
 _FAR = 0.15  # the weight against all points together
 _GRID = 64  # pixels a side at which it is told how far each place is from the face
-_HEAD_CM, _LEFT_CM = 5.0, 4.0  # so far from the face hair and hats go by its mesh, and over so much less and less
-_HAIR_CM, _FADE_CM = 1.0, 3.0  # so far the head leads, and over so much less and less
+_HELD_CM, _LEFT_CM = 1.0, 3.0  # so far from the face it is known by points, and over so much less and less
 _EDGE = 0.004  # halves of the side: how sharply the lids' two sides are told apart
 _EYES = (
     (geometry.RIGHT_EYE_UPPER, geometry.RIGHT_EYE_LOWER),
@@ -68,7 +66,7 @@ class Lead(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What is known of a way where no volume of a head can know it as well.
+    """What is known of a part of a way.
 
     Attributes:
         way: back to where each place was, halves of the side. share: of it in the whole way, in [0, 1].
@@ -84,22 +82,17 @@ class Told(NamedTuple):
         return torch.lerp(other, own, share)
 
 
-def of_head(seen: Seen, head: AdaptedHead, *, held: float = _HEAD_CM, left: float = _LEFT_CM) -> Told:
-    """Of the face and so much about it, cm: the tracker's mesh, whose nearer triangles hide those behind them.
-
-    Over `left` cm more it says less and less.
-    """
-    size = seen.mesh.size
-    way = seen.travel() * np.float32(2 / size)
-    share = 1 - smoothstep((_away(head, size) - held) / left)
-    return Told(torch.from_numpy(way).movedim(-1, 0)[None], _map(share))
+def by_mesh(seen: Seen) -> Way:
+    """Of everything, as the tracker's mesh has it: its nearer triangles hide those behind them, hair goes along with
+    the head, and what surrounds it as the driver's pictures say, as far as they are trusted."""
+    way = seen.travel() * np.float32(2 / seen.mesh.size)
+    return torch.from_numpy(way).movedim(-1, 0)[None]
 
 
-def of_surroundings(head: AdaptedHead, field: Field, *, size: int) -> Told:
-    """Of what surrounds a head in a crop of `size` px: the farther from its face, the more of what the driver's
-    pictures say."""
-    share = field.trust * smoothstep((_away(head, size) - _HAIR_CM) / _FADE_CM)
-    return Told(torch.from_numpy(-2 * field.travel).movedim(-1, 0)[None], _map(share))
+def of_face(seen: Seen, head: AdaptedHead) -> Told:
+    """The mesh's word on the face and what is close about it."""
+    share = 1 - smoothstep((_away(head, seen.mesh.size) - _HELD_CM) / _LEFT_CM)
+    return Told(by_mesh(seen), torch.from_numpy(share.astype(np.float32))[None, None])
 
 
 def _away(head: AdaptedHead, size: int) -> Float[np.ndarray, "grid grid"]:
@@ -108,10 +101,6 @@ def _away(head: AdaptedHead, size: int) -> Float[np.ndarray, "grid grid"]:
     face = np.ones((_GRID, _GRID), np.uint8)
     cv2.fillPoly(face, [np.rint(outline).astype(np.int32)], 0)
     return cv2.distanceTransform(face, cv2.DIST_L2, 5) * (size / _GRID / head.pose.scale)
-
-
-def _map(share: Float[np.ndarray, "grid grid"]) -> Float[Tensor, "1 1 grid grid"]:
-    return torch.from_numpy(share.astype(np.float32))[None, None]
 
 
 def led(way: Way, lead: Lead, *, near: float = NEAR) -> Way:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from living_portraits import weights
 from living_portraits.engine import Drive, Frame, Spec, Track
-from living_portraits.engines.megaportraits.leading import of_head
+from living_portraits.engines.megaportraits.leading import of_face
 from living_portraits.engines.megaportraits.student import Student, StudentConfig, likeness, thumbnail, word
 from living_portraits.engines.megaportraits.student_motion import WORDS, Performance
 from living_portraits.errors import FaceError, OptionError, WeightsError
@@ -28,7 +28,6 @@ from living_portraits.sway import CELLS, SEARCHED
 from living_portraits.warp import HeadMesh, pixel_grid
 
 WEIGHTS = "student"
-_HELD_CM, _LEFT_CM = 1.0, 3.0  # so far about the face its teacher's mesh is no better than what it has learned
 
 STUDENTS = People("student", ".student", "make one with `living-portraits distill`")
 """Students whom users taught portraits of their own."""
@@ -74,7 +73,7 @@ class Still:
         """A frame from what `Drawing` gives: the face at its place, and all else as the student has it."""
         flow, share, added = strokes
         seen = self.mesh.seen(self.mesh.move(head))
-        way = of_head(seen, head, held=_HELD_CM, left=_LEFT_CM).beside(torch.from_numpy(flow)[None])
+        way = of_face(seen, head).beside(torch.from_numpy(flow)[None])
         led = np.ascontiguousarray(way[0].movedim(0, -1).numpy())
         frame = composed(self.picture, led, share[0], added.transpose(1, 2, 0))
         self.far_side.mend(frame, seen)
