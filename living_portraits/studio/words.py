@@ -117,8 +117,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "muove anche spalle e capelli, e ripara bocche e pieghe",
     ),
     "engine.megaportraits": (
-        "turns the portrait in depth and paints what it hid; keeps its grain up to 1024 px",
-        "gira il ritratto in profondità e dipinge ciò che nascondeva; ne conserva la grana fino a 1024 px",
+        "as guided, but what is far from the person stands still; fine up to 1024 px",
+        "come guided, ma ciò che è lontano dalla persona resta fermo; fine fino a 1024 px",
     ),
     "engine.puppet": (
         "moves the portrait's own paint: turns, expressions, gaze, mouth",

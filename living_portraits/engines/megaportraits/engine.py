@@ -69,7 +69,7 @@ class MegaPortraits:
 
     spec = Spec(
         name="megaportraits",
-        title="turns the portrait in depth and paints what it hid; keeps a painting's grain up to 1024 px",
+        title="as guided, with a still background, painted over from a volume of the head; redraws for 1024 px",
         size=512,
         sizes=(128, 256, 512, 1024),
         weights=("megaportraits", "megaportraits/enhancer", WEIGHTS),
