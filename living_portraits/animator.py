@@ -303,7 +303,7 @@ class Animator:
         crop = Crop.around(track.points[neutral], size=spec.driver_size or spec.size, roll=roll)
         pictures = spec.reads_driver_pixels and mover.info is not None  # a motion file has none
         crops = DriverCrops(mover, crop, len(track)) if pictures else ()
-        clip = Track(crops, crop.to_crop(track.points), track.blendshapes, track.fps)
+        clip = Track(crops, crop.to_crop(track.points), track.blendshapes, track.fps, gapless=True)
         told = {each.name: getattr(options, each.name) for each in fields(Drive) if each.name != "neutral"}
         return self.engine.encode_motion(clip, Drive(neutral=neutral, **told))
 

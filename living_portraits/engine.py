@@ -104,12 +104,14 @@ class Track:
         points: float32 `[T, 478, 3]`, in pixels of the crop (see `Points`).
         blendshapes: float32 `[T, 52]` in [0, 1], ARKit order as MediaPipe gives it.
         fps: frames a second; 1.0 for a still.
+        gapless: whether each frame follows the one before it in the film, so that neighbours tell of each other.
     """
 
     crops: Sequence[Frame]
     points: Float32[np.ndarray, "time 478 3"]
     blendshapes: Float32[np.ndarray, "time 52"]
     fps: float = 1.0
+    gapless: bool = False
 
     def __len__(self) -> int:
         return len(self.points)

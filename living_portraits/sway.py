@@ -25,6 +25,8 @@ _ASTRAY = 2.5  # px from home that are believed by a third; what a leaving hand 
 _AROUND = 1.5  # regions
 _STILLNESS = 0.25  # what nothing is known of, as far as that reaches, stays
 
+_STEADY_SECONDS = 0.12
+
 CELLS = 16
 """Regions along a side of the crop."""
 
@@ -84,9 +86,33 @@ class Sway:
     def __iter__(self) -> Iterator[Field]:
         return (self[number] for number in range(len(self)))
 
+    def steadied(self, fps: float) -> "Sway":
+        """With trust that comes and goes as slowly as anything in a film does, of frames that follow each other.
+
+        A frame that leaves a little more unexplained than its neighbours would else let go of all that surrounds the
+        head at once. With G a Gaussian over time, t the trust and s the travel:
+
+            t' = G t;  s' = t s + (1 - t) G(t s) / G t
+        """
+        believed = self.trust[:, None, None, None] * self.travel
+        spread = _STEADY_SECONDS * fps
+        trust = _over_time(self.trust[:, None], spread)[:, 0]
+        around = _over_time(believed.reshape(len(self), -1), spread) / np.maximum(trust, 1e-6)[:, None]
+        doubted = (1 - self.trust)[:, None] * around
+        return Sway(believed + doubted.reshape(self.travel.shape), trust)
+
     def scaled(self, strength: float) -> "Sway":
         """With every travel times `strength`."""
         return replace(self, travel=self.travel * np.float32(strength))
+
+
+def _over_time(values: Float32[np.ndarray, "time n"], spread: float) -> Float32[np.ndarray, "time n"]:
+    """A Gaussian mean over `spread` frames; the first and the last go on."""
+    return np.asarray(
+        cv2.GaussianBlur(
+            values, (1, 2 * int(3 * spread) + 1), sigmaX=0.1, sigmaY=spread, borderType=cv2.BORDER_REPLICATE
+        )
+    ).reshape(values.shape)
 
 
 class Surroundings:

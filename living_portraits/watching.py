@@ -31,7 +31,8 @@ def watch(driver: Track, drive: Drive) -> tuple[HeadMotion, Sway | None]:
         missed[number] = _in_the_head(near.missed(crop, points), points)
     fields += [UNKNOWN] * (len(head) - len(fields))  # where a clip breaks off, its points are all there is
     detail = np.float32(drive.strength * drive.expression) * missed
-    return replace(head, detail=detail), Sway.of(fields).scaled(drive.travel)
+    sway = Sway.of(fields)
+    return replace(head, detail=detail), (sway.steadied(driver.fps) if driver.gapless else sway).scaled(drive.travel)
 
 
 def _in_the_head(missed: Where, points: Points) -> Float32[np.ndarray, "468 3"]:

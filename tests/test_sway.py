@@ -1,5 +1,7 @@
 """What surrounds a head: read from a driver's pictures, and put onto a portrait."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from living_portraits.doll import Doll
 from living_portraits.engine import Drive
 from living_portraits.motion import adapt, measure
 from living_portraits.restraint import restrain_sway
+from living_portraits.sway import CELLS, Sway
+from living_portraits.watching import watch
 
 SIZE = 256
 
@@ -150,3 +154,27 @@ def test_sway_is_held_within_what_a_head_may_travel(doll):
     held = restrain_sway(large, pose, SIZE)
     assert held.travel.dtype == np.float32
     np.testing.assert_allclose(held.travel[..., 0] * SIZE / pose.scale, 4.0, atol=0.01)
+
+
+def test_trust_comes_and_goes_slowly_and_what_is_trusted_stays() -> None:
+    """One frame in the middle is doubted and astray; at a cut nothing comes back."""
+    travel = np.full((40, CELLS, CELLS, 2), 0.1, np.float32)
+    trust = np.ones(40, np.float32)
+    trust[10], travel[10] = 0.0, 5.0
+    trust[25:], travel[25:] = 0.0, 9.0
+    steady = Sway(travel, trust).steadied(25.0)
+    assert np.abs(np.diff(steady.trust)).max() < 0.16 and steady.trust[10] > 0.8
+    np.testing.assert_allclose(steady.travel[:30], 0.1, atol=1e-4)
+    assert steady.trust[24] > 0.4 > 0.2 > steady.trust[29] and steady.trust[35:].max() < 1e-3
+    assert np.isfinite(steady.travel).all()
+    sure = Sway(np.random.default_rng(0).normal(size=travel.shape).astype(np.float32), np.ones(40, np.float32))
+    np.testing.assert_allclose(sure.steadied(25.0).travel, sure.travel, atol=1e-6)
+
+
+def test_only_a_film_is_steadied() -> None:
+    """Of a live portrait there are two frames at a time, and what is learned from has frames that lie apart."""
+    clip = driver(128, frames=6)
+    crops = [clip.crops[0]] * 3 + [255 - clip.crops[0]] * 3
+    loose, film = (watch(replace(clip, crops=crops, gapless=gapless), Drive())[1] for gapless in (False, True))
+    assert loose.trust.tolist() == [1, 1, 1, 0, 0, 0]
+    assert 0 < film.trust[3] < film.trust[2] < 1
