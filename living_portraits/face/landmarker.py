@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
@@ -127,18 +128,25 @@ def explained(what: str = "Face tracking") -> Iterator[None]:
         ) from error
 
 
+_ONE_AT_A_TIME = threading.RLock()
+
+
 @contextlib.contextmanager
 def hushed() -> Iterator[None]:
-    """Silence what MediaPipe's C++ writes to the process's stderr while a task starts; it has no switch of its own."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+    """Silence what MediaPipe's C++ writes to the process's stderr while a task starts; it has no switch of its own.
+
+    One thread at a time: the second would keep the silence, and restore it for good.
+    """
+    with _ONE_AT_A_TIME:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        try:
+            with open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 class Landmarkers:
