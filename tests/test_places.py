@@ -63,6 +63,13 @@ def test_no_command_writes_over_what_it_reads(command: str, tmp_path: Path, caps
     assert {path.name for path in tmp_path.iterdir()} <= {*(path.name for path in names.values()), ".batch"}
 
 
+def test_a_live_film_and_its_figures_each_have_a_name(tmp_path: Path, capsys) -> None:
+    write_clip(tmp_path / "clip.mp4", frames=4)
+    film = tmp_path / "film.mp4"
+    assert main(f"live --engine puppet --size 64 --from {tmp_path}/clip.mp4 --to {film} --json {film}".split()) == 2
+    assert "is to be written twice" in capsys.readouterr().err and not film.exists()
+
+
 def test_a_film_never_replaces_the_folder_that_its_source_is_in(tmp_path: Path, capsys) -> None:
     """Nor, with it, pictures that are called as frames are."""
     clip, picture = tmp_path / "clip.mp4", tmp_path / "pictures" / "20240101.png"

@@ -69,7 +69,9 @@ def run(args: argparse.Namespace) -> int:
     wishes = Wishes()
     source = open_source(_origin(args.origin), loop=args.loop)
     if args.json is not None:
-        places.spare(args.json, [source.path, args.source, Path(args.to)])
+        places.spare(args.json, [source.path, args.source])
+        if args.json.resolve() == Path(args.to).resolve():
+            raise OptionError(f"{args.json} is to be written twice; give the film and its figures each a name.")
     avatar = _avatar(args)
     with ExitStack() as stack:
         session = stack.enter_context(Session(avatar, smoothing=smoothing))
