@@ -244,7 +244,7 @@ def _decodable(stream: AudioStream | VideoStream) -> bool:
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     stream = _best_video(container)
     if stream is None:
-        if container.streams.video:
+        if any(not each.disposition & Disposition.attached_pic for each in container.streams.video):
             raise MediaError(f"{path} holds no moving picture that can be decoded here; take a copy in another format.")
         raise MediaError(f"{path} holds no moving picture; name a film.")
     if stream.width * stream.height > MAX_PIXELS:
