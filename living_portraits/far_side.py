@@ -85,6 +85,7 @@ class FarSide:
 
     @classmethod
     def of(cls, crop: Frame, mesh: HeadMesh) -> "FarSide":
+        """Of a source's crop and the mesh that was built on its face."""
         face = np.zeros(crop.shape[:2], np.uint8)
         cv2.fillPoly(face, [np.rint(mesh.rest[list(geo.FACE_OVAL)]).astype(np.int32)], 255)
         return cls(crop, _inner(face > 0, mesh.source.pose.scale, rim=_MIXED_CM))

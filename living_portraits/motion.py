@@ -114,9 +114,10 @@ def unrest(
     points: Float32[np.ndarray, "time 478 3"], blendshapes: Float32[np.ndarray, "time 52"]
 ) -> Float[np.ndarray, "time"]:
     """How far each frame is from a face at rest in its usual pose, 0 or more: `expressed`, and turns."""
-    turns = np.stack([geo.rotation_vector(geo.fit_pose(face).rotation) for face in points])
+    poses = [geo.fit_pose(face) for face in points]
+    turns = np.stack([geo.rotation_vector(pose.rotation) for pose in poses])
     off = np.linalg.norm(turns - np.median(turns, axis=0), axis=1) / _USUAL_TURN
-    return expressed(points, blendshapes) + off**2
+    return _expressed(points, blendshapes, poses) + off**2
 
 
 def expressed(
@@ -128,11 +129,16 @@ def expressed(
     one, all that is said with lips closer than that would be lost. Blendshapes are all zero where they were not
     measured; lips decide then.
     """
+    return _expressed(points, blendshapes, [geo.fit_pose(face) for face in points])
+
+
+def _expressed(
+    points: Float32[np.ndarray, "time 478 3"], blendshapes: Float32[np.ndarray, "time 52"], poses: list[geo.Pose]
+) -> Float[np.ndarray, "time"]:
     weights = np.ones(52, dtype=np.float32)
     weights[0] = 0  # MediaPipe's own "neutral"
     weights[_GAZE] = 0.25
     weights[list(_MOUTH_AND_LIDS)] = 2
-    poses = [geo.fit_pose(face) for face in points]
     lips = points[:, [UPPER_LIP, LOWER_LIP]].astype(np.float64)
     gaps = [pose.to_face(pair)[:, 1] @ [1, -1] for pose, pair in zip(poses, lips, strict=True)]
     parted = np.maximum(gaps, 0) / _PARTED_CM

@@ -35,7 +35,7 @@ class Ground(NamedTuple):
 
 
 def grounded(way: Way, matte: Share, person: Share) -> Ground:
-    """The way as it is on the person, none far from them, and in between as much of it as there are soft neighbours.
+    """The way as it is on the person and close about them, none far from them, and in between less and less of it.
 
         m = max(matte, person(x + way));  way' = near(m) way;  bare = edge(person)(x + way') (1 - doubt(m))
 
