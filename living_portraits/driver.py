@@ -13,12 +13,12 @@ from living_portraits.align import Crop
 from living_portraits.engine import Frame
 from living_portraits.errors import MediaError, OptionError
 from living_portraits.film_options import Options
-from living_portraits.motion import expressed
+from living_portraits.motion import expressed, forgotten
 from living_portraits.notices import Notice, tell
 from living_portraits.pipeline import ahead
 
 MOTION_SUFFIX = motion_file.SUFFIX
-_RESTLESS = 2.0  # `expressed` in the middle of an expression; at rest, or about to speak, it is less than 1
+_RESTLESS = 2.0  # `forgotten` in the middle of an expression; at rest, or about to speak, it is less than 1
 SKETCH = 512  # side of the drawing that stands for a driver without pictures, px
 
 
@@ -140,10 +140,10 @@ def tell_if_restless(track: face.FaceTrack, options: Options) -> None:
     """Says so where the neutral frame, which nobody chose, is in the middle of an expression that would be lost."""
     if options.neutral_frame != Options.neutral_frame:
         return
+    if forgotten(track.points[:1], track.blendshapes[:1])[0] < _RESTLESS:
+        return
     moved = expressed(track.points, track.blendshapes)
     calmest = int(moved.argmin())
-    if moved[0] < _RESTLESS:
-        return
     if moved[calmest] < moved[0] / 2:
         tell(
             Notice(

@@ -65,7 +65,8 @@ class Drive:
 
     Attributes:
         relative: apply the change since the neutral frame to the source's own pose (True), or give the
-            source the driver's very pose (False). Expressions are measured from the neutral frame in both.
+            source the driver's very pose (False). Expressions are measured from the neutral frame in both; lips that
+            are parted there still count.
         strength: factor on all motion; 1 is the driver's own range, 0 a still picture, which faces the viewer where
             its own pose is not to count (not `relative`, or `frontal`).
         neutral: index of the driver's frame that counts as "no expression".

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32
 
+from living_portraits import begun
 from living_portraits import geometry as geo
 from living_portraits.engine import Drive, Track
 
@@ -28,9 +29,22 @@ _WIDEST = 1.2
 _LIP_DEADBAND_CM = 0.04
 _UNLIKE_CM = 0.18  # faces of one person in two clips are 0.15 apart, those of two people 0.32 (medians)
 _GAZE = slice(11, 19)  # blendshapes eyeLookDown ... eyeLookUp: where somebody looks is hardly an expression
-_MOUTH_AND_LIDS = (9, 10, *range(23, 50))  # blinks, jaw and mouth: what shows most when taken as rest
+_MOUTH = slice(23, 50)  # jaw and mouth
+_BLINKS = slice(9, 11)
 _USUAL_TURN = np.radians(15)  # so far from the clip's usual pose counts as much as one shape at full strength
 _PARTED_CM = 1.0  # and so does a gap this wide between the inner lips, in the middle
+
+
+def _weights() -> Float32[np.ndarray, "52"]:
+    """How much each blendshape counts as expression."""
+    weights = np.ones(52, dtype=np.float32)
+    weights[0] = 0  # MediaPipe's own "neutral"
+    weights[_GAZE] = 0.25
+    weights[_MOUTH] = weights[_BLINKS] = 2  # what shows most when taken as rest
+    return weights
+
+
+_WEIGHTS = _weights()
 
 
 @dataclass(frozen=True)
@@ -47,6 +61,7 @@ class HeadMotion:
         neutral: `[478, 3]` the driver's own neutral shape, face frame, cm.
         relative: whether rotations are to be applied on top of the source's own pose.
         detail: `[T, 468, 3]` displacement, cm, on top of `expression`, that only pictures tell; None without pictures.
+        strength: factor that expressions were scaled with, for what the neutral frame itself expresses (`begun`).
     """
 
     rotation: Float32[np.ndarray, "time 3 3"]
@@ -58,9 +73,14 @@ class HeadMotion:
     neutral: Float32[np.ndarray, "478 3"]
     relative: bool
     detail: Float32[np.ndarray, "time 468 3"] | None = None
+    strength: float = 1.0
 
     def __len__(self) -> int:
         return len(self.zoom)
+
+    def begun_on(self, shape: Float32[np.ndarray, "478 3"]) -> Float32[np.ndarray, "468 3"]:
+        """What a source of that shape is to express beside `expression`, cm: see `begun`."""
+        return np.float32(self.strength) * begun.beyond(self.neutral, shape)
 
 
 def measure(driver: Track, drive: Drive) -> HeadMotion:
@@ -97,6 +117,7 @@ def measure(driver: Track, drive: Drive) -> HeadMotion:
         neutral=neutral.astype(np.float32),
         # A turn that begins from a frontal head is the source's very pose, whatever its own was.
         relative=drive.relative and not drive.frontal,
+        strength=face,
     )
 
 
@@ -132,17 +153,28 @@ def expressed(
     return _expressed(points, blendshapes, [geo.fit_pose(face) for face in points])
 
 
+def forgotten(
+    points: Float32[np.ndarray, "time 478 3"], blendshapes: Float32[np.ndarray, "time 52"]
+) -> Float[np.ndarray, "time"]:
+    """What of `expressed` is lost where a frame counts as neutral: all but parted lips, and what parts them."""
+    gaps = _gaps(points, [geo.fit_pose(face) for face in points])
+    shut = np.interp(gaps, begun.PARTED, (1, 0))
+    kept = blendshapes.copy()
+    kept[:, _MOUTH] *= shut[:, None]
+    return np.asarray(kept**2 @ _WEIGHTS)
+
+
 def _expressed(
     points: Float32[np.ndarray, "time 478 3"], blendshapes: Float32[np.ndarray, "time 52"], poses: list[geo.Pose]
 ) -> Float[np.ndarray, "time"]:
-    weights = np.ones(52, dtype=np.float32)
-    weights[0] = 0  # MediaPipe's own "neutral"
-    weights[_GAZE] = 0.25
-    weights[list(_MOUTH_AND_LIDS)] = 2
+    parted = np.maximum(_gaps(points, poses), 0) / _PARTED_CM
+    return np.asarray(blendshapes**2 @ _WEIGHTS + parted**2)
+
+
+def _gaps(points: Float32[np.ndarray, "time 478 3"], poses: list[geo.Pose]) -> Float[np.ndarray, "time"]:
+    """Between the inner lips, in the middle, cm."""
     lips = points[:, [UPPER_LIP, LOWER_LIP]].astype(np.float64)
-    gaps = [pose.to_face(pair)[:, 1] @ [1, -1] for pose, pair in zip(poses, lips, strict=True)]
-    parted = np.maximum(gaps, 0) / _PARTED_CM
-    return np.asarray(blendshapes**2 @ weights + parted**2)
+    return np.array([pose.to_face(pair)[:, 1] @ [1, -1] for pose, pair in zip(poses, lips, strict=True)])
 
 
 def eye_openings(shapes: Float[np.ndarray, "time 478 3"]) -> Float[np.ndarray, "time 2"]:
@@ -219,12 +251,12 @@ def adapt(source: SourceShape, motion: HeadMotion, frame: int) -> AdaptedHead:
     """Puts frame number `frame` of a motion onto a source's face.
 
     Pose: R = R_motion R_source (relative) or R_motion (absolute), scale times zoom, travel in the source's own size.
-    Expression: displacement, and detail as far as the two faces are alike, times the ratio of their mouths where it
-    concerns the mouth; lids close by the driver's share of the source's own opening; irises travel in eye
-    widths; lips never cross.
+    Expression: displacement, with lips as far apart as the driver's (`begun`), and detail as far as the two faces are
+    alike, times the ratio of their mouths where it concerns the mouth; lids close by the driver's share of the
+    source's own opening; irises travel in eye widths; lips never cross.
     """
     shape = source.shape.copy()
-    offsets = motion.expression[frame]
+    offsets = motion.expression[frame] + motion.begun_on(source.shape)
     if motion.detail is not None:
         offsets = offsets + _likeness(source.shape, motion.neutral) * motion.detail[frame]
     offsets = offsets * _EXPRESSION_WEIGHTS[:, None]

@@ -25,6 +25,7 @@ from living_portraits.driver import Driver, DriverCrops, tell_if_restless
 from living_portraits.errors import FaceError, OptionError, OutputError
 from living_portraits.face import FaceTrack
 from living_portraits.film_options import Options
+from living_portraits.geometry import LIPS_INNER_LOWER, LIPS_INNER_UPPER
 from living_portraits.manifest import read_manifest
 from living_portraits.notices import Notice
 
@@ -171,11 +172,13 @@ def test_the_engine_hears_how_to_take_the_motion(toy, painting, clip, tmp_path, 
         assert getattr(toy.engine.drives[0], name) == value
 
 
-def smiling(*much: float) -> FaceTrack:
+def smiling(*much: float, parted: float = 0.0) -> FaceTrack:
+    """Someone who smiles as much, the lips closed or `parted` px."""
     clip = driver(96, frames=len(much))
     blendshapes = np.zeros_like(clip.blendshapes)
     blendshapes[:, [44, 45]] = np.array(much)[:, None]  # mouth smile
     points = np.tile(clip.points[:1], (len(much), 1, 1))
+    points[:, list(LIPS_INNER_LOWER), 1] = points[:, list(LIPS_INNER_UPPER), 1] + parted
     return FaceTrack(points, blendshapes, np.tile(np.eye(4, dtype=np.float32), (len(much), 1, 1)), 25.0)
 
 
@@ -198,6 +201,12 @@ def test_an_expression_that_would_be_lost_is_told(much, options, told):
         str(one.message) for one in heard
     ]
     assert len(heard) == (told is not None)
+
+
+def test_a_laugh_that_has_begun_is_not_lost() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tell_if_restless(smiling(1.0, 0.6, 0.0, parted=2.0), Options.of({}))
 
 
 def test_sound_can_be_another_or_none(toy, painting, clip, tmp_path):

@@ -12,11 +12,11 @@ PACKAGE = "living_portraits"
 ROOT = Path(__file__).parent.parent / PACKAGE
 
 LEAVES = {
-    "align", "choreographer", "choreography", "detail", "doll", "draw", "eyes", "far_side", "features", "film_options",
-    "geometry", "grain", "landmarks68", "manifest", "matting", "mending", "metrics", "motion", "motion_file", "mouth",
-    "nn", "notices", "packed", "people", "pipeline", "places", "processes", "provenance", "recent", "restraint",
-    "result", "samples", "skeleton", "smoothing", "stance", "sway", "tone", "variety", "video", "warp", "watching",
-    "weights",
+    "align", "begun", "choreographer", "choreography", "detail", "doll", "draw", "eyes", "far_side", "features",
+    "film_options", "geometry", "grain", "landmarks68", "manifest", "matting", "mending", "metrics", "motion",
+    "motion_file", "mouth", "nn", "notices", "packed", "people", "pipeline", "places", "processes", "provenance",
+    "recent", "restraint", "result", "samples", "skeleton", "smoothing", "stance", "sway", "tone", "variety", "video",
+    "warp", "watching", "weights",
 }  # fmt: skip
 
 # What a module of each layer may import from the package; "engines" stands for the registry, "engines/*" for an engine.

@@ -26,7 +26,7 @@ from living_portraits.engines.megaportraits.student import (
 from living_portraits.engines.megaportraits.student_engine import STUDENTS, StudentEngine, composed, read_student
 from living_portraits.engines.megaportraits.student_motion import MOST, WORDS, Performance
 from living_portraits.errors import FaceError, OptionError, WeightsError
-from living_portraits.geometry import fit_pose
+from living_portraits.motion import SourceShape
 from living_portraits.nn.pixels import to_tensor
 from living_portraits.training import drivers, films
 from living_portraits.training import student as distillation
@@ -211,22 +211,22 @@ def test_a_guide_marks_each_point_where_it_is() -> None:
 
 
 def test_a_driver_at_rest_says_nothing_and_one_that_moves_does() -> None:
-    clip, pose = driver(128), fit_pose(source(256).points[0])
-    words, sway = Performance.of(clip, Drive()).on(pose, size=256)
+    clip, face = driver(128), SourceShape.of(source(256).points[0])
+    words, sway = Performance.of(clip, Drive()).on(face, size=256)
     assert words.shape == (6, WORDS) and sway.shape == (6, 3, 16, 16)
     np.testing.assert_allclose(words[0], 0, atol=1e-3)
     assert np.abs(words[3]).max() > 0.3 and np.abs(words).max() <= MOST
-    assert not np.abs(Performance.of(clip, Drive(strength=0.0)).on(pose, size=256)[0]).max() > 1e-3
+    assert not np.abs(Performance.of(clip, Drive(strength=0.0)).on(face, size=256)[0]).max() > 1e-3
 
 
 def test_without_pictures_there_is_no_sway_and_no_trust_in_it() -> None:
-    clip, pose = driver(128), fit_pose(source(256).points[0])
-    told, _ = Performance.of(clip, Drive()).on(pose, size=256)
-    words, sway = Performance.of(replace(clip, crops=()), Drive()).on(pose, size=256)
+    clip, face = driver(128), SourceShape.of(source(256).points[0])
+    told, _ = Performance.of(clip, Drive()).on(face, size=256)
+    words, sway = Performance.of(replace(clip, crops=()), Drive()).on(face, size=256)
     assert not sway.any()
     np.testing.assert_array_equal(words, told)
     shaken = replace(clip, crops=[np.roll(crop, 3 * number, axis=1) for number, crop in enumerate(clip.crops)])
-    assert np.abs(Performance.of(shaken, Drive()).on(pose, size=256)[1][1, :2]).max() > 0.1
+    assert np.abs(Performance.of(shaken, Drive()).on(face, size=256)[1][1, :2]).max() > 0.1
 
 
 # --- distillation -----------------------------------------------------------------------------------------------------
@@ -307,7 +307,7 @@ def test_the_teachers_film_is_that_of_the_engine(portraits) -> None:
         whole = list(engine.generate(identity, engine.encode_motion(clip, Drive(neutral=5))))
         for frame in mine:
             np.testing.assert_array_equal(made["target"][frame], whole[frame])
-        words, _ = Performance.of(clip, Drive(neutral=5)).on(fit_pose(portrait.points), size=256)
+        words, _ = Performance.of(clip, Drive(neutral=5)).on(SourceShape.of(portrait.points), size=256)
         np.testing.assert_allclose(made["words"][mine, 0, 0], words[mine], atol=5e-3)
 
 

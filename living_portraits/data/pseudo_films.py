@@ -147,6 +147,7 @@ def varied(motion: HeadMotion, random: np.random.Generator) -> HeadMotion:
     return dataclasses.replace(
         motion,
         expression=(strength * motion.expression).astype(np.float32),
+        strength=strength * motion.strength,
         rotation=(np.stack(extra) @ motion.rotation).astype(np.float32),
     )
 

@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 from jaxtyping import Float16
 
-from living_portraits import engines, face, geometry, samples, video
+from living_portraits import engines, face, samples, video
 from living_portraits.align import Crop
 from living_portraits.engine import Drive, Engine, Frame, Points, Track
 from living_portraits.engines.megaportraits.engine import MegaPortraits
 from living_portraits.engines.megaportraits.student_motion import WORDS, Performance
 from living_portraits.errors import FaceError, OptionError
-from living_portraits.motion import adapt
+from living_portraits.motion import SourceShape, adapt
 from living_portraits.restraint import restrain, restrain_sway
 from living_portraits.sway import CELLS
 from living_portraits.training.drivers import keep
@@ -136,7 +136,7 @@ class Films:
         words = np.empty((len(driver), 1, 1, WORDS), np.float16)
         moves = np.empty((len(driver), CELLS, CELLS, 3), np.float16)
         for number in np.unique(avatar):
-            said, field = performance.on(geometry.fit_pose(self.portraits[number].points), size=SIDE)
+            said, field = performance.on(SourceShape.of(self.portraits[number].points), size=SIDE)
             mine = avatar == number
             words[mine, 0, 0] = said[mine]
             moves[mine] = np.moveaxis(field[mine], 1, -1)

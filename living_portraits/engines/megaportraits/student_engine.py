@@ -171,9 +171,8 @@ class StudentEngine:
 
     def generate(self, identity: Sitter, motion: Performance) -> Iterator[Frame]:
         """One frame per driver frame, the motion held within what one picture can bear."""
-        pose = identity.source.pose
-        bearable = restrain(motion.head, pose)
-        said = motion.on(pose, size=self.spec.size)
+        bearable = restrain(motion.head, identity.source.pose)
+        said = motion.on(identity.source, size=self.spec.size)
         for number, strokes in enumerate(self._strokes(identity.run, said)):
             if identity.still is None:
                 yield np.ascontiguousarray(np.rint(strokes[2].transpose(1, 2, 0)).astype(np.uint8))

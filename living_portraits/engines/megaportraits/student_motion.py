@@ -12,7 +12,7 @@ from jaxtyping import Float32
 
 from living_portraits import geometry as geo
 from living_portraits.engine import Drive, Track
-from living_portraits.motion import HeadMotion
+from living_portraits.motion import HeadMotion, SourceShape
 from living_portraits.restraint import restrain, restrain_sway
 from living_portraits.sway import CELLS, Sway
 from living_portraits.watching import watch
@@ -46,13 +46,13 @@ class Performance:
         return cls(*watch(driver, drive))
 
     def on(
-        self, pose: geo.Pose, *, size: int
+        self, source: SourceShape, *, size: int
     ) -> tuple[Float32[np.ndarray, "time words"], Float32[np.ndarray, "time 3 16 16"]]:
-        """For a portrait of that pose in a crop of `size` px: words, and sway (x, y) with how far to trust it.
+        """For a portrait in a crop of `size` px: words, and sway (x, y) with how far to trust it.
 
         Held within what one picture can bear.
         """
-        head = restrain(self.head, pose)
+        head = restrain(self.head, source.pose)
         turns = np.stack([geo.rotation_vector(turn.astype(np.float64)) for turn in head.rotation])
         count = len(head)
         parts = (
@@ -61,12 +61,12 @@ class Performance:
             _ZOOM * np.log(np.maximum(head.zoom, 1e-3))[:, None],
             head.lids - 1,
             _GAZE * head.gaze.reshape(count, -1),
-            _SHAPE * head.expression[:, list(SPOKEN)].reshape(count, -1),
+            _SHAPE * (head.expression + head.begun_on(source.shape))[:, list(SPOKEN)].reshape(count, -1),
         )
         words = np.concatenate(parts, axis=1).clip(-MOST, MOST).astype(np.float32)
         if self.sway is None:
             return words, np.zeros((count, 3, CELLS, CELLS), np.float32)
-        held = restrain_sway(self.sway, pose, size)
+        held = restrain_sway(self.sway, source.pose, size)
         trust = held.trust[:, None, None, None]
         travel = np.moveaxis(_SWAY * held.travel, -1, 1) * trust
         return words, np.concatenate([travel, np.broadcast_to(trust, (count, 1, CELLS, CELLS))], axis=1)

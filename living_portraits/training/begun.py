@@ -1,0 +1,46 @@
+"""Fits `begun.CHANGES`: how a face changes as its lips part, and as it laughs.
+
+    python -m living_portraits.training.begun living_portraits/begun.npy
+
+From the bundled clips alone. Within each clip every point's travel is explained, by ridge regression, by how far the
+lips are parted, how much the face smiles, and its turn, which the tracker's depth lets leak into shapes and which is
+left out afterwards. Both sides of a face are taken to do the same.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from living_portraits import begun, face, geometry, samples, video
+
+CLIPS = ("laugh", "look_around", "sing", "smile", "sorrow", "surprise", "talk")
+_RIDGE = np.diag([0.5, 0.5, 0.1, 0.1, 0.1])
+
+
+def fitted(clips: list[Float32[np.ndarray, "_ 478 3"]]) -> Float64[np.ndarray, "2 468 3"]:
+    """From every clip's points, px."""
+    causes, changes = [], []
+    for clip in clips:
+        poses = [geometry.fit_pose(points) for points in clip]
+        shapes = np.stack([pose.to_face(points.astype(np.float64)) for pose, points in zip(poses, clip, strict=True)])
+        said = np.stack([begun.expressed(shape.astype(np.float32)) for shape in shapes])
+        turns = np.stack([geometry.rotation_vector(pose.rotation) for pose in poses])
+        cause, change = np.hstack([said, turns]), shapes[:, : geometry.MESH_COUNT].reshape(len(clip), -1)
+        causes.append(cause - cause.mean(axis=0))
+        changes.append(change - change.mean(axis=0))
+    x, y = np.concatenate(causes), np.concatenate(changes)
+    found = np.linalg.solve(x.T @ x + _RIDGE, x.T @ y)[:2].reshape(2, -1, 3)
+    across = found[:, geometry.MIRRORED[: geometry.MESH_COUNT]] * np.array([-1, 1, 1])
+    return np.asarray((found + across) / 2)
+
+
+def main(out: Path) -> None:
+    """Looks through the bundled clips and writes the table."""
+    clips = [face.follow(video.read_frames(path), fps=25.0).points for path in (getattr(samples, n) for n in CLIPS)]
+    np.save(out, fitted(clips).astype(np.float16))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
