@@ -4,16 +4,24 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32, UInt8
 
 from living_portraits import geometry as geo
 from living_portraits.engine import Frame
 from living_portraits.motion import AdaptedHead, SourceShape
-from living_portraits.warp import box_round, polygon_mask, smoothstep
+from living_portraits.warp import box_round, lay, polygon_mask, smoothstep
 
 _FEATHER = 0.012  # of the eye's width in pixels: lids have a crisp edge
 _PARALLAX = 0.35  # radii of the iris
 _IRIS_REACH = 2.9  # iris radii from the iris' centre to where the white stays put
+_BARE = 0.15  # radii of the iris that may come to lie bare below the upper lid
+_EDGE = 0.05  # of the eye's width within the opening: lashes, or what the tracker missed
+_WHITE = 0.1  # of the opening: with less of it in sight, nobody knows the white's colour
+_UNDER = 0.14  # of the eye's width below the opening, where painted eyes reach that were tracked too small
+_CLOSING = (
+    0.6,
+    0.2,
+)  # of the opening's area: from the one on the lower lid covers what lies there, wholly at the other
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +33,7 @@ class Eye:
         iris: indices of the iris points, centre first.
         texture: the crop with what lies round the opening painted over in the colours of the eye, so that a lid
             can open wider than it was painted.
+        under: the crop with the eye, and what lies just below it, painted over in the colours of the skin below.
         rest: `[478, 2]` the source's points.
         source: the face it belongs to.
     """
@@ -32,6 +41,7 @@ class Eye:
     ring: tuple[int, ...]
     iris: tuple[int, ...]
     texture: Frame
+    under: Frame
     rest: Float32[np.ndarray, "478 2"]
     source: SourceShape
 
@@ -49,14 +59,14 @@ class Eye:
         polygon = rest[list(ring)]
         width = float(np.ptp(polygon[:, 0]))
         low, high = box_round(polygon, margin=0.5 * width + 2, shape=crop.shape)
-        opening = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
-        cv2.fillPoly(opening, [np.rint((polygon - low) * 16).astype(np.int32)], 255, shift=4)
-        texture = crop.copy()
-        area = (slice(low[1], high[1]), slice(low[0], high[0]))
-        outside = np.where(cv2.dilate(opening, np.ones((3, 3), np.uint8)) > 0, 0, 255).astype(np.uint8)
-        texture[area] = cv2.inpaint(np.ascontiguousarray(crop[area]), outside, 3, cv2.INPAINT_TELEA)
-        _complete_iris(texture, rest[list(iris)], outside, low)
-        return cls(ring, iris, texture, rest, source)
+        opening = _filled(polygon - low, (int(high[1] - low[1]), int(high[0] - low[0])))
+        area = np.s_[low[1] : high[1], low[0] : high[0]]
+        hidden = np.where(cv2.dilate(opening, np.ones((3, 3), np.uint8)) > 0, 0, 255).astype(np.uint8)
+        texture, under = crop.copy(), crop.copy()
+        texture[area] = _eyeball(crop[area], opening, hidden, rest[list(iris)] - low, edge=_EDGE * width)
+        below = cv2.dilate(opening | _filled(_beneath(polygon) - low, opening.shape), np.ones((3, 3), np.uint8))
+        under[area] = cv2.inpaint(np.ascontiguousarray(crop[area]), below, 3, cv2.INPAINT_TELEA)
+        return cls(ring, iris, texture, under, rest, source)
 
     def draw(self, frame: Frame, head: AdaptedHead) -> None:
         """Draws the eyeball into the opening that the moved lids leave. In place."""
@@ -68,9 +78,7 @@ class Eye:
         shape = (int(high[1] - low[1]), int(high[0] - low[0]))
         mask = polygon_mask(polygon, (int(low[0]), int(low[1])), shape, feather=_FEATHER * width)
         back = self._to_source(head)
-        across, down = np.arange(low[0], high[0]), np.arange(low[1], high[1])
-        x = (back[0, 0] * across[None] + back[0, 1] * down[:, None] + back[0, 2]).astype(np.float32)
-        y = (back[1, 0] * across[None] + back[1, 1] * down[:, None] + back[1, 2]).astype(np.float32)
+        x, y = _places(back, low, high)
         centre = self.rest[self.iris[0]]
         radius = float(np.linalg.norm(self.rest[list(self.iris[1:])] - centre, axis=1).mean())
         moved = self._moved(head, back, radius)
@@ -78,9 +86,24 @@ class Eye:
         pull = 1 - smoothstep((distance - 1.0) / (_IRIS_REACH - 1.0))
         x, y = x - (moved[0] * pull).astype(np.float32), y - (moved[1] * pull).astype(np.float32)
         ball = cv2.remap(self.texture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        area = frame[low[1] : high[1], low[0] : high[0]]
-        blend = mask[..., None]
-        area[:] = np.rint(area * (1 - blend) + ball * blend).astype(np.uint8)
+        lay(frame[low[1] : high[1], low[0] : high[0]], ball.astype(np.float32), mask[..., None])
+        self._cover(frame, polygon, back)
+
+    def _cover(self, frame: Frame, polygon: Float32[np.ndarray, "16 2"], back: Float32[np.ndarray, "2 3"]) -> None:
+        """Lays skin over what of a painted eye lies below the opening, as lids close. In place."""
+        area = abs(float(np.linalg.det(back[:, :2]))) * cv2.contourArea(polygon)
+        opened = area / max(cv2.contourArea(self.rest[list(self.ring)]), 1e-6)
+        share = float(smoothstep(np.array((_CLOSING[0] - opened) / (_CLOSING[0] - _CLOSING[1]))))
+        strip = _beneath(polygon)
+        low, high = box_round(strip, margin=2.0, shape=frame.shape)
+        if share == 0 or (high - low).min() < 2:
+            return
+        width = float(np.linalg.norm(polygon[8] - polygon[0]))
+        shape = (int(high[1] - low[1]), int(high[0] - low[0]))
+        mask = polygon_mask(strip, (int(low[0]), int(low[1])), shape, feather=2 * _FEATHER * width)
+        x, y = _places(back, low, high)
+        skin = cv2.remap(self.under, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        lay(frame[low[1] : high[1], low[0] : high[0]], skin.astype(np.float32), share * mask[..., None])
 
     def _moved(self, head: AdaptedHead, back: Float32[np.ndarray, "2 3"], radius: float) -> Float32[np.ndarray, "2"]:
         """How far the iris has moved between the corners, px of the source.
@@ -93,7 +116,19 @@ class Eye:
         still = head.pose.to_picture(self.source.shape[list(self.iris[:1])].astype(np.float64))[0, :2]
         turned = back[:, :2] @ still + back[:, 2] - centre
         excess = max(0.0, 1 - _PARALLAX * radius / max(float(np.linalg.norm(turned)), 1e-6))
-        return np.asarray(looking - excess * turned, np.float32)
+        across, down = looking - excess * turned
+        return np.array([across, min(down, self._lowest(head, back, radius, float(across)))], np.float32)
+
+    def _lowest(self, head: AdaptedHead, back: Float32[np.ndarray, "2 3"], radius: float, across: float) -> float:
+        """How far down the iris may go, px of the source: as near to the upper lid as it is there, or a little less.
+
+        What a lid has always covered nobody painted; and lids follow a glance.
+        """
+        centre, upper = self.rest[self.iris[0]], list(self.ring[:9])
+        lid = head.points[upper, :2] @ back[:, :2].T + back[:, 2]
+        bare = centre[1] - radius - np.interp(centre[0], *self.rest[upper].T)
+        now = centre[1] - radius - np.interp(centre[0] + across, *lid.T)
+        return float(max(bare, 0.0) + _BARE * radius - now)
 
     def _to_source(self, head: AdaptedHead) -> Float32[np.ndarray, "2 3"]:
         """The similarity from the moved eye's corners back to the source's."""
@@ -105,21 +140,59 @@ class Eye:
         return np.column_stack([linear, shift]).astype(np.float32)
 
 
-def _complete_iris(texture: Frame, iris: Float32[np.ndarray, "5 2"], hidden: np.ndarray, low: np.ndarray) -> None:
-    """Gives the iris the parts that the lids hide, mirrored from its visible half. In place.
+def _places(
+    back: Float32[np.ndarray, "2 3"], low: np.ndarray, high: np.ndarray
+) -> tuple[Float32[np.ndarray, "height width"], Float32[np.ndarray, "height width"]]:
+    """Where the pixels of a box come from, px of the source."""
+    across, down = np.arange(low[0], high[0]), np.arange(low[1], high[1])
+    x, y = (row[0] * across[None] + row[1] * down[:, None] + row[2] for row in back)
+    return x.astype(np.float32), y.astype(np.float32)
 
-    `hidden` is 255 where the lids cover the eye, in a box whose first pixel is `low`.
+
+def _beneath(ring: Float32[np.ndarray, "16 2"]) -> Float32[np.ndarray, "18 2"]:
+    """The strip below an opening, as a ring: from its lower edge on, across the line between its corners."""
+    edge = np.concatenate([ring[8:], ring[:1]])
+    along = ring[8] - ring[0]
+    down = _UNDER * np.array([-along[1], along[0]])
+    return np.concatenate([edge, edge[::-1] + down * np.sign(down[1])]).astype(np.float32)
+
+
+def _filled(polygon: Float[np.ndarray, "corners 2"], shape: tuple[int, int]) -> UInt8[np.ndarray, "height width"]:
+    mask: UInt8[np.ndarray, "height width"] = np.zeros(shape, np.uint8)
+    cv2.fillPoly(mask, [np.rint(polygon * 16).astype(np.int32)], 255, shift=4)
+    return mask
+
+
+def _eyeball(
+    eye: Frame,
+    opening: UInt8[np.ndarray, "height width"],
+    hidden: UInt8[np.ndarray, "height width"],
+    iris: Float[np.ndarray, "5 2"],
+    *,
+    edge: float,
+) -> Frame:
+    """An eye without its lids: white where the white goes on, and the iris as round as it is.
+
+    Places in px of the box; what the lids hide of the iris is mirrored from its other half. Of an eye that shows no
+    white, what it shows goes on everywhere.
     """
-    centre, radius = iris[0] - low, float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
+    centre, radius = iris[0], max(float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean()), 1.0)
     height, width = hidden.shape
     across, down = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    inside = 1 - smoothstep((np.hypot(across - centre[0], down - centre[1]) / radius - 0.9) / 0.25)
+    ball = cv2.inpaint(np.ascontiguousarray(eye), hidden, 3, cv2.INPAINT_TELEA).astype(np.float32)
+    beyond = cv2.distanceTransform(hidden, cv2.DIST_L2, 3)  # px from the opening
+    within = cv2.erode(opening, np.ones((2 * round(edge) + 1,) * 2, np.uint8)) > 0
+    white = within & (inside == 0)
+    if white.sum() > _WHITE * (opening > 0).sum():
+        around = cv2.inpaint(np.ascontiguousarray(eye), np.where(white, 0, 255).astype(np.uint8), 3, cv2.INPAINT_TELEA)
+        share = ((1 - inside) * smoothstep(beyond / (2 * edge)))[..., None]
+        ball += share * (around - ball)
     mirrored = (2 * centre[1] - down).astype(np.float32)
-    area = texture[low[1] : low[1] + height, low[0] : low[0] + width]
-    twin = cv2.remap(area, across, mirrored, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    twin = cv2.remap(ball.astype(np.float32), across, mirrored, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     twin_seen = cv2.remap(255 - hidden, across, mirrored, cv2.INTER_LINEAR)
-    inside = 1 - smoothstep((np.hypot(across - centre[0], down - centre[1]) / max(radius, 1.0) - 0.9) / 0.25)
-    share = (inside * (hidden / 255.0) * (twin_seen / 255.0))[..., None]
-    area[:] = np.rint(area * (1 - share) + twin * share).astype(np.uint8)
+    share = (inside * np.minimum(beyond / 2, 1) * (twin_seen / 255.0))[..., None]
+    return np.asarray(np.rint(ball + share * (twin - ball)), dtype=np.uint8)
 
 
 def both_eyes(crop: Frame, points: Float32[np.ndarray, "478 3"], source: SourceShape) -> tuple[Eye, Eye]:

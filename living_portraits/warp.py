@@ -36,6 +36,7 @@ _INSET = 2  # in 400ths of the face's height
 _FOLD_BACK = np.radians(14)
 _EDGE_ON = 0.12  # share of its frontal area below which a triangle counts as folded away
 _SQUEEZE = 0.15
+_SPECK = 0.5  # px^2, twice the area of a triangle that is next to none
 _DENSITY = 4  # as sharp as Lanczos itself at half a pixel, at a seventh of its time
 _SKIN_STRETCH_CM = 2.5  # reach of the jaw's motion into the neck
 
@@ -306,13 +307,18 @@ def affine_maps(
     area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
     # A triangle that closes or turns over would fling its pixels across the picture: bound its magnification.
     own = np.abs(back[:, 0, 0] * back[:, 1, 1] - back[:, 0, 1] * back[:, 1, 0])
-    area = np.copysign(np.maximum(np.abs(area), _SQUEEZE * own + 1e-3), area)
+    seen = np.abs(area)
+    area = np.copysign(np.maximum(seen, _SQUEEZE * own + 1e-3), area)
     inverse = np.empty((len(target), 2, 2))
     inverse[:, 0, 0], inverse[:, 0, 1] = edges[:, 1, 1], -edges[:, 0, 1]
     inverse[:, 1, 0], inverse[:, 1, 1] = -edges[:, 1, 0], edges[:, 0, 0]
     inverse /= area[:, None, None]
     linear = np.swapaxes(inverse @ back, 1, 2) - np.eye(2)
-    shift = (source - target)[:, 0] - np.einsum("tij,tj->ti", linear, target[:, 0])
+    # What is hardly a pixel, there and here, tells no direction: all of it goes where its corners go on average.
+    speck = np.maximum(seen, own) < _SPECK
+    linear[speck] = 0
+    travel = source - target
+    shift = np.where(speck[:, None], travel.mean(axis=1), travel[:, 0]) - np.einsum("tij,tj->ti", linear, target[:, 0])
     return np.concatenate([linear, shift[..., None]], axis=2).astype(np.float32)
 
 

@@ -14,7 +14,7 @@ from living_portraits.eyes import Eye
 from living_portraits.motion import AdaptedHead, SourceShape, adapt, measure
 from living_portraits.mouth import Mouth
 from living_portraits.restraint import restrain, soft_limit
-from living_portraits.warp import HeadMesh, Texture, pixel_grid, unfold
+from living_portraits.warp import HeadMesh, Texture, affine_maps, pixel_grid, unfold
 
 SIZE = 192
 
@@ -212,6 +212,77 @@ def test_a_head_that_is_turned_to_face_us_does_not_roll_its_eyes():
         moved[name] = eye._moved(head, eye._to_source(head), radius) / radius
     assert 0.3 < np.linalg.norm(moved["rest"]) < 0.36  # more by the depths that are guessed
     assert (moved["glance"] - moved["rest"])[0] * radius == pytest.approx(0.3 * source.pose.scale, rel=0.35)
+
+
+def eyed(*, iris_at: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """White eyes with black irises in a grey face, and the points; irises `iris_at` cm above the eyes' middles."""
+    shape = SourceShape.of(2 * portrait()).shape.copy()
+    for ring, iris in ((geo.RIGHT_EYE, geo.RIGHT_IRIS), (geo.LEFT_EYE, geo.LEFT_IRIS)):
+        around = np.array([[0, 0], [0.55, 0], [0, 0.55], [-0.55, 0], [0, -0.55]], np.float32)
+        shape[list(iris), :2] = around + shape[list(ring), :2].mean(axis=0) + [0, iris_at]
+        shape[list(iris), 2] = shape[list(ring), 2].mean()
+    pose = geo.Pose(SIZE / 21, np.eye(3), np.array([192.0, -180.0, 0.0]))
+    points = pose.to_picture(shape.astype(np.float64)).astype(np.float32)
+    crop = np.full((2 * SIZE, 2 * SIZE, 3), 120, np.uint8)
+    for ring, iris in ((geo.RIGHT_EYE, geo.RIGHT_IRIS), (geo.LEFT_EYE, geo.LEFT_IRIS)):
+        opening, disc = np.zeros_like(crop), np.zeros_like(crop)
+        cv2.fillPoly(opening, [np.rint(points[list(ring), :2]).astype(np.int32)], (1, 1, 1))
+        centre = points[iris[0], :2]
+        cv2.circle(disc, np.rint(centre).astype(int).tolist(), round(0.55 * pose.scale), (1, 1, 1), -1)
+        crop[opening > 0] = 250
+        crop[(opening > 0) & (disc > 0)] = 10
+    return crop, points
+
+
+def test_an_eye_that_was_tracked_too_small_is_gone_when_it_shuts():
+    crop, points = eyed()
+    x, y = np.rint(points[geo.LEFT_EYE[12], :2]).astype(int)  # the middle of the lower lid
+    crop[y : y + 3, x - 4 : x + 5] = 10  # an iris that reaches below the lid that was tracked
+    shut = points.copy()
+    for upper, lower in ((geo.RIGHT_EYE_UPPER, geo.RIGHT_EYE_LOWER), (geo.LEFT_EYE_UPPER, geo.LEFT_EYE_LOWER)):
+        shut[list(upper), 1] = points[list(lower), 1]
+    clip = Track([], np.stack([points, shut]), np.zeros((2, 52), np.float32), 25.0)
+    engine = Puppet(size=2 * SIZE)
+    doll = engine.encode_identity(Track([crop], points[None], np.zeros((1, 52), np.float32)))
+    open_eyes, closed = engine.generate(doll, engine.encode_motion(clip, Drive()))
+    np.testing.assert_array_equal(open_eyes, crop)
+    assert closed[y : y + 3, x - 3 : x + 4].min() > 80
+
+
+def test_an_iris_stays_at_the_lid_that_covers_it():
+    crop, points = eyed(iris_at=0.1)
+    source = SourceShape.of(points)
+    eye = Eye.of(crop, points, geo.LEFT_EYE, geo.LEFT_IRIS, source)
+    radius = float(np.linalg.norm(eye.rest[list(eye.iris[1:])] - eye.rest[eye.iris[0]], axis=1).mean())
+
+    def moved(down: float, *, lids: float) -> float:
+        shape = source.shape.copy()
+        shape[list(geo.LEFT_IRIS), 1] -= down
+        shape[list(geo.LEFT_EYE_UPPER[1:-1]), 1] -= lids
+        points = source.pose.to_picture(shape.astype(np.float64)).astype(np.float32)
+        head = AdaptedHead(source.pose, shape, points)
+        return float(eye._moved(head, eye._to_source(head), radius)[1]) / source.pose.scale
+
+    assert moved(0.3, lids=0.3) == pytest.approx(0.3, abs=0.02)  # lids that follow a glance let it go
+    assert moved(0.3, lids=-0.3) < 0.15
+    assert moved(-0.2, lids=0.0) == pytest.approx(-0.2, abs=0.02)
+
+
+def test_behind_a_lid_that_opens_wide_the_eye_is_white():
+    crop, points = eyed()
+    eye = Eye.of(crop, points, geo.LEFT_EYE, geo.LEFT_IRIS, SourceShape.of(points))
+    ring = points[list(geo.LEFT_EYE), :2]
+    width = np.ptp(ring[:, 0])
+    x, y = np.rint([ring[:, 0].mean(), ring[:, 1].min() - 0.3 * width]).astype(int)
+    assert eye.texture[y, x].min() > 200 and crop[y, x].max() == 120
+
+
+def test_what_is_hardly_a_pixel_goes_where_its_corners_go():
+    speck = np.array([[[198.9, 269.1], [197.2, 267.5], [199.5, 269.7]], [[0, 0], [9, 0], [0, 9]]])
+    source = np.array([[[202.2, 270.4], [201.7, 268.4], [202.2, 270.4]], [[1, 1], [19, 1], [1, 10]]])
+    (small, large) = affine_maps(speck, source)
+    np.testing.assert_allclose(small @ [200, 270, 1], (source[0] - speck[0]).mean(axis=0), atol=1e-3)
+    np.testing.assert_allclose(large @ [9, 0, 1], [10, 1], atol=1e-3)
 
 
 def test_limits_leave_small_motion_alone_and_hold_large_motion():

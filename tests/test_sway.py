@@ -167,8 +167,28 @@ def test_trust_comes_and_goes_slowly_and_what_is_trusted_stays() -> None:
     np.testing.assert_allclose(steady.travel[:30], 0.1, atol=1e-4)
     assert steady.trust[24] > 0.4 > 0.2 > steady.trust[29] and steady.trust[35:].max() < 1e-3
     assert np.isfinite(steady.travel).all()
-    sure = Sway(np.random.default_rng(0).normal(size=travel.shape).astype(np.float32), np.ones(40, np.float32))
-    np.testing.assert_allclose(sure.steadied(25.0).travel, sure.travel, atol=1e-6)
+    swing = 0.05 * np.sin(np.arange(40) / 25 * 2 * np.pi)[:, None, None, None] * np.ones(travel.shape[1:])
+    sure = Sway(swing.astype(np.float32), np.ones(40, np.float32))
+    np.testing.assert_allclose(sure.steadied(25.0).travel[3:-3], sure.travel[3:-3], atol=1e-3)
+
+
+def test_what_a_region_does_for_a_moment_alone_is_not_believed() -> None:
+    swing = 0.02 * np.sin(np.arange(40) / 25 * 2 * np.pi)[:, None, None, None] * np.ones((40, CELLS, CELLS, 2))
+    leaping = swing.copy()
+    leaping[20:22, 13, 10] -= 0.12  # two frames: half a head's width
+    steady = Sway(leaping.astype(np.float32), np.ones(40, np.float32)).steadied(25.0).travel
+    np.testing.assert_allclose(steady[3:-3], swing[3:-3], atol=5e-3)
+
+
+def test_a_region_that_goes_its_own_way_is_not_believed() -> None:
+    flow = np.full((sway.SEARCHED, sway.SEARCHED, 2), 1.0, np.float32)
+    flow[:, 64:] = 4.0  # an edge between two things that move
+    astray = flow.copy()
+    astray[80:88, 24:32] += [20, -9]
+    good = np.ones((sway.SEARCHED, sway.SEARCHED), np.float32)
+    kept, mended = sway._of_regions(flow, good), sway._of_regions(astray, good)
+    np.testing.assert_allclose(mended, kept, atol=0.1)
+    assert kept[:, :8].max() < 1.1 and kept[:, 8:].min() > 3.9
 
 
 def test_only_a_film_is_steadied() -> None:
