@@ -3,13 +3,14 @@
 Expression is counted from a driver's neutral frame, and that is often in the middle of a word or a laugh. Nobody can
 tell from one frame how a stranger's brows look at rest; but lips at rest meet. So lips that are parted, and the laugh
 that parts them, belong to the motion: a portrait opens its mouth as wide as the driver does, not as much wider as the
-driver's first frame had it. A smile with closed lips may be the face's own, and counts as rest.
+driver's first frame had it. A smile with closed lips may be the face's own, and counts as rest. And a portrait that
+laughs already laughs no more.
 """
 
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float, Float32, Float64
 
 CHANGES: Float32[np.ndarray, "2 468 3"] = np.load(Path(__file__).with_name("begun.npy")).astype(np.float32)
 """How a face changes with each cm between its lips, and with a full laugh, cm; `training.begun` fitted it."""
@@ -23,24 +24,37 @@ _NOISE = np.array([0.12, 0.08])  # what differs by this much is the tracker's, o
 PARTED = (0.15, 0.5)
 """cm between lips: up to the one a smile may be the face's own, from the other on it is a laugh."""
 
-Shape = Float32[np.ndarray, "_ 3"]
+Shape = Float[np.ndarray, "_ 3"]
+Shapes = Float[np.ndarray, "*frames _ 3"]
 
 
-def expressed(shape: Shape) -> Float64[np.ndarray, "2"]:
-    """How far lips are parted, cm, and how much a face smiles, in [0, 1]; its mesh in the face frame, cm."""
-    corners = (shape[_RIGHT] + shape[_LEFT]) / 2
-    width = shape[_LEFT, 0] - shape[_RIGHT, 0]
-    measures = np.array([width, corners[1] - shape[_NOSE, 1], corners[2] - shape[_UPPER, 2]])
-    smile = np.clip(_SMILE @ measures - _NO_SMILE, 0, 1)
-    return np.array([max(float(shape[_UPPER, 1] - shape[_LOWER, 1]), 0.0), smile])
+def expressed(shapes: Shapes) -> Float64[np.ndarray, "*frames 2"]:
+    """How far lips are parted, cm, and how much a face smiles, in [0, 1]; meshes in the face frame, cm."""
+    corners = (shapes[..., _RIGHT, :] + shapes[..., _LEFT, :]) / 2
+    width = shapes[..., _LEFT, 0] - shapes[..., _RIGHT, 0]
+    high, before = corners[..., 1] - shapes[..., _NOSE, 1], corners[..., 2] - shapes[..., _UPPER, 2]
+    smile = np.clip(np.stack([width, high, before], axis=-1) @ _SMILE - _NO_SMILE, 0, 1)
+    gap = np.maximum(shapes[..., _UPPER, 1] - shapes[..., _LOWER, 1], 0)
+    return np.stack([gap, smile], axis=-1).astype(np.float64)
 
 
-def beyond(driver: Shape, source: Shape) -> Float32[np.ndarray, "468 3"]:
-    """What a driver's neutral shape says that the source's own does not, as displacements of the mesh, cm.
+def corrected(
+    expression: Float32[np.ndarray, "*frames 468 3"], neutral: Shape, source: Shape, *, strength: float = 1.0
+) -> Float32[np.ndarray, "*frames 468 3"]:
+    """A driver's expressions since the neutral frame, as a source is to wear them: displacements of the mesh, cm.
 
-    A source that is parted, or laughs, as much keeps what it has; and the frame of a face says nothing beyond itself.
+    With e what a face expresses, of the driver's neutral frame n, of its frames t and of the source s, and C `CHANGES`:
+
+        x' = x + C (max(e_n - e_s, 0) - max(e_s + e_t - e_n - 1, 0))
+
+    What a source expresses as well it keeps, and the frames of one face stay as they are. The second term concerns the
+    smile alone: nobody laughs more than fully. `strength` is what the expressions were scaled with.
     """
-    begun = expressed(driver)
-    begun[1] *= np.interp(begun[0], PARTED, (0, 1))
-    more = np.maximum(begun - expressed(source), 0)
-    return np.tensordot(more**3 / (more**2 + _NOISE**2), CHANGES, axes=1).astype(np.float32)
+    rest, own = expressed(neutral), expressed(source)
+    begun = rest * [1, np.interp(rest[0], PARTED, (0, 1))]
+    more = np.maximum(begun - own, 0)
+    wanted = strength * more**3 / (more**2 + _NOISE**2)
+    smile = expressed(neutral[: expression.shape[-2]] + expression)[..., 1:]
+    overdone = np.maximum(own[1] + smile - rest[1] - 1, 0)
+    change = np.tensordot(wanted, CHANGES, axes=1) - overdone[..., None] * CHANGES[1]
+    return np.asarray(expression + change, dtype=np.float32)

@@ -78,9 +78,11 @@ class HeadMotion:
     def __len__(self) -> int:
         return len(self.zoom)
 
-    def begun_on(self, shape: Float32[np.ndarray, "478 3"]) -> Float32[np.ndarray, "468 3"]:
-        """What a source of that shape is to express beside `expression`, cm: see `begun`."""
-        return np.float32(self.strength) * begun.beyond(self.neutral, shape)
+    def expression_on(
+        self, shape: Float32[np.ndarray, "478 3"], frames: slice | int = slice(None)
+    ) -> Float32[np.ndarray, "*frames 468 3"]:
+        """`expression` as a source of that shape is to wear it: see `begun`."""
+        return begun.corrected(self.expression[frames], self.neutral, shape, strength=self.strength)
 
 
 def measure(driver: Track, drive: Drive) -> HeadMotion:
@@ -256,7 +258,7 @@ def adapt(source: SourceShape, motion: HeadMotion, frame: int) -> AdaptedHead:
     source's own opening; irises travel in eye widths; lips never cross.
     """
     shape = source.shape.copy()
-    offsets = motion.expression[frame] + motion.begun_on(source.shape)
+    offsets = motion.expression_on(source.shape, frame)
     if motion.detail is not None:
         offsets = offsets + _likeness(source.shape, motion.neutral) * motion.detail[frame]
     offsets = offsets * _EXPRESSION_WEIGHTS[:, None]

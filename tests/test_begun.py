@@ -77,7 +77,7 @@ def test_a_laugh_lifts_the_corners_and_a_closed_smile_is_the_drivers_own() -> No
 @pytest.mark.parametrize(("parted", "laugh"), [(0.0, 0.0), (0.3, 0.2), (0.8, 0.8), (1.6, 0.0)])
 def test_the_first_frame_of_a_face_is_that_face(parted: float, laugh: float) -> None:
     own = saying(parted, laugh)
-    assert not begun.beyond(own, own).any()
+    assert not begun.corrected(np.zeros((468, 3), np.float32), own, own).any()
     np.testing.assert_allclose(taken(own, own)[LIPS], own[LIPS], atol=1e-3)
 
 
@@ -85,6 +85,14 @@ def test_a_portrait_that_shows_its_teeth_keeps_them_and_moves_as_before() -> Non
     own = saying(0.9, 0.7)
     np.testing.assert_allclose(taken(own, saying(0.4, 0.3))[LIPS], own[LIPS], atol=1e-3)
     assert gap(taken(own, saying(0.4), saying(0.7))) == pytest.approx(gap(own) + 0.3, abs=0.06)
+
+
+def test_who_laughs_fully_laughs_no_more_and_opens_the_mouth_all_the_same() -> None:
+    own = saying(0.9, 1.1)
+    laughing = taken(own, saying(0.5), saying(1.0, 0.9))
+    np.testing.assert_allclose(laughing[CORNERS, 1], own[CORNERS, 1], atol=0.25)
+    assert (taken(closed(), saying(0.5), saying(1.0, 0.9))[CORNERS, 1] - closed()[CORNERS, 1]).min() > 0.5
+    assert gap(laughing) == pytest.approx(gap(own) + 0.5, abs=0.15)
 
 
 def test_it_follows_the_strength_of_the_motion() -> None:

@@ -25,7 +25,7 @@ def fitted(clips: list[Float32[np.ndarray, "_ 478 3"]]) -> Float64[np.ndarray, "
     for clip in clips:
         poses = [geometry.fit_pose(points) for points in clip]
         shapes = np.stack([pose.to_face(points.astype(np.float64)) for pose, points in zip(poses, clip, strict=True)])
-        said = np.stack([begun.expressed(shape.astype(np.float32)) for shape in shapes])
+        said = begun.expressed(shapes)
         turns = np.stack([geometry.rotation_vector(pose.rotation) for pose in poses])
         cause, change = np.hstack([said, turns]), shapes[:, : geometry.MESH_COUNT].reshape(len(clip), -1)
         causes.append(cause - cause.mean(axis=0))

@@ -61,7 +61,7 @@ class Performance:
             _ZOOM * np.log(np.maximum(head.zoom, 1e-3))[:, None],
             head.lids - 1,
             _GAZE * head.gaze.reshape(count, -1),
-            _SHAPE * (head.expression + head.begun_on(source.shape))[:, list(SPOKEN)].reshape(count, -1),
+            _SHAPE * head.expression_on(source.shape)[:, list(SPOKEN)].reshape(count, -1),
         )
         words = np.concatenate(parts, axis=1).clip(-MOST, MOST).astype(np.float32)
         if self.sway is None:
