@@ -4,8 +4,11 @@
 `read_points` takes a face that a person has placed.
 """
 
+from dataclasses import replace
+
 from living_portraits.engine import Frame
 from living_portraits.errors import OptionError
+from living_portraits.face.lips import on_their_line
 from living_portraits.face.model import Face, FaceTrack
 from living_portraits.face.neutral import neutral_frame
 from living_portraits.face.points_file import read_points, write_points
@@ -20,7 +23,8 @@ def find(picture: Frame, *, backend: str = "mediapipe") -> list[Face]:
     """Every face in a still, largest first; empty when there is none.
 
     "mediapipe" (478 measured points, blendshapes, head matrix) looks again, in other ways, until it finds a face;
-    "face-alignment" measures 68 points, to which the 478 are fitted.
+    "face-alignment" measures 68 points, to which the 478 are fitted. Lips that are closed lie on the line that is seen
+    between them, see `lips`.
 
     Raises:
         OptionError: an unknown backend, or one that is not installed.
@@ -33,4 +37,4 @@ def find(picture: Frame, *, backend: str = "mediapipe") -> list[Face]:
         from living_portraits.face.face_alignment_backend import find_faces
     else:
         raise OptionError(f"There is no face backend {backend!r}: choose one of {', '.join(BACKENDS)}.")
-    return find_faces(picture)
+    return [replace(one, points=on_their_line(picture, one.points)) for one in find_faces(picture)]
