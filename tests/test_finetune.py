@@ -417,22 +417,40 @@ def test_people_are_found_by_name_or_file(tmp_path: Path, monkeypatch: pytest.Mo
             person.PERSONS.place(name)
 
 
-def test_of_a_short_clip_more_frames_a_second_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def half_a_second(monkeypatch: pytest.MonkeyPatch, *gaps: tuple[int, int], crops: list | None = None) -> list[float]:
+    """Every file is a clip of six frames, of which some show no face; the rates at which it is read."""
     asked: list[float] = []
     moved = driver(SIZE, frames=6)
 
     def frames(path, *, end, fps):
         asked.append(fps)
-        return iter(moved.crops)
+        return iter(crops or moved.crops)
+
+    def follow(given, fps):
+        return tracker.FaceTrack(moved.points, moved.blendshapes, np.zeros((6, 4, 4), np.float32), fps, gaps)
 
     monkeypatch.setattr(video, "is_still", lambda path: False)
     monkeypatch.setattr(video, "probe", lambda path: SimpleNamespace(duration=0.5, fps=12.0))
     monkeypatch.setattr(video, "read_frames", frames)
-    monkeypatch.setattr(tracker, "follow", lambda given, fps: moved)
+    monkeypatch.setattr(tracker, "follow", follow)
+    return asked
+
+
+def test_of_a_short_clip_more_frames_a_second_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = half_a_second(monkeypatch)
     assert len(sources.open_sources([tmp_path / "a.mp4"], size=SIZE, count=2).track) == 2
     assert asked == [12.0, 12.0]  # and not 5
     with pytest.warns(sources.FewPicturesWarning, match=r"a\.mp4 has 6 pictures of the face, and not 8"):
         assert len(sources.open_sources([tmp_path / "a.mp4"], size=SIZE, count=8).track) == 6
+
+
+def test_frames_of_a_clip_without_a_face_are_no_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of the six, among them the first, are black; their points were filled in."""
+    crops = [np.full((SIZE, SIZE, 3), 0 if number in (0, 3) else 200, np.uint8) for number in range(6)]
+    half_a_second(monkeypatch, (0, 1), (3, 4), crops=crops)
+    assert np.min(sources.open_sources([tmp_path / "a.mp4"], size=SIZE, count=4).track.crops) == 200
+    with pytest.warns(sources.FewPicturesWarning, match=r"a\.mp4 has 4 pictures of the face, and not 6"):
+        assert len(sources.open_sources([tmp_path / "a.mp4"], size=SIZE, count=6).track) == 4
 
 
 def test_a_face_that_looks_unlike_the_first_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
