@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from living_portraits import samples, weights
+from living_portraits import places, samples, weights
 from living_portraits.align import resized
 from living_portraits.engine import Frame, Track
 from living_portraits.engines.guided import Guided
 from living_portraits.engines.talking_head import person as persons
 from living_portraits.engines.talking_head.engine import WEIGHTS, TalkingHead, read_networks
-from living_portraits.errors import OptionError, OutputError
+from living_portraits.errors import OptionError
 from living_portraits.face.landmarker import Landmarker
 from living_portraits.finetune import sources
 from living_portraits.finetune.tune import Lesson, Material, Report, TuneConfig, Tuned, steps_for, tune
@@ -81,7 +81,7 @@ def learn(
         raise OptionError(f"A person is learned from at most {MOST} pictures, not from {len(pictures)}.")
     place, base = out or persons.PERSONS.place(name), base or weights.path(WEIGHTS)
     head, discriminator = read_networks(base)
-    _make(place.parent)
+    places.make_room(place)
     tell = hear or (lambda heard: None)
     tell(Heard("read", 0.0))
     large, inside = sources.open_sources(pictures, size=FINER * TalkingHead.SIDE, count=count)
@@ -139,10 +139,3 @@ def learned(lesson: Lesson, tell: Hear) -> Tuned:
             return faces[0].points if faces else None
 
         return tune(lesson, find, on_check=told)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made: {error.strerror or error}.") from error
