@@ -412,9 +412,11 @@ def test_people_are_found_by_name_or_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert person.PERSONS.find("ada") == tmp_path / "ada.person" == person.PERSONS.find(str(tmp_path / "ada.person"))
     with pytest.raises(OptionError, match="no person called 'eve'; choose from ada, mona_lisa"):
         person.PERSONS.find("eve")
-    for name in ("", "../ada", "a/b", ".ada"):
-        with pytest.raises(LivingPortraitsError, match="is no such name"):
-            person.PERSONS.place(name)
+    for name in ("", "../ada", "a/b", ".ada", 101 * "a", 999 * "a", 100 * "愛"):
+        for asked in (person.PERSONS.place, person.PERSONS.find):
+            with pytest.raises(LivingPortraitsError, match=r"has up to 100 letters, .* is no such name"):
+                asked(name)
+    person.PERSONS.place(100 * "ä").write_bytes(b"")
 
 
 def half_a_second(monkeypatch: pytest.MonkeyPatch, *gaps: tuple[int, int], crops: list | None = None) -> list[float]:
