@@ -2,6 +2,7 @@
 
 import argparse
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,7 +25,16 @@ from living_portraits.engines.talking_head.content import Content, Weights
 from living_portraits.engines.talking_head.networks import SCORE_SCALE, Discriminator, FewShot, Shape
 from living_portraits.errors import FaceError, LivingPortraitsError, OptionError
 from living_portraits.finetune import learning, sources
-from living_portraits.finetune.tune import Lesson, Material, TuneConfig, _folded, own_share, steps_for, tune
+from living_portraits.finetune.tune import (
+    Lesson,
+    Material,
+    TuneConfig,
+    _folded,
+    own_share,
+    seconds_for,
+    steps_for,
+    tune,
+)
 from living_portraits.finetune.views import View, crossed, own, posed
 from living_portraits.finetune.watch import LOST, Check, Rule, mimics_error
 from living_portraits.motion import measure
@@ -309,6 +319,16 @@ def test_an_end_before_the_end_keeps_what_there_is(how: str) -> None:
     assert tuned.rule.checks[-1].step == {"ctrl-c": 6, "time": 1}[how]
 
 
+def test_pictures_of_a_clip_are_given_the_time_of_as_many_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr("living_portraits.finetune.tune.seconds_for", lambda pictures: asked.append(pictures) or 1e-9)
+    config = replace(command.configured({"steps": "2"}), content=PLAIN)
+    film = driver(SIZE, frames=3)
+    tuned = tune(Lesson(FewShot(TINY), Discriminator(TINY, identities=3), film, Material(), config), lambda frame: None)
+    assert asked == [3] and tuned.reason == "the time is over"
+    assert seconds_for(1) == 150 and seconds_for(3) == seconds_for(32) == 300
+
+
 def test_the_same_again_gives_the_same_again() -> None:
     def learned() -> torch.Tensor:
         torch.manual_seed(0)
@@ -388,9 +408,9 @@ def test_two_people_are_noticed() -> None:
 def test_settings_from_words(given: dict[str, str], expected) -> None:
     if isinstance(expected, str):
         with pytest.raises(OptionError, match=expected):
-            command.configured(given, pictures=1)
+            command.configured(given)
         return
-    assert getattr(command.configured(given, pictures=1), next(iter(given))) == expected
+    assert getattr(command.configured(given), next(iter(given))) == expected
 
 
 def test_options_of_the_command() -> None:

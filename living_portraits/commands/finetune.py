@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     tuned = learn(
         args.sources,
         name=args.name,
-        config=configured(options(args), pictures=len(args.sources)),
+        config=configured(options(args)),
         count=_whole("frames", args.frames),
         consent=args.agreed,
         out=out,
@@ -118,7 +118,7 @@ def options(args: argparse.Namespace) -> dict[str, str]:
     return given
 
 
-def configured(given: dict[str, str], *, pictures: int) -> Any:
+def configured(given: dict[str, str]) -> Any:
     """A TuneConfig with these settings. Raises OptionError for one that there is not, or no value of its type."""
     import dataclasses
 
@@ -126,7 +126,7 @@ def configured(given: dict[str, str], *, pictures: int) -> Any:
 
     kinds: dict[str, type] = {"steps": int, "batch": int, "check_steps": int, "patience": int, "seed": int}
     known = {f.name: kinds.get(f.name, float) for f in dataclasses.fields(TuneConfig) if f.name != "content"}
-    values: dict[str, Any] = {"seconds": 150.0 if pictures == 1 else 300.0}
+    values: dict[str, Any] = {}
     for name, word in given.items():
         if name not in known:
             raise OptionError(f"There is no setting {name!r}; choose from {', '.join(known)}.")
