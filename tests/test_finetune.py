@@ -424,6 +424,13 @@ def test_options_of_the_command() -> None:
         command.options(args)
 
 
+@pytest.mark.parametrize(("clip", "count"), [(True, 33), (False, 8)])
+def test_a_person_of_too_many_pictures_is_refused(tmp_path: Path, clip: bool, count: int) -> None:
+    pictures = [samples.sing] if clip else [samples.mona_lisa] * 33
+    with pytest.raises(OptionError, match="from at most 32 pictures, not from 33"):
+        learning.learn(pictures, name="ada", config=TuneConfig(), count=count, out=tmp_path / "ada.person")
+
+
 def test_people_are_found_by_name_or_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(people.FOLDER_VARIABLE, str(tmp_path))
     with pytest.raises(OptionError, match="no person called 'ada'; choose from mona_lisa, or make one with"):

@@ -30,7 +30,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--name", required=True, metavar="NAME", help="what to call the person")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to write instead of among the named people")
-    parser.add_argument("--frames", default=8, metavar="T", help="pictures to take from a clip (default: %(default)s)")
+    parser.add_argument(
+        "--frames", default=8, metavar="T", help="pictures to take from a clip, 32 at most (default: %(default)s)"
+    )
     parser.add_argument("--minutes", default=None, metavar="N", help="at most (default: 2.5 for one picture, else 5)")
     parser.add_argument("--steps", default=None, metavar="N", help="at most (default: more for more pictures)")
     parser.add_argument(

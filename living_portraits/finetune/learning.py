@@ -67,7 +67,7 @@ def learn(
     """Learns one person and keeps them as `name`.
 
     Args:
-        pictures: 1 to 32 of one person, or one clip, of which `count` frames that differ are taken.
+        pictures: 1 to 32 of one person, or one clip, of which `count` frames that differ are taken, 32 at most.
         consent: who agreed to be learned; kept in the person's file.
         out: where to write instead of among the named people.
         base: a talking head instead of the one that comes along.
@@ -77,8 +77,8 @@ def learn(
     Raises:
         LivingPortraitsError: whatever the caller can mend, in one sentence.
     """
-    if len(pictures) > MOST:
-        raise OptionError(f"A person is learned from at most {MOST} pictures, not from {len(pictures)}.")
+    if (asked := max(len(pictures), count)) > MOST:
+        raise OptionError(f"A person is learned from at most {MOST} pictures, not from {asked}.")
     place, base = out or persons.PERSONS.place(name), base or weights.path(WEIGHTS)
     head, discriminator = read_networks(base)
     places.make_room(place)
