@@ -134,6 +134,32 @@ def test_what_the_command_asks_for(words: Sequence[str], expected: dict, tmp_pat
     assert {name: asked[name] for name in expected} == expected
 
 
+@pytest.mark.parametrize("folder", ["taken", "filled"])
+def test_no_trial_is_held_for_a_card_that_cannot_be_written(folder: str, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "taken").write_text("a file")
+    (tmp_path / "filled" / "card.html").mkdir(parents=True)
+    monkeypatch.setattr("living_portraits.data.Dataset", lambda folder: Shelf(*PEOPLE))
+    monkeypatch.setattr("living_portraits.evaluate.evaluate", None)
+    given = _parsed("--data", str(tmp_path), "--out", str(tmp_path / folder))
+    with pytest.raises(OutputError, match=r"taken cannot be made|card\.html is a folder"):
+        given.run(given)
+
+
+def test_a_card_that_could_be_written_no_more_is_printed(tmp_path: Path, monkeypatch, capsys, card) -> None:
+    monkeypatch.setattr("living_portraits.data.Dataset", lambda folder: Shelf(*PEOPLE))
+    out = tmp_path / "card"
+
+    def judged(*_, **__) -> Card:
+        (out / "card.md").mkdir()  # while the trials are held
+        return card
+
+    monkeypatch.setattr("living_portraits.evaluate.evaluate", judged)
+    given = _parsed("--data", str(tmp_path), "--out", str(out))
+    with pytest.raises(OutputError, match="The card cannot be written to"):
+        given.run(given)
+    assert "| Shape transfer |" in capsys.readouterr().out
+
+
 def test_the_command_writes_a_card_of_real_tracking(tmp_path: Path, monkeypatch, capsys) -> None:
     """The bundled samples as a dataset: one film of a driver by itself, one of a painting, tracked for real."""
     from living_portraits import face, samples, video

@@ -47,12 +47,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluates, writes the card and prints its tables."""
+    """Evaluates, prints the card's tables and writes it."""
     from living_portraits import report
     from living_portraits.data import Dataset
     from living_portraits.evaluate import BACKBONES, BESIDE, evaluate
 
-    numbers = _numbers(args)
+    numbers, dataset = _numbers(args), Dataset(args.data)
+    report.make_room(args.out)
     with tqdm(desc="evaluate", unit="film", leave=False, mininterval=0.5, dynamic_ncols=True) as bar:
 
         def show(done: int, total: int) -> None:
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
         card = evaluate(
             args.engine or BESIDE,
-            Dataset(args.data),
+            dataset,
             split=args.split,
             size=numbers["size"],
             clips=numbers["clips"],
@@ -71,9 +72,8 @@ def run(args: argparse.Namespace) -> int:
             identity_weights=args.identity_weights,
             progress=show,
         )
-    written = report.write(card, args.out)
     print(report.markdown(card))
-    print("\n".join(str(path) for path in written))
+    print("\n".join(str(path) for path in report.write(card, args.out)))
     return 0
 
 
