@@ -105,12 +105,17 @@ def _parsed(*words: str) -> argparse.Namespace:
     return parser.parse_args(["evaluate", *words])
 
 
-@pytest.mark.parametrize("words", [("--size", "large"), ("--clips", "0"), ("--pairs", "-3"), ("--frames", "2.5")])
-def test_numbers_that_are_none(words: Sequence[str], tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("words", "least"),
+    [(("--size", "large"), 1), (("--clips", "0"), 1), (("--pairs", "-3"), 1), (("--frames", "9.5"), 8),
+     (("--frames", "1"), 8)],
+)  # fmt: skip
+def test_numbers_that_are_none(words: Sequence[str], least: int, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("living_portraits.data.Dataset", lambda folder: Shelf(*PEOPLE))
     given = _parsed("--data", str(tmp_path), "--out", str(tmp_path / "card"), *words)
-    with pytest.raises(OptionError, match=f"{words[0]} takes a whole number of at least 1, not {words[1]}"):
+    with pytest.raises(OptionError, match=f"{words[0]} takes a whole number of at least {least}, not {words[1]}"):
         given.run(given)
+    assert not (tmp_path / "card").exists()
 
 
 @pytest.mark.parametrize(

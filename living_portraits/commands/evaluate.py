@@ -79,16 +79,20 @@ def run(args: argparse.Namespace) -> int:
 
 def _numbers(args: argparse.Namespace) -> dict[str, int]:
     """What was asked for, else what is usual. Raises OptionError."""
-    usual = QUICK if args.quick else DEFAULTS
-    given = {name: getattr(args, name) for name in NUMBERS}
-    return {name: usual[name] if text is None else _whole(name, text) for name, text in given.items()}
+    from living_portraits.evaluate.trials import SHORTEST
+
+    numbers = dict(QUICK if args.quick else DEFAULTS)
+    for name in NUMBERS:
+        if (text := getattr(args, name)) is not None:
+            numbers[name] = _whole(name, text, SHORTEST if name == "frames" else 1)
+    return numbers
 
 
-def _whole(name: str, text: str) -> int:
+def _whole(name: str, text: str, least: int) -> int:
     try:
         number = int(text)
     except ValueError:
         number = 0
-    if number < 1:
-        raise OptionError(f"--{name} takes a whole number of at least 1, not {text}.")
+    if number < least:
+        raise OptionError(f"--{name} takes a whole number of at least {least}, not {text}.")
     return number
