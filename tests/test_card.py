@@ -52,6 +52,30 @@ def test_json_holds_every_number_and_no_nan(card: Card, tmp_path: Path) -> None:
     assert data["engines"] == list(card.engines)
 
 
+def test_a_trial_without_a_face_keeps_its_place(monkeypatch) -> None:
+    """Of three films the first shows no face: nobody can say whose it is."""
+
+    class FacelessAtFirst(Copy):
+        films = 0
+
+        def generate(self, identity, motion):
+            self.films += 1
+            for crop in motion.crops:
+                yield np.zeros_like(crop) if self.films == 1 else crop
+
+    shelf = Shelf(*PEOPLE)
+    monkeypatch.setattr("living_portraits.evaluate.load_embedding", lambda path: lambda frame, points: points[4])
+    card = evaluate(FacelessAtFirst(), shelf, size=SIZE, clips=3, pairs=1, find=shelf.find)
+    for key in ("csim_source", "csim_truth"):
+        cell = card.as_data()["figures"]["self"][key]["engines"]["copy"]
+        lost, *known = cell["values"]
+        assert lost is None and len(known) == 2 == cell["trials"]
+        assert cell["mean"] == pytest.approx(np.mean(known), abs=1e-5)
+    row = next(line for line in report.markdown(card).splitlines() if line.startswith("| CSIM to truth"))
+    assert "| 1.000 ± 0.000 |" in row and "2 trials, 8 frames or 3 trials, 12 frames" in row
+    assert "csim_truth" not in card.samples["cross"]["copy"] and len(card.samples["cross"]["copy"]["csim_source"]) == 1
+
+
 def test_markdown_names_backbone_and_number_of_samples_in_every_row(card: Card) -> None:
     text = report.markdown(card)
     rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(("| Figure", "| ---"))]
