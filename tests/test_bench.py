@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
 from living_portraits import bench as benches
@@ -43,6 +46,14 @@ def test_a_film_is_measured_whole_and_stage_by_stage():
     assert 0 < puppet.cpu < 1000 * (machine.cores + 1) * whole / puppet.frames  # as many cores at once as there are
     assert 0.2 < whole / (sum(puppet.stages.values()) * puppet.frames / 1000) < 20  # seconds, not milliseconds
     assert puppet.memory > 50 and machine.matmul > 1 and machine.copy > 0.1
+
+
+def test_the_memory_of_a_process_is_its_own():
+    """Whoever started it holds 200 MB; a program that asks for nothing else, a tenth of that."""
+    held = np.ones(200_000_000, np.uint8)
+    ask = "from living_portraits import memory; print(memory.peak())"
+    asked = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert 0 < int(asked.stdout) < len(held) / 2
 
 
 def test_the_work_of_a_network_is_counted_and_set_beside_the_machines_peak():
