@@ -128,13 +128,21 @@ def similarity(
     return Pose(scale, rotation, target_mean - scale * rotation @ model_mean)
 
 
+_NEARLY_HALF_A_TURN = np.radians(179)
+
+
 def rotation_vector(rotation: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3"]:
-    """Axis times angle in radians (the logarithm of a rotation); angles stay below 180 degrees."""
+    """Axis times angle in radians (the logarithm of a rotation); angles are 180 degrees at most."""
     cosine = np.clip((np.trace(rotation) - 1) / 2, -1.0, 1.0)
     angle = float(np.arccos(cosine))
     axis = np.array([rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]])
     if angle < 1e-6:
         return axis / 2
+    if angle > _NEARLY_HALF_A_TURN:  # the sine is so small that `axis` tells hardly more than the sign
+        square = (rotation + rotation.T) / 2 - cosine * np.eye(3)  # (1 - cosine) a a^T, of the unit axis a
+        row = square[square.diagonal().argmax()]
+        unit = np.copysign(1.0, row @ axis) * row / np.linalg.norm(row)
+        return unit * np.arctan2(np.linalg.norm(axis) / 2, cosine)
     return axis * (angle / (2 * np.sin(angle)))
 
 

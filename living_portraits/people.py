@@ -12,6 +12,11 @@ from living_portraits.errors import OptionError
 
 FOLDER_VARIABLE = "LIVING_PORTRAITS_PEOPLE"
 
+LONGEST = 100
+"""Letters of a name."""
+
+_ROOM = 200  # bytes of it; a file's name has at most 255, and other things are added to it
+
 
 @dataclass(frozen=True)
 class People:
@@ -33,7 +38,8 @@ class People:
         """Where the one called `name` is kept. Raises OptionError for a name that cannot be a file's."""
         if not is_name(name):
             raise OptionError(
-                f"A {self.noun}'s name has letters, digits, spaces, - and _ in it, and {name!r} is no such name."
+                f"A {self.noun}'s name has up to {LONGEST} letters, digits, spaces, - and _ in it, "
+                f"and {name!r} is no such name."
             )
         return folder() / f"{name}{self.suffix}"
 
@@ -49,7 +55,7 @@ class People:
 
     def find(self, name: str) -> Path:
         """The file of the one called `name`, or at that path. Raises OptionError, with those there are."""
-        if Path(name).is_file():
+        if os.path.isfile(name):  # Path's own would raise OSError for a name too long to be a file's
             return Path(name)
         path = self.place(name)
         if not path.is_file() and name in self._bundled():
@@ -68,7 +74,7 @@ def folder() -> Path:
 
 def is_name(name: str) -> bool:
     """Whether somebody can be kept under it, as a file's name."""
-    return re.fullmatch(r"\w[\w -]*", name) is not None
+    return re.fullmatch(rf"\w[\w -]{{0,{LONGEST - 1}}}", name) is not None and len(os.fsencode(name)) <= _ROOM
 
 
 def first_picture(file: Path, folder: Path) -> Path | None:

@@ -34,6 +34,15 @@ def check_writable(target: Path) -> None:
         raise OutputError(f"{target} {what}; choose another name.")
 
 
+def make_room(target: Path) -> None:
+    """Makes the folder that a file is to be written into. Raises OutputError if it, or a file there, cannot be made."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{target.parent} cannot be made: {error.strerror or error}.") from error
+    check_writable(target)
+
+
 def preview_of(file: Path) -> Path:
     """The picture beside what was learned: under a name that no picture of the user's has."""
     return file.with_name(f"{file.stem}.preview.png")

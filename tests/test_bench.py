@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
 from living_portraits import bench as benches
@@ -45,6 +48,14 @@ def test_a_film_is_measured_whole_and_stage_by_stage():
     assert puppet.memory > 50 and machine.matmul > 1 and machine.copy > 0.1
 
 
+def test_the_memory_of_a_process_is_its_own():
+    """Whoever started it holds 200 MB; a program that asks for nothing else, a tenth of that."""
+    held = np.ones(200_000_000, np.uint8)
+    ask = "from living_portraits import memory; print(memory.peak())"
+    asked = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert 0 < int(asked.stdout) < len(held) / 2
+
+
 def test_the_work_of_a_network_is_counted_and_set_beside_the_machines_peak():
     assert probe.operations("puppet", 128) == 0.0
     assert 0.1 < probe.operations("talking-head", 256) < 20  # of one frame, whatever the film's length
@@ -80,14 +91,28 @@ def test_each_engine_is_measured_in_each_runtime_that_it_has(monkeypatch):
     assert told == [("still", "auto"), ("guided", "torch"), ("guided", "int8"), ("puppet", "auto")]
 
 
-@pytest.mark.parametrize(("names", "expected"), [((), [1024, 512, 1024]), (("student",), [1024, 1024])])
-def test_all_engines_are_measured_each_at_the_size_nearest_to_the_one_asked_for(monkeypatch, names, expected):
-    sizes = []
-    monkeypatch.setattr(rounds, "_measured", lambda name, size, *rest: sizes.append(size) or FIGURES)
+@pytest.mark.parametrize(
+    ("names", "sizes", "expected"),
+    [((), [1024], [("still", 1024), ("puppet", 1024), ("still", 512), ("student", 512)]),
+     ((), [1024, 512], [("still", 1024), ("puppet", 1024), ("still", 512), ("student", 512), ("puppet", 512)]),
+     (("student",), [1024], [("still", 1024), ("student", 1024)])],
+)  # fmt: skip
+def test_engines_are_measured_at_the_size_nearest_to_the_one_asked_for_beside_still(
+    monkeypatch, names, sizes, expected
+):
+    """At 512 px `still` is four times as fast, and the others take twice its time at either size."""
+
+    def measured(name: str, size: int, *rest: object) -> Figures:
+        speed = (20.0 if size == 1024 else 80.0) / (1 if name == "still" else 2)
+        return dataclasses.replace(FIGURES, engine=name, size=size, fps=speed)
+
+    monkeypatch.setattr(rounds, "_measured", measured)
     monkeypatch.setattr(rounds, "_machine", lambda: MACHINE)
     monkeypatch.setattr(rounds.engines, "available", lambda: ("student", "puppet", "still"))
-    benches.bench(names, rounds=1, sizes=[1024])
-    assert sizes == expected  # an engine that was asked for by its name says itself what it cannot do
+    _, found = benches.bench(names, rounds=1, sizes=sizes)
+    told = [(run.engine, run.size) for run, _ in found]
+    assert told == expected  # an engine that was asked for by its name says itself what it cannot do
+    assert [times for _, times in found] == [1.0 if name == "still" else 2.0 for name, _ in told]
 
 
 def test_the_median_of_each_figure():

@@ -52,6 +52,30 @@ def test_json_holds_every_number_and_no_nan(card: Card, tmp_path: Path) -> None:
     assert data["engines"] == list(card.engines)
 
 
+def test_a_trial_without_a_face_keeps_its_place(monkeypatch) -> None:
+    """Of three films the first shows no face: nobody can say whose it is."""
+
+    class FacelessAtFirst(Copy):
+        films = 0
+
+        def generate(self, identity, motion):
+            self.films += 1
+            for crop in motion.crops:
+                yield np.zeros_like(crop) if self.films == 1 else crop
+
+    shelf = Shelf(*PEOPLE)
+    monkeypatch.setattr("living_portraits.evaluate.load_embedding", lambda path: lambda frame, points: points[4])
+    card = evaluate(FacelessAtFirst(), shelf, size=SIZE, clips=3, pairs=1, find=shelf.find)
+    for key in ("csim_source", "csim_truth"):
+        cell = card.as_data()["figures"]["self"][key]["engines"]["copy"]
+        lost, *known = cell["values"]
+        assert lost is None and len(known) == 2 == cell["trials"]
+        assert cell["mean"] == pytest.approx(np.mean(known), abs=1e-5)
+    row = next(line for line in report.markdown(card).splitlines() if line.startswith("| CSIM to truth"))
+    assert "| 1.000 ± 0.000 |" in row and "2 trials, 8 frames or 3 trials, 12 frames" in row
+    assert "csim_truth" not in card.samples["cross"]["copy"] and len(card.samples["cross"]["copy"]["csim_source"]) == 1
+
+
 def test_markdown_names_backbone_and_number_of_samples_in_every_row(card: Card) -> None:
     text = report.markdown(card)
     rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(("| Figure", "| ---"))]
@@ -105,12 +129,17 @@ def _parsed(*words: str) -> argparse.Namespace:
     return parser.parse_args(["evaluate", *words])
 
 
-@pytest.mark.parametrize("words", [("--size", "large"), ("--clips", "0"), ("--pairs", "-3"), ("--frames", "2.5")])
-def test_numbers_that_are_none(words: Sequence[str], tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("words", "least"),
+    [(("--size", "large"), 1), (("--clips", "0"), 1), (("--pairs", "-3"), 1), (("--frames", "9.5"), 8),
+     (("--frames", "1"), 8)],
+)  # fmt: skip
+def test_numbers_that_are_none(words: Sequence[str], least: int, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("living_portraits.data.Dataset", lambda folder: Shelf(*PEOPLE))
     given = _parsed("--data", str(tmp_path), "--out", str(tmp_path / "card"), *words)
-    with pytest.raises(OptionError, match=f"{words[0]} takes a whole number of at least 1, not {words[1]}"):
+    with pytest.raises(OptionError, match=f"{words[0]} takes a whole number of at least {least}, not {words[1]}"):
         given.run(given)
+    assert not (tmp_path / "card").exists()
 
 
 @pytest.mark.parametrize(
@@ -132,6 +161,32 @@ def test_what_the_command_asks_for(words: Sequence[str], expected: dict, tmp_pat
     given = _parsed("--data", str(tmp_path), "--out", str(tmp_path / "card"), *words)
     assert given.run(given) == 0
     assert {name: asked[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("folder", ["taken", "filled"])
+def test_no_trial_is_held_for_a_card_that_cannot_be_written(folder: str, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "taken").write_text("a file")
+    (tmp_path / "filled" / "card.html").mkdir(parents=True)
+    monkeypatch.setattr("living_portraits.data.Dataset", lambda folder: Shelf(*PEOPLE))
+    monkeypatch.setattr("living_portraits.evaluate.evaluate", None)
+    given = _parsed("--data", str(tmp_path), "--out", str(tmp_path / folder))
+    with pytest.raises(OutputError, match=r"taken cannot be made|card\.html is a folder"):
+        given.run(given)
+
+
+def test_a_card_that_could_be_written_no_more_is_printed(tmp_path: Path, monkeypatch, capsys, card) -> None:
+    monkeypatch.setattr("living_portraits.data.Dataset", lambda folder: Shelf(*PEOPLE))
+    out = tmp_path / "card"
+
+    def judged(*_, **__) -> Card:
+        (out / "card.md").mkdir()  # while the trials are held
+        return card
+
+    monkeypatch.setattr("living_portraits.evaluate.evaluate", judged)
+    given = _parsed("--data", str(tmp_path), "--out", str(out))
+    with pytest.raises(OutputError, match="The card cannot be written to"):
+        given.run(given)
+    assert "| Shape transfer |" in capsys.readouterr().out
 
 
 def test_the_command_writes_a_card_of_real_tracking(tmp_path: Path, monkeypatch, capsys) -> None:

@@ -326,6 +326,12 @@ def test_engines_that_cannot_be_tried(engine, size: int, error: type[Exception],
         evaluate(engine, Shelf(*PEOPLE), size=size)
 
 
+@pytest.mark.parametrize("frames", [1, 7])
+def test_films_of_a_few_frames_are_not_judged(frames: int) -> None:
+    with pytest.raises(OptionError, match=f"frames is {frames}, and films so short say too little"):
+        evaluate(Copy(), Shelf(*PEOPLE), size=SIZE, frames=frames)
+
+
 def test_identity_weights_come_from_the_option_or_the_environment(tmp_path: Path, monkeypatch) -> None:
     shelf = Shelf(*PEOPLE)
     with pytest.raises(WeightsError, match="nothing"):

@@ -2,6 +2,7 @@
 
 import argparse
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,7 +25,16 @@ from living_portraits.engines.talking_head.content import Content, Weights
 from living_portraits.engines.talking_head.networks import SCORE_SCALE, Discriminator, FewShot, Shape
 from living_portraits.errors import FaceError, LivingPortraitsError, OptionError
 from living_portraits.finetune import learning, sources
-from living_portraits.finetune.tune import Lesson, Material, TuneConfig, _folded, own_share, steps_for, tune
+from living_portraits.finetune.tune import (
+    Lesson,
+    Material,
+    TuneConfig,
+    _folded,
+    own_share,
+    seconds_for,
+    steps_for,
+    tune,
+)
 from living_portraits.finetune.views import View, crossed, own, posed
 from living_portraits.finetune.watch import LOST, Check, Rule, mimics_error
 from living_portraits.motion import measure
@@ -309,6 +319,16 @@ def test_an_end_before_the_end_keeps_what_there_is(how: str) -> None:
     assert tuned.rule.checks[-1].step == {"ctrl-c": 6, "time": 1}[how]
 
 
+def test_pictures_of_a_clip_are_given_the_time_of_as_many_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr("living_portraits.finetune.tune.seconds_for", lambda pictures: asked.append(pictures) or 1e-9)
+    config = replace(command.configured({"steps": "2"}), content=PLAIN)
+    film = driver(SIZE, frames=3)
+    tuned = tune(Lesson(FewShot(TINY), Discriminator(TINY, identities=3), film, Material(), config), lambda frame: None)
+    assert asked == [3] and tuned.reason == "the time is over"
+    assert seconds_for(1) == 150 and seconds_for(3) == seconds_for(32) == 300
+
+
 def test_the_same_again_gives_the_same_again() -> None:
     def learned() -> torch.Tensor:
         torch.manual_seed(0)
@@ -388,9 +408,9 @@ def test_two_people_are_noticed() -> None:
 def test_settings_from_words(given: dict[str, str], expected) -> None:
     if isinstance(expected, str):
         with pytest.raises(OptionError, match=expected):
-            command.configured(given, pictures=1)
+            command.configured(given)
         return
-    assert getattr(command.configured(given, pictures=1), next(iter(given))) == expected
+    assert getattr(command.configured(given), next(iter(given))) == expected
 
 
 def test_options_of_the_command() -> None:
@@ -404,6 +424,13 @@ def test_options_of_the_command() -> None:
         command.options(args)
 
 
+@pytest.mark.parametrize(("clip", "count"), [(True, 33), (False, 8)])
+def test_a_person_of_too_many_pictures_is_refused(tmp_path: Path, clip: bool, count: int) -> None:
+    pictures = [samples.sing] if clip else [samples.mona_lisa] * 33
+    with pytest.raises(OptionError, match="from at most 32 pictures, not from 33"):
+        learning.learn(pictures, name="ada", config=TuneConfig(), count=count, out=tmp_path / "ada.person")
+
+
 def test_people_are_found_by_name_or_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(people.FOLDER_VARIABLE, str(tmp_path))
     with pytest.raises(OptionError, match="no person called 'ada'; choose from mona_lisa, or make one with"):
@@ -412,27 +439,47 @@ def test_people_are_found_by_name_or_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert person.PERSONS.find("ada") == tmp_path / "ada.person" == person.PERSONS.find(str(tmp_path / "ada.person"))
     with pytest.raises(OptionError, match="no person called 'eve'; choose from ada, mona_lisa"):
         person.PERSONS.find("eve")
-    for name in ("", "../ada", "a/b", ".ada"):
-        with pytest.raises(LivingPortraitsError, match="is no such name"):
-            person.PERSONS.place(name)
+    for name in ("", "../ada", "a/b", ".ada", 101 * "a", 999 * "a", 100 * "愛"):
+        for asked in (person.PERSONS.place, person.PERSONS.find):
+            with pytest.raises(LivingPortraitsError, match=r"has up to 100 letters, .* is no such name"):
+                asked(name)
+    person.PERSONS.place(100 * "ä").write_bytes(b"")
 
 
-def test_of_a_short_clip_more_frames_a_second_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def half_a_second(monkeypatch: pytest.MonkeyPatch, *gaps: tuple[int, int], crops: list | None = None) -> list[float]:
+    """Every file is a clip of six frames, of which some show no face; the rates at which it is read."""
     asked: list[float] = []
     moved = driver(SIZE, frames=6)
 
     def frames(path, *, end, fps):
         asked.append(fps)
-        return iter(moved.crops)
+        return iter(crops or moved.crops)
+
+    def follow(given, fps):
+        return tracker.FaceTrack(moved.points, moved.blendshapes, np.zeros((6, 4, 4), np.float32), fps, gaps)
 
     monkeypatch.setattr(video, "is_still", lambda path: False)
     monkeypatch.setattr(video, "probe", lambda path: SimpleNamespace(duration=0.5, fps=12.0))
     monkeypatch.setattr(video, "read_frames", frames)
-    monkeypatch.setattr(tracker, "follow", lambda given, fps: moved)
+    monkeypatch.setattr(tracker, "follow", follow)
+    return asked
+
+
+def test_of_a_short_clip_more_frames_a_second_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = half_a_second(monkeypatch)
     assert len(sources.open_sources([tmp_path / "a.mp4"], size=SIZE, count=2).track) == 2
     assert asked == [12.0, 12.0]  # and not 5
     with pytest.warns(sources.FewPicturesWarning, match=r"a\.mp4 has 6 pictures of the face, and not 8"):
         assert len(sources.open_sources([tmp_path / "a.mp4"], size=SIZE, count=8).track) == 6
+
+
+def test_frames_of_a_clip_without_a_face_are_no_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of the six, among them the first, are black; their points were filled in."""
+    crops = [np.full((SIZE, SIZE, 3), 0 if number in (0, 3) else 200, np.uint8) for number in range(6)]
+    half_a_second(monkeypatch, (0, 1), (3, 4), crops=crops)
+    assert np.min(sources.open_sources([tmp_path / "a.mp4"], size=SIZE, count=4).track.crops) == 200
+    with pytest.warns(sources.FewPicturesWarning, match=r"a\.mp4 has 4 pictures of the face, and not 6"):
+        assert len(sources.open_sources([tmp_path / "a.mp4"], size=SIZE, count=6).track) == 4
 
 
 def test_a_face_that_looks_unlike_the_first_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

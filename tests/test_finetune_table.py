@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from drawn import driver
 
-from living_portraits.commands.finetune_table import HELD, Shots, Sittings
+from living_portraits.commands import finetune_table as command
+from living_portraits.commands.finetune_table import HELD, Shots, Sittings, main
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.talking_head.engine import TalkingHead
-from living_portraits.errors import OptionError
+from living_portraits.errors import OptionError, OutputError
 
 SIZE = 64
 
@@ -99,3 +100,21 @@ def test_an_engine_of_eight_shots_is_given_eight(monkeypatch: pytest.MonkeyPatch
         frames = list(engine.generate(identity, engine.encode_motion(track, Drive())))
         assert frames == [shots] * len(track)
     assert given == [1, 8]
+
+
+def test_the_table_is_printed_whatever_becomes_of_its_files(tmp_path: Path, monkeypatch, capsys) -> None:
+    """No trial is held where they cannot be written; and what was judged is not lost with them."""
+    (tmp_path / "taken").write_text("a file")
+    held: list[str] = []
+
+    def unwritten(card, folder: Path) -> None:
+        raise OutputError(f"The card cannot be written to {folder}.")
+
+    for name, put in {"Dataset": Path, "judge": lambda *_, **__: held.append("a trial")}.items():
+        monkeypatch.setattr(command, name, put)
+    for name, put in {"markdown": lambda card: "the table", "write": unwritten}.items():
+        monkeypatch.setattr(command.report, name, put)
+    for folder, trials, told in (("taken", 0, ""), ("card", 1, "the table\n")):
+        monkeypatch.setattr("sys.argv", ["", str(tmp_path), str(tmp_path / folder), "--identity-weights", "none"])
+        assert main() == 1
+        assert len(held) == trials and capsys.readouterr().out == told

@@ -44,6 +44,20 @@ def test_rotation_vectors_come_back(vector):
     np.testing.assert_allclose(geo.rotation_vector(geo.rotation_matrix(np.array(vector, float))), vector, atol=1e-6)
 
 
+@pytest.mark.parametrize("degrees", [1e-5, 1, 90, 178.9, 179.1, 180 - 1e-4, 180 - 1e-9, 180])
+@pytest.mark.parametrize(("kind", "near"), [(np.float64, 1e-9), (np.float32, 1e-3)])
+def test_rotations_come_back_about_any_axis(degrees, kind, near):
+    """Also half a turn, of which nobody can say whether it was to the left or to the right."""
+    axes = np.concatenate([np.eye(3), -np.eye(3), np.random.default_rng(0).normal(size=(50, 3))])
+    for axis in axes / np.linalg.norm(axes, axis=1, keepdims=True):
+        given = geo.rotation_matrix(np.radians(degrees) * axis).astype(kind).astype(np.float64)
+        found = geo.rotation_vector(given)
+        assert np.linalg.norm(found) == pytest.approx(np.radians(degrees), abs=near)
+        np.testing.assert_allclose(geo.rotation_matrix(found), given, atol=near)
+        if degrees < 180 - 1e-5:
+            np.testing.assert_allclose(found, np.radians(degrees) * axis, atol=near)
+
+
 @pytest.mark.parametrize(
     ("upper", "lower"),
     [

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 
 LEAVES = {
     "align", "begun", "choreographer", "choreography", "detail", "doll", "draw", "eyes", "far_side", "features",
-    "film_options", "geometry", "grain", "landmarks68", "manifest", "matting", "mending", "metrics", "motion",
+    "film_options", "geometry", "grain", "landmarks68", "manifest", "matting", "memory", "mending", "metrics", "motion",
     "motion_file", "mouth", "nn", "notices", "packed", "people", "pipeline", "places", "processes", "provenance",
     "recent", "restraint", "result", "samples", "skeleton", "smoothing", "stance", "sway", "tone", "variety", "video",
     "warp", "watching", "weights",

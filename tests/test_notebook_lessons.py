@@ -18,7 +18,7 @@ from living_portraits import samples, skeleton, stance, video, weights
 from living_portraits.choreography import Choreography
 from living_portraits.engine import Track
 from living_portraits.finetune.watch import Check
-from living_portraits.notebook import body, few_shot, people_map, repairs
+from living_portraits.notebook import body, few_shot, ladder, people_map, repairs
 from living_portraits.notebook.tiny import SIDE, People
 from living_portraits.result import Result
 
@@ -49,6 +49,15 @@ def test_angles_are_read_as_the_mask_turns_them() -> None:
         x * np.sin(turn) + z * np.cos(turn),
     )
     np.testing.assert_allclose(nb.turn_of(to_the_right), [0, 25, 0], atol=1)
+
+
+def test_a_rung_that_shows_nothing_says_so(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    """Of a picture of 200 px there are no tiles."""
+    monkeypatch.setattr(ladder, "interact", lambda look, picture, rung: look(picture.value, rung.value))
+    for rung in ("plain", "small tiles"):
+        nb.rungs({"a page": picture()}, picture="a page", rung=rung)
+    first, told, last = capsys.readouterr().out.splitlines()
+    assert first == last == "no face" and "the picture is too small for such tiles" in told
 
 
 def test_the_detector_learns_what_it_is_shown_and_nothing_else() -> None:
@@ -253,6 +262,15 @@ def test_each_loss_minds_its_own_fault_most() -> None:
     nb.heat(table)
 
 
+def test_a_loss_that_notices_nothing_has_a_share_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(plt, "show", lambda: shown.append(plt.gcf()))
+    losses = {"L1": (0.5, 0.0), "LPIPS": (0.0, 0.0), "adversary": (-1.0, -2.0)}
+    nb.heat({name: dict(zip(("blurred", "none"), values, strict=True)) for name, values in losses.items()})
+    [figure] = shown
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), [[1, 0], [0, 0], [0, 0]])
+
+
 # --- embedders --------------------------------------------------------------------------------------------------------
 
 
@@ -443,9 +461,10 @@ def test_a_hand_that_is_turned_about_does_the_opposite() -> None:
     assert not nb.repaired(clip, paint=0.0).change.any()
 
 
-def test_a_timed_film_is_the_engines_film() -> None:
-    driver = Track([picture()] * 4, np.stack([face()] * 4), np.zeros((4, 52), np.float32), 25.0)
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_timed_film_is_the_engines_film(count: int) -> None:
+    driver = Track([picture()] * count, np.stack([face()] * count), np.zeros((count, 52), np.float32), 25.0)
     source = Track([picture()], face()[None], np.zeros((1, 52), np.float32))
     made = nb.timed("still", source, driver)
-    assert len(made.frames) == 4 and made.each >= 0 and made.ready > 0
+    assert len(made.frames) == count and made.each >= 0 and made.ready > 0
     assert nb.fidelity(made.frames, made.frames[::-1]).min() > 58

@@ -37,6 +37,37 @@ def test_a_place_that_takes_no_file_is_said(tmp_path: Path) -> None:
     places.check_writable(tmp_path / "figures.json")
 
 
+def test_room_is_made_for_a_file(tmp_path: Path) -> None:
+    places.make_room(tmp_path / "people" / "here" / "ada.person")
+    assert (tmp_path / "people" / "here").is_dir()
+    with pytest.raises(OutputError, match="here is a folder"):
+        places.make_room(tmp_path / "people" / "here")
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="file cannot be made"):
+        places.make_room(tmp_path / "file" / "ada.person")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "dance train --target {clip} --out {folder} --name anna --steps 1 --size 64 --look none",
+        "finetune --sources {picture} --name anna --out {folder}",
+        "distill --sources {pictures} --teacher puppet --out {folder}",
+    ],
+)
+def test_no_lesson_begins_for_a_file_that_cannot_be_written(command: str, tmp_path: Path, capsys) -> None:
+    names = {"clip": tmp_path / "clip.mp4", "pictures": tmp_path / "pictures", "folder": tmp_path / "folder"}
+    write_clip(names["clip"], frames=2)
+    names["pictures"].mkdir()
+    names["folder"].mkdir()
+    names["picture"] = names["pictures"] / "picture.jpg"
+    shutil.copy(samples.erasmus, names["picture"])
+    assert main(command.format(**names).split()) == 2
+    told = capsys.readouterr()
+    assert "folder is a folder; choose another name" in told.err and not told.out
+    assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4", "pictures", "folder"}  # and no preview of it
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -1,7 +1,6 @@
 """One engine, one film, measured: run as a program, so that its memory is its own."""
 
 import json
-import platform
 import sys
 import tempfile
 import time
@@ -9,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from living_portraits import engines, face, provenance, samples, video
+from living_portraits import engines, face, memory, provenance, samples, video
 from living_portraits.align import Canvas, Crop
 from living_portraits.animator import Animator, Progress, load
 from living_portraits.engine import Drive, Engine, Frame, Track
@@ -40,7 +39,7 @@ def measure(engine: str, size: int, seconds: float, runtime: str) -> dict[str, A
         busy = time.process_time()
         result, film_time = timed(lambda: animator.animate(SOURCE, DRIVER, out, end=seconds, progress=look))
         busy = time.process_time() - busy
-        memory = peak_memory()  # of the film: the stages by themselves hold all frames at once
+        held = memory.peak() / 1e6  # of the film: the stages by themselves hold all frames at once
         stages = measured_stages(animator, seconds, out)
     work = operations(engine, animator.engine.spec.size)
     return {
@@ -53,7 +52,7 @@ def measure(engine: str, size: int, seconds: float, runtime: str) -> dict[str, A
         "cpu": 1000 * busy / result.frames,
         "stages": stages,
         "work": work,
-        "memory": memory,
+        "memory": held,
         "frames": result.frames,
     }
 
@@ -117,16 +116,6 @@ def timed(work: Callable[[], Found]) -> tuple[Found, float]:
     begun = time.perf_counter()
     found = work()
     return found, time.perf_counter() - begun
-
-
-def peak_memory() -> float:
-    """MB that this process has held at most; 0 where the system does not say."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0.0
-    unit = 1 if platform.system() == "Darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 if __name__ == "__main__":

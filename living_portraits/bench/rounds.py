@@ -36,7 +36,8 @@ def bench(
 
     Args:
         names: of engines; none: all.
-        sizes: of the crops, px; an engine that has no such size and was not asked for is measured at the nearest.
+        sizes: of the crops, px; an engine that has no such size and was not asked for is measured at the nearest, as
+            `still` then is, too.
         runtimes: each engine in each of these that it has; one that was not asked for and has none runs as it is.
         seconds: of the bundled driver that is used.
         rounds: each figure is the median of as many.
@@ -55,15 +56,17 @@ def bench(
         )
     names, sizes, runtimes = _once(names), _once(sizes), _once(runtimes)
     asked = [name for name in names or engines.available() if name != STILL]
-    ways = [(STILL, engines.AUTO), *((name, way) for name in asked for way in _runtimes(name, runtimes, bool(names)))]
-    jobs = [(name, size, way) for size in sizes for name, way in ways]
+    ways = [(name, way) for name in asked for way in _runtimes(name, runtimes, bool(names))]
+    films = [(name, size if names else _nearest(name, size), way) for size in sizes for name, way in ways]
+    sides = _once([*sizes, *(side for _, side, _ in films)])
+    # Each size begins with `still`: a ratio between two sizes would say nothing.
+    jobs = _once([job for side in sides for job in ((STILL, side, engines.AUTO), *films) if job[1] == side])
     runs: dict[tuple[str, int, str], list[Figures]] = {job: [] for job in jobs}
     machines = []
     for number in range(rounds):
         machines.append(_machine())
         for place, (name, size, way) in enumerate(jobs):
-            side = size if names else _nearest(name, size)
-            runs[name, size, way].append(_measured(name, side, seconds, way))
+            runs[name, size, way].append(_measured(name, size, seconds, way))
             if progress:
                 progress(number * len(jobs) + place + 1, rounds * len(jobs))
     found = []

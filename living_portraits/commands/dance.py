@@ -166,6 +166,7 @@ def run_train(args: argparse.Namespace) -> int:
     config, shape, look = configured(args)
     device = chosen_device(args.device)
     net = load_look(look)
+    places.make_room(out)
     work = out.with_name(f"{out.stem}-rehearsal")  # what was tracked, and the state of a course that was stopped
     footage, lesson_of = _footage(args, work)
     print(

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from living_portraits import places
 from living_portraits.commands.train import STOPPED
 from living_portraits.errors import OptionError
 
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or STUDENTS.place(args.name)
     minutes, begin = _minutes(args.minutes), args.student or weights.path(WEIGHTS)
     settings = _settings(args, begin)
-    _make(out)
+    places.make_room(out)
     with tempfile.TemporaryDirectory() as folder:
         order = Order("student", "the bundled drivers", Path(folder) / "run", minutes, settings)
         reason = train(order, Drivers(bundled=0))
@@ -95,12 +96,3 @@ def _minutes(text: str) -> float:
         return float(text)
     except ValueError:
         raise OptionError(f"--minutes takes a number, not {text!r}.") from None
-
-
-def _make(out: Path) -> None:
-    from living_portraits.errors import OutputError
-
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out.parent} cannot be made: {error.strerror or error}.") from error

@@ -47,12 +47,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluates, writes the card and prints its tables."""
+    """Evaluates, prints the card's tables and writes it."""
     from living_portraits import report
     from living_portraits.data import Dataset
     from living_portraits.evaluate import BACKBONES, BESIDE, evaluate
 
-    numbers = _numbers(args)
+    numbers, dataset = _numbers(args), Dataset(args.data)
+    report.make_room(args.out)
     with tqdm(desc="evaluate", unit="film", leave=False, mininterval=0.5, dynamic_ncols=True) as bar:
 
         def show(done: int, total: int) -> None:
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
         card = evaluate(
             args.engine or BESIDE,
-            Dataset(args.data),
+            dataset,
             split=args.split,
             size=numbers["size"],
             clips=numbers["clips"],
@@ -71,24 +72,27 @@ def run(args: argparse.Namespace) -> int:
             identity_weights=args.identity_weights,
             progress=show,
         )
-    written = report.write(card, args.out)
     print(report.markdown(card))
-    print("\n".join(str(path) for path in written))
+    print("\n".join(str(path) for path in report.write(card, args.out)))
     return 0
 
 
 def _numbers(args: argparse.Namespace) -> dict[str, int]:
     """What was asked for, else what is usual. Raises OptionError."""
-    usual = QUICK if args.quick else DEFAULTS
-    given = {name: getattr(args, name) for name in NUMBERS}
-    return {name: usual[name] if text is None else _whole(name, text) for name, text in given.items()}
+    from living_portraits.evaluate.trials import SHORTEST
+
+    numbers = dict(QUICK if args.quick else DEFAULTS)
+    for name in NUMBERS:
+        if (text := getattr(args, name)) is not None:
+            numbers[name] = _whole(name, text, SHORTEST if name == "frames" else 1)
+    return numbers
 
 
-def _whole(name: str, text: str) -> int:
+def _whole(name: str, text: str, least: int) -> int:
     try:
         number = int(text)
     except ValueError:
         number = 0
-    if number < 1:
-        raise OptionError(f"--{name} takes a whole number of at least 1, not {text}.")
+    if number < least:
+        raise OptionError(f"--{name} takes a whole number of at least {least}, not {text}.")
     return number

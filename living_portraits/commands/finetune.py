@@ -30,7 +30,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--name", required=True, metavar="NAME", help="what to call the person")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to write instead of among the named people")
-    parser.add_argument("--frames", default=8, metavar="T", help="pictures to take from a clip (default: %(default)s)")
+    parser.add_argument(
+        "--frames", default=8, metavar="T", help="pictures to take from a clip, 32 at most (default: %(default)s)"
+    )
     parser.add_argument("--minutes", default=None, metavar="N", help="at most (default: 2.5 for one picture, else 5)")
     parser.add_argument("--steps", default=None, metavar="N", help="at most (default: more for more pictures)")
     parser.add_argument(
@@ -60,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     tuned = learn(
         args.sources,
         name=args.name,
-        config=configured(options(args), pictures=len(args.sources)),
+        config=configured(options(args)),
         count=_whole("frames", args.frames),
         consent=args.agreed,
         out=out,
@@ -118,7 +120,7 @@ def options(args: argparse.Namespace) -> dict[str, str]:
     return given
 
 
-def configured(given: dict[str, str], *, pictures: int) -> Any:
+def configured(given: dict[str, str]) -> Any:
     """A TuneConfig with these settings. Raises OptionError for one that there is not, or no value of its type."""
     import dataclasses
 
@@ -126,7 +128,7 @@ def configured(given: dict[str, str], *, pictures: int) -> Any:
 
     kinds: dict[str, type] = {"steps": int, "batch": int, "check_steps": int, "patience": int, "seed": int}
     known = {f.name: kinds.get(f.name, float) for f in dataclasses.fields(TuneConfig) if f.name != "content"}
-    values: dict[str, Any] = {"seconds": 150.0 if pictures == 1 else 300.0}
+    values: dict[str, Any] = {}
     for name, word in given.items():
         if name not in known:
             raise OptionError(f"There is no setting {name!r}; choose from {', '.join(known)}.")

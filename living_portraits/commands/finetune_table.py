@@ -153,19 +153,20 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=3.0)
     args = parser.parse_args()
     try:
-        base = args.base or weights.path(WEIGHTS)
+        base, dataset = args.base or weights.path(WEIGHTS), Dataset(args.dataset)
+        report.make_room(args.out)
         card = judge(
-            Dataset(args.dataset),
+            dataset,
             base=base,
             people=args.people,
             minutes=args.minutes,
             identity_weights=args.identity_weights,
         )
+        print(report.markdown(card))
         report.write(card, args.out)
     except LivingPortraitsError as error:
         print(error, file=sys.stderr)
         return 1
-    print(report.markdown(card))
     return 0
 
 

@@ -178,10 +178,7 @@ def _film_shots(pictures: _Pictures, footage: Footage, failures: list[Failure]) 
         except (FaceError, UnfitError) as error:
             failures.append(Failure(_place(footage, start, fps), str(error), cause(error)))
         else:
-            detected = np.ones(len(track), bool)
-            for first, stop in track.gaps:
-                detected[first:stop] = False
-            found.append(Shot(start, fps, track.points, track.blendshapes, detected))
+            found.append(Shot(start, fps, track.points, track.blendshapes, track.detected))
         for _ in part:  # what a lost face left unread
             pass
     return found

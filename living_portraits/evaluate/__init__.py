@@ -16,7 +16,7 @@ from living_portraits.evaluate.bench import Bench, Contender
 from living_portraits.evaluate.card import Card
 from living_portraits.evaluate.figures import IDENTITY, PROBES
 from living_portraits.evaluate.judge import SIDE, Judge
-from living_portraits.evaluate.trials import MADE_UP, Clips, Trial, choose_trials
+from living_portraits.evaluate.trials import MADE_UP, SHORTEST, Clips, Trial, choose_trials
 from living_portraits.evaluate.watch import Find, Tracker, Watcher, load_embedding
 from living_portraits.metrics.perceptual import Perceptual
 from living_portraits.nn.perceptual import Backbone
@@ -60,16 +60,20 @@ def evaluate(
         dataset: a prepared one; see `data.Dataset`.
         split: of people.
         size: side in px of the crops that the engines get; results are judged at 256 whatever it is.
-        clips: self trials. pairs: cross trials. frames: at most so many of each driver.
+        clips: self trials. pairs: cross trials. frames: at most so many of each driver, and no fewer than `SHORTEST`.
         backbones: the networks for perceptual figures; fewer are faster.
         identity_weights: file of a MobileFaceNet, for CSIM; else the environment variable names it, else no CSIM.
         find: the tracker, to replace MediaPipe's.
         progress: told trials done and trials in all.
 
     Raises:
-        OptionError: unknown engine or size, two engines of one name, or a split without footage.
+        OptionError: unknown engine or size, two engines of one name, too few frames, or a split without footage.
         WeightsError: an engine's weights or the identity weights cannot be read.
     """
+    if frames < SHORTEST:
+        raise OptionError(
+            f"frames is {frames}, and films so short say too little about motion: take {SHORTEST} or more."
+        )
     contenders = _contenders(engines, size)
     trials = choose_trials(dataset, split=split, size=size, clips=clips, pairs=pairs)
     weights = identity_weights or (Path(os.environ[IDENTITY_VARIABLE]) if IDENTITY_VARIABLE in os.environ else None)

@@ -48,7 +48,7 @@ class Card:
         about: split, size, numbers of trials and people, versions, machine.
         trials: names of the trials, by kind.
         samples: [kind][engine][figure's key], one for each trial in the order of `trials`; figures that are taken
-            from all frames at once have a single one.
+            from all frames at once, and memory, have a single one.
         absent: [figure's key] -> why it was not measured, in one sentence.
         sheets: contact sheets, by kind.
         curves: [trial][who] -> the lips' gap over time, cm, of a few cross trials; who is "driver" or an engine.

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from living_portraits.engine import Frame
-from living_portraits.evaluate.figures import PROBES
+from living_portraits.evaluate.figures import FIGURES, IDENTITY, PROBES
 from living_portraits.evaluate.trials import Trial
 from living_portraits.evaluate.unrest import SHAKY
 from living_portraits.evaluate.watch import Watcher, once
@@ -114,7 +114,9 @@ class Judge:
         chosen = footage.probes
         faces = self.watcher.embeddings([film[number] for number in chosen])
         source = self.watcher.embeddings([footage.source])
-        found = {}
+        # Where no frame shows a face each is NaN, not absent: a card's values are in the order of its trials.
+        asked = [figure for figure in FIGURES if figure.backbone == IDENTITY and footage.trial.kind in figure.kinds]
+        found = {figure.key: _mean([]) for figure in asked if self.watcher.knows_people}
         if faces is not None and source is not None:
             found["csim_source"] = _mean(csim(faces, source))
         truth = self.watcher.embeddings([footage.driver[number] for number in chosen])

@@ -5,17 +5,15 @@ python scale.py ENGINE SIZE TRACKS
 
 import os
 import pickle
-import resource
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from living_portraits import memory
 from living_portraits.engine import Drive, Track
 
 MEBIBYTE = 2**20
-STATUS = Path("/proc/self/status")
-_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in what getrusage counts
 
 
 def peak_memory(engine: str, *, size: int, source: Track, driver: Track) -> float | None:
@@ -40,24 +38,17 @@ def _held(track: Track) -> Track:
     return Track(list(track.crops), track.points, track.blendshapes, track.fps)
 
 
-def _peak() -> float:
-    if STATUS.is_file():  # getrusage would count what the process before exec held
-        line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024 / MEBIBYTE
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT / MEBIBYTE
-
-
 def weigh(name: str, size: int, path: Path) -> float:
-    """The work itself: this process's peak after one film, less its peak before the engine was made."""
+    """The work itself: MiB of this process's peak after one film, less those before the engine was made."""
     with path.open("rb") as file:
         source, driver = pickle.load(file)  # what `peak_memory` wrote a moment ago
     from living_portraits import engines
 
-    before = _peak()
+    before = memory.peak()
     engine = engines.create(name, size=size)
     for _ in engine.generate(engine.encode_identity(source), engine.encode_motion(driver, Drive())):
         pass
-    return _peak() - before
+    return (memory.peak() - before) / MEBIBYTE
 
 
 if __name__ == "__main__":

@@ -71,6 +71,11 @@ class Watcher:
                 points[number], blendshapes[number] = face.points, face.blendshapes
         return Reading.of(points, blendshapes)
 
+    @property
+    def knows_people(self) -> bool:
+        """Whether it can tell people apart."""
+        return self._embed is not None
+
     def embeddings(self, frames: Sequence[Frame]) -> Float32[np.ndarray, "time features"] | None:
         """Whose face each frame shows, NaN where there is none; None without an embedding or without any face."""
         if self._embed is None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 from living_portraits.engine import Points
 
@@ -68,6 +68,14 @@ class FaceTrack:
     def bridged(self) -> int:
         """Number of frames that were filled in."""
         return sum(stop - start for start, stop in self.gaps)
+
+    @property
+    def detected(self) -> Bool[np.ndarray, "time"]:
+        """Whether each frame shows the face; the points of the others were filled in."""
+        found = np.ones(len(self), bool)
+        for start, stop in self.gaps:
+            found[start:stop] = False
+        return found
 
 
 def overlap(a: Points, b: Points) -> float:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from living_portraits import samples, weights
+from living_portraits import places, samples, weights
 from living_portraits.align import resized
 from living_portraits.engine import Frame, Track
 from living_portraits.engines.guided import Guided
 from living_portraits.engines.talking_head import person as persons
 from living_portraits.engines.talking_head.engine import WEIGHTS, TalkingHead, read_networks
-from living_portraits.errors import OptionError, OutputError
+from living_portraits.errors import OptionError
 from living_portraits.face.landmarker import Landmarker
 from living_portraits.finetune import sources
 from living_portraits.finetune.tune import Lesson, Material, Report, TuneConfig, Tuned, steps_for, tune
@@ -67,7 +67,7 @@ def learn(
     """Learns one person and keeps them as `name`.
 
     Args:
-        pictures: 1 to 32 of one person, or one clip, of which `count` frames that differ are taken.
+        pictures: 1 to 32 of one person, or one clip, of which `count` frames that differ are taken, 32 at most.
         consent: who agreed to be learned; kept in the person's file.
         out: where to write instead of among the named people.
         base: a talking head instead of the one that comes along.
@@ -77,11 +77,11 @@ def learn(
     Raises:
         LivingPortraitsError: whatever the caller can mend, in one sentence.
     """
-    if len(pictures) > MOST:
-        raise OptionError(f"A person is learned from at most {MOST} pictures, not from {len(pictures)}.")
+    if (asked := max(len(pictures), count)) > MOST:
+        raise OptionError(f"A person is learned from at most {MOST} pictures, not from {asked}.")
     place, base = out or persons.PERSONS.place(name), base or weights.path(WEIGHTS)
     head, discriminator = read_networks(base)
-    _make(place.parent)
+    places.make_room(place)
     tell = hear or (lambda heard: None)
     tell(Heard("read", 0.0))
     large, inside = sources.open_sources(pictures, size=FINER * TalkingHead.SIDE, count=count)
@@ -139,10 +139,3 @@ def learned(lesson: Lesson, tell: Hear) -> Tuned:
             return faces[0].points if faces else None
 
         return tune(lesson, find, on_check=told)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made: {error.strerror or error}.") from error

@@ -91,11 +91,16 @@ def joined(tracks: Sequence[Track]) -> Track:
 
 
 def _clip(path: Path, *, size: int, count: int) -> Opened:
-    """Frames of one clip that lie far from each other in expression and pose, in one and the same crop."""
+    """Frames of one clip that show the face and lie far from each other in expression and pose, in one crop.
+
+    At least one shows it, else it could not have been followed.
+    """
     clip = video.probe(path)
     fps = min(max(CLIP_FPS, _SPARE * count / max(clip.duration, 1e-3)), clip.fps)
     track = face.follow(video.read_frames(path, end=CLIP_SECONDS, fps=fps), fps=fps)
-    chosen = sorted(apart(motion_of(Track([], track.points, track.blendshapes, fps)), count))
+    # Where no face was seen, points are bridged all the same: there is nothing of the person to learn from.
+    seen = np.flatnonzero(track.detected).tolist()
+    chosen = sorted(seen[number] for number in apart(motion_of(_pictureless(track).pick(seen)), count))
     crop = Crop.around(track.points[chosen[0]], size=size)
     wanted: dict[int, Frame] = {}
     inside = (0, 0, size, size)
@@ -120,8 +125,13 @@ def clips(paths: Sequence[Path]) -> list[Track]:
     for path in paths:
         fps = min(2 * CLIP_FPS, video.probe(path).fps)
         track = face.follow(video.read_frames(path, fps=fps), fps=fps)
-        found.append(Track([], track.points, track.blendshapes, fps))
+        found.append(_pictureless(track))
     return found
+
+
+def _pictureless(track: face.FaceTrack) -> Track:
+    """How a face moves, without its pictures."""
+    return Track([], track.points, track.blendshapes, track.fps)
 
 
 @torch.inference_mode()

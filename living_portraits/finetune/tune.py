@@ -39,7 +39,7 @@ class TuneConfig:
     """How one person is learned.
 
     Attributes:
-        steps: at most; None: as `steps_for` says. seconds: at most.
+        steps, seconds: at most; None: as `steps_for` and `seconds_for` say.
         batch: pictures a step. own: the share of them that are the person's own, the others being views of them; None:
             as `own_share` says.
         alone: the share of pictures in which nothing is carried, where the generator carries.
@@ -53,7 +53,7 @@ class TuneConfig:
     """
 
     steps: int | None = None
-    seconds: float = 150.0
+    seconds: float | None = None
     batch: int = 2
     own: float | None = None
     alone: float = 0.5
@@ -71,6 +71,11 @@ def steps_for(pictures: int, *, batch: int) -> int:
     """About as many samples as the authors' group takes: 125 steps of 7 for one picture, 230 for more than 30."""
     more = min(math.log2(pictures) / 5, 1.0)
     return math.ceil(7 * (125 + 105 * more) / batch)
+
+
+def seconds_for(pictures: int) -> float:
+    """Two and a half minutes for one picture, five for several."""
+    return 150.0 if pictures == 1 else 300.0
 
 
 def own_share(pictures: int) -> float:
@@ -226,6 +231,7 @@ def tune(lesson: Lesson, tracker: Tracker, *, on_check: Callable[[Report], None]
     """Trains until the rule, the steps or the time end it, or Ctrl-C does; gives the best state that was seen."""
     config, began = lesson.config, time.monotonic()
     steps = config.steps or steps_for(len(lesson.pictures), batch=config.batch)
+    seconds = config.seconds or seconds_for(len(lesson.pictures))
     base = _folded(lesson.generator)
     check, preview = lesson.look(0, tracker)
     rule = Rule(config.patience, [check])
@@ -235,11 +241,11 @@ def tune(lesson: Lesson, tracker: Tracker, *, on_check: Callable[[Report], None]
     step, reason = 0, f"all {steps} steps are done"
     try:
         while step < steps:
-            lesson.settle(min(max(step / steps, (time.monotonic() - began) / config.seconds), 1.0))
+            lesson.settle(min(max(step / steps, (time.monotonic() - began) / seconds), 1.0))
             for name, value in lesson.step().items():
                 sums.setdefault(name, []).append(value)
             step += 1
-            late = time.monotonic() - began > config.seconds
+            late = time.monotonic() - began > seconds
             if step % config.check_steps and not late and step < steps:
                 continue
             check, preview = lesson.look(step, tracker)

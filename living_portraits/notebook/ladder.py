@@ -26,7 +26,10 @@ def rungs(pictures: dict[str, Frame], *, picture: str, rung: str) -> None:
 
     def look(picture: str, rung: Rung) -> None:
         seen = list(islice(views(pictures[picture], rung), SHOWN))
-        row({f"look {number}": view.frame for number, view in enumerate(seen, 1)}, height=2.2)
+        if seen:
+            row({f"look {number}": view.frame for number, view in enumerate(seen, 1)}, height=2.2)
+        else:
+            print("no look: the picture is too small for such tiles, they would show no more than the whole")
         with Landmarkers() as landmarkers:
             print(verdict(climb(pictures[picture], rung, landmarkers)))
 

@@ -53,7 +53,8 @@ def timed(engine: str, source: Track, driver: Track) -> Timed:
         frames.append(frame)
         marks.append(time.perf_counter())
     steps = 1000 * np.diff(marks)
-    return Timed(frames, float(steps[0]), float(steps[2:].min()))  # the first frame still warms up
+    each = steps[2:] if len(frames) > 1 else steps[1:]  # the first frame still warms up
+    return Timed(frames, float(steps[0]), float(each.min()))
 
 
 def enlarged(frame: Frame, size: int) -> UInt8[np.ndarray, "size size 3"]:

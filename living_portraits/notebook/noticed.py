@@ -149,10 +149,10 @@ def noticed(frame: Frame, points: Points, answers: Mapping[str, Frame], critic: 
 
 
 def heat(table: Table) -> None:
-    """A table's rows, each as shares of its largest."""
+    """A table's rows, each as shares of its largest; a loss that notices nothing has shares of 0."""
     names = list(next(iter(table.values())))
     shares: Float32[np.ndarray, "rows columns"] = np.array(
-        [[max(row[name], 0.0) / max(row.values()) for name in names] for row in table.values()], np.float32
+        [[max(row[name], 0.0) / max(1e-9, *row.values()) for name in names] for row in table.values()], np.float32
     )
     figure, place = plt.subplots(figsize=(1.4 * len(names) + 1.5, 0.45 * len(table) + 0.5), layout="constrained")
     place.imshow(shares, cmap="YlOrRd", vmin=0, vmax=1, aspect="auto")

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from living_portraits import video
+from living_portraits import places, video
 from living_portraits.engine import Frame
 from living_portraits.engines.dance import dancer as dancers
 from living_portraits.engines.dance.networks import SMALL, Shape
-from living_portraits.errors import OutputError, WeightsError
+from living_portraits.errors import WeightsError
 from living_portraits.rehearsal.footage import open_target, rate
 from living_portraits.rehearsal.lesson import LOOKS, DanceConfig, Lesson, Look, Stage, load_look
 from living_portraits.rehearsal.teach import Course, Report, Taught
@@ -54,6 +54,7 @@ def learn(
         LivingPortraitsError: whatever the caller can mend, in one sentence.
     """
     out = dancers.DANCERS.place(name)
+    places.make_room(out)
     tell = hear or (lambda heard: None)
     frames = max(round(min(video.probe(target).duration, 1e6) * rate(target)), 1)
     footage = open_target(target, size=size, on_frame=lambda done: tell(Heard("track", min(done / frames, 1.0))))
@@ -62,10 +63,6 @@ def learn(
     taught = course.run(lesson.report)
     if not taught.reports:
         raise KeyboardInterrupt
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out.parent} cannot be made: {error.strerror or error}.") from error
     dancers.write(out, taught.dancer)
     return taught
 

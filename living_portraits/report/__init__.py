@@ -3,14 +3,21 @@
 import json
 from pathlib import Path
 
+from living_portraits import places
 from living_portraits.errors import OutputError
 from living_portraits.evaluate.card import Card
 from living_portraits.report.markdown import markdown
 from living_portraits.report.page import page
 
-__all__ = ["markdown", "page", "write"]
+__all__ = ["make_room", "markdown", "page", "write"]
 
 JSON, MARKDOWN, HTML = "card.json", "card.md", "card.html"
+
+
+def make_room(folder: Path) -> None:
+    """Makes the folder of a card that is to be written. Raises OutputError if that, or its files, cannot be made."""
+    for name in (JSON, MARKDOWN, HTML):
+        places.make_room(folder / name)
 
 
 def write(card: Card, folder: Path) -> tuple[Path, ...]:

@@ -109,7 +109,7 @@ def take_lesson(given: Mapping[str, Any], limits: Limits) -> LessonOrder:
     target = Path(given["target"])
     name = (given.get("name") or "").strip()
     if not people.is_name(name):
-        raise Trouble("name", "teach.name")
+        raise Trouble("name", "teach.name", most=people.LONGEST)
     if name in dancing.known_dancers():
         raise Trouble("name", "teach.known", name=name)
     if not given.get("consent"):

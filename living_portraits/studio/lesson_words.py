@@ -50,8 +50,8 @@ LESSON_WORDS: dict[str, tuple[str, str]] = {
     "teach.run": ("Teach", "Insegna"),
     "teach.missing": ("Choose a clip to learn from first.", "Scegli prima il filmato da cui imparare."),
     "teach.name": (
-        "Give them a name of letters, digits, spaces, - and _.",
-        "Dai un nome fatto di lettere, cifre, spazi, - e _.",
+        "Give them a name of up to {most} letters, digits, spaces, - and _.",
+        "Dai un nome fatto di al massimo {most} lettere, cifre, spazi, - e _.",
     ),
     "teach.known": (
         "There is a dancer called {name} already: choose another name.",

@@ -68,7 +68,7 @@ def take_learning(given: Mapping[str, Any], limits: Limits) -> LearnOrder:
     pictures = _pictures(given, limits)
     name = (given.get("name") or "").strip()
     if not people.is_name(name):
-        raise Trouble("name", "teach.name")
+        raise Trouble("name", "teach.name", most=people.LONGEST)
     if name in kept.known():
         raise Trouble("name", "person.known", name=name)
     artworks = all(path.suffix != "" and video.is_still(path) and artwork(path) for path in pictures)
