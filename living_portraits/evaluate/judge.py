@@ -166,11 +166,11 @@ def _errors(reading: Reading, footage: Footage) -> dict[str, Sample]:
 
 def _motion(reading: Reading, footage: Footage) -> dict[str, Sample]:
     """How much of the driver's motion arrived, and how steadily."""
-    source, driver = footage.source_reading, footage.driver_reading
+    driver = footage.driver_reading
     count = int((reading.found & driver.found).sum())
     return {
         "missing": Sample(motion.missing(reading), len(reading)),
-        "shape_transfer": Sample(motion.shape_transfer(reading, source, driver, neutral=footage.neutral), count),
+        "shape_transfer": Sample(motion.shape_transfer(reading, driver, neutral=footage.neutral), count),
         "motion_gain": Sample(motion.motion_gain(reading, driver), count),
         "turn_gain": Sample(motion.turn_gain(reading, driver), count),
         "jitter": Sample(motion.jitter_ratio(reading, driver), max(count - 2, 0)),
@@ -185,6 +185,7 @@ def _transfer(reading: Reading, footage: Footage) -> dict[str, Sample]:
     return {
         "relative_pose": Sample(turned, count),
         "mouth": Sample(motion.mouth_correlation(reading, driver), count),
+        "opening": Sample(motion.opening_error(reading, driver), count),
         "blink": Sample(motion.blink_correlation(reading, driver), count),
     }
 

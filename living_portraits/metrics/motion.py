@@ -107,16 +107,17 @@ def gaze_error(result: Reading, truth: Reading) -> float:
     return _mean(np.where(seen, np.degrees(np.arccos(np.clip(cosine, -1, 1))), NAN))
 
 
-def shape_transfer(result: Reading, source: Reading, driver: Reading, *, neutral: int = 0) -> float:
+def shape_transfer(result: Reading, driver: Reading, *, neutral: int = 0) -> float:
     """How much of the driver's expression did not arrive: 0 is a perfect copy, 1 a film that never moves.
 
     `sum |d_result - d_driver| / sum |d_driver|`, where d is the displacement in cm of a pose-free expressive point
-    (x, y in the face frame): the result's since the source, the driver's since its neutral frame. The denominator
-    is what a frozen film would score. Above 1: worse than not moving. NaN for a driver that does not move.
+    (x, y in the face frame), the result's and the driver's, since the driver's neutral frame: what both look like
+    there is a matter of `opening_error`. The denominator is what a frozen film would score. Above 1: worse than not
+    moving. NaN for a driver that does not move.
     The tracker's own noise sets a floor: a driver's clip of a second, merely cut out at 0.93 of the scale and tracked
     again, scores 0.15 to 0.45, the more the less it moves.
     """
-    moved, wanted = _displacements(result, source.shapes[0]), _displacements(driver, driver.shapes[neutral])
+    moved, wanted = (_displacements(reading, reading.shapes[neutral]) for reading in (result, driver))
     both = np.isfinite(moved[:, 0, 0]) & np.isfinite(wanted[:, 0, 0])
     error = np.linalg.norm(moved - wanted, axis=-1)[both].sum()
     return _ratio(error, np.linalg.norm(wanted, axis=-1)[both].sum())
@@ -143,6 +144,11 @@ def mouth_correlation(result: Reading, driver: Reading) -> float:
     """Pearson correlation over time of the inner lips' gap; NaN where the driver's mouth hardly opens and closes."""
     wanted = mouth_gap(driver)
     return NAN if not _spread(wanted) > LEAST_MOUTH else correlation(mouth_gap(result), wanted)
+
+
+def opening_error(result: Reading, driver: Reading) -> float:
+    """Mean difference of the inner lips' gaps, cm: a mouth is shut where the driver's is, and opens as wide."""
+    return _mean(np.abs(mouth_gap(result) - mouth_gap(driver)))
 
 
 def blink_correlation(result: Reading, driver: Reading) -> float:
