@@ -377,7 +377,7 @@ def test_a_run_leaves_an_engine_that_knows_its_portraits_and_no_other(portraits,
 
 
 def test_more_portraits_are_learned_and_those_before_stay_as_they_were(portraits, tmp_path) -> None:
-    path = written(tmp_path / "first.safetensors", taught(2))
+    path = written(tmp_path / "first.safetensors", strangers(taught(2)))
     toy = recipe_of(begin=str(path), lr=0.01)
     before, batch = toy.student.only([0, 1]).eval(), batch_of(toy)
     optimiser = toy.optimiser("student")
@@ -394,7 +394,29 @@ def test_more_portraits_are_learned_and_those_before_stay_as_they_were(portraits
     assert (maps[2] - maps[3]).abs().max() > 0
 
 
+def strangers(student: Student) -> Student:
+    """The same, its portraits not those that are drawn elsewhere."""
+    student.faces.copy_(student.faces.flip(1, 2))
+    return student
+
+
+def test_who_is_known_already_is_learned_on_in_their_place(portraits, tmp_path) -> None:
+    begun = taught(2)  # of which the first is Mona's picture, and the second
+    begun.faces[1] = begun.faces[1].flip(0, 1)  # is nobody's any more
+    toy = recipe_of(begin=str(written(tmp_path / "first.safetensors", begun)))
+    assert [word(raw) for raw in toy.student.names] == ["portrait 1", "mona", "ada"] and toy.known == 1
+    maps = [net.blocks[0].spade1.maps for net in (toy.student, begun)]
+    torch.testing.assert_close(maps[0][:2], maps[1][[1, 0]])
+
+
+def test_a_student_of_another_shape_is_not_begun_with(tmp_path) -> None:
+    path = written(tmp_path / "first.safetensors", taught(1))
+    with pytest.raises(OptionError, match="was made with code=8: leave that setting as it is"):
+        recipe_of(begin=str(path), code=16)
+
+
 def written(path: Path, student: Student) -> Path:
+    path.parent.mkdir(exist_ok=True)
     config = {"recipe": "student", "train": {**settings(), "size": 128, "picture": student.config.picture}}
     weights.write(path, config=config, state={f"student.{name}": v for name, v in student.state_dict().items()})
     return path

@@ -17,8 +17,15 @@ from torch import Tensor, nn
 
 from living_portraits.engine import Track
 from living_portraits.engines.megaportraits.critic import Critic
-from living_portraits.engines.megaportraits.student import Student, StudentConfig, guide, letters, thumbnail
-from living_portraits.engines.megaportraits.student_engine import read_student
+from living_portraits.engines.megaportraits.student import (
+    Student,
+    StudentConfig,
+    guide,
+    letters,
+    likeness,
+    thumbnail,
+)
+from living_portraits.engines.megaportraits.student_engine import ALIKE, read_student
 from living_portraits.engines.megaportraits.student_motion import WORDS
 from living_portraits.errors import OptionError
 from living_portraits.geometry import LIPS_OUTER
@@ -48,7 +55,8 @@ class StudentTrainConfig(TrainConfig):
     Attributes:
         teacher: an engine, or the snapshot of a megaportraits run.
         avatars: folder of portraits, each a picture; empty: those that come with the package.
-        begin: file of a student that these portraits are added to; they alone are learned then.
+        begin: file of a student that these portraits are added to; they alone are learned then. One that it knows
+            already is learned on.
         films: folder where the teacher's films are kept for another run; empty: nowhere.
         clip_frames, bundled_frames: of each clip of the dataset and of each bundled driver, at most.
         blocks, ups, code, picture, paint, kept: see `StudentConfig`.
@@ -114,8 +122,8 @@ class Distillation(Recipe):
         folder = Path(config.films) if config.films else None
         self.cast = Films(teacher(config.teacher), portraits, version=version(config.teacher), folder=folder)
         if config.begin:
-            known = read_student(Path(config.begin))
-            self.known, self.student = len(known.faces), known.grown(len(portraits)).requires_grad_(False)
+            self.student, self.known = _joined(config, portraits)
+            self.student.requires_grad_(False)
             for name, value in self.student.named_parameters():
                 value.requires_grad_(name.endswith("spade1.maps") or name.endswith("spade2.maps"))
         else:
@@ -174,7 +182,8 @@ class Distillation(Recipe):
     def extra(self, source: Source, clip: Clip, track: Track) -> dict[str, np.ndarray]:
         """The teacher's film, see `Films.of`."""
         made = self.cast.of(track, clip.id)
-        if clip.split == "train" and self.student.config.picture and (self.known or not self.student.sweep.fitted):
+        unfitted = bool(self.config.begin) or not self.student.sweep.fitted
+        if clip.split == "train" and self.student.config.picture and unfitted:
             self._seen.append({name: made[name] for name in ("avatar", "words", "sway", "places")})
         return made
 
@@ -187,7 +196,7 @@ class Distillation(Recipe):
             self._seen.clear()
         config, seen = self.config, {name: values[:, 0] for name, values in batch.extra.items()}
         number = seen["avatar"].flatten().long()
-        if self.known:
+        if config.begin:
             _hold_norms(self.student)
         sway = seen["sway"]
         if self.student.training:
@@ -261,6 +270,24 @@ def bare(config: Mapping[str, Any]) -> dict[str, Any]:
     told = {name: train[name] for name in kept if name in train}
     told["teacher"] = Path(str(told.get("teacher", ""))).name
     return {"recipe": config["recipe"], "step": config.get("step", 0), "train": told}
+
+
+def _joined(config: StudentTrainConfig, portraits: list[Portrait]) -> tuple[Student, int]:
+    """The student that `config.begin` holds with the portraits as its last, and how many others it knows.
+
+    Raises OptionError where the config would have it of another shape, WeightsError as `read_student`.
+    """
+    known, wanted = read_student(Path(config.begin)), StudentConfig.of(vars(config))
+    for name in (each.name for each in fields(StudentConfig)):
+        if getattr(wanted, name) != (there := getattr(known.config, name)):
+            raise OptionError(f"The student {config.begin} was made with {name}={there}: leave that setting as it is.")
+    own, total = [], len(known.faces)
+    for number, portrait in enumerate(portraits, total):
+        alike = likeness(thumbnail(to_tensor([portrait.crop])), known.faces)
+        # Not there a second time: the engine would go on showing what was learned first.
+        own.append(int(alike.argmax()) if float(alike.max()) >= ALIKE else number)
+    others = [number for number in range(total) if number not in own]
+    return known.grown(len(portraits)).only([*others, *own]), len(others)
 
 
 def _hold_norms(student: Student) -> None:
