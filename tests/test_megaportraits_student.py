@@ -1,5 +1,6 @@
 """The student: locked portraits, distillation through the loop, and the engine that refuses a stranger."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from living_portraits.engines.megaportraits.student_motion import MOST, WORDS, P
 from living_portraits.errors import FaceError, OptionError, WeightsError
 from living_portraits.motion import SourceShape
 from living_portraits.nn.pixels import to_tensor
-from living_portraits.training import drivers, films
+from living_portraits.training import drivers, films, sweep
 from living_portraits.training import student as distillation
 from living_portraits.training.loop import Order, train
 from living_portraits.training.place import Place
@@ -285,6 +286,38 @@ def test_it_learns_what_it_is_shown(portraits) -> None:
         optimiser.step()
         spent.append(float(loss.detach()))
     assert min(spent[-5:]) < 0.8 * spent[0]
+
+
+def some_films(count: int = 12, *, seed: int = 0) -> list[dict[str, np.ndarray]]:
+    """As `Films.of` makes them, of two portraits."""
+    random = np.random.default_rng(seed)
+    return [
+        {
+            "avatar": (np.arange(count) % 2).astype(np.float16)[:, None, None, None],
+            "words": random.normal(size=(count, 1, 1, WORDS)).astype(np.float16),
+            "sway": random.normal(size=(count, 16, 16, 3)).astype(np.float16),
+            "places": random.uniform(-1, 1, (count, 64, 64, 2)).astype(np.float16),
+        }
+    ]
+
+
+def test_the_broad_part_is_found_in_full_precision_where_the_rest_runs_in_half() -> None:
+    plain, half = taught(2), taught(2)
+    sweep.fit(plain, some_films())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        sweep.fit(half, some_films())
+    torch.testing.assert_close(half.sweep.maps, plain.sweep.maps)
+
+
+def test_the_broad_part_is_found_where_the_student_is(monkeypatch) -> None:
+    student, eye, solve = taught(2).to("meta"), torch.eye, torch.linalg.solve
+    student.sweep.fitted = torch.zeros((), dtype=torch.uint8)  # has a value, as nothing else there
+    monkeypatch.setattr(torch, "autocast", lambda *given, **options: nullcontext())  # knows no such device
+    solved = []
+    monkeypatch.setattr(torch, "eye", lambda *given, **options: solved.append(made := eye(*given, **options)) or made)
+    monkeypatch.setattr(torch.linalg, "solve", lambda *both: solved.extend(both) or solve(*both))
+    sweep.fit(student, some_films())
+    assert len(solved) == 6 and all(tensor.is_meta for tensor in solved), "two portraits'"
 
 
 def test_with_no_loss_on_pictures_none_are_drawn(portraits, monkeypatch) -> None:
