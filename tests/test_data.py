@@ -66,11 +66,18 @@ def test_in_a_folder_of_ones_own_a_sub_folder_or_a_file_is_a_person(tmp_path):
     assert set.union(*sides.values()) == {"train", "val"}
 
 
-def test_the_split_of_a_person_does_not_change_when_others_join():
+def test_among_many_the_split_of_a_person_does_not_change_when_others_join():
     few, many = ([f"person {number}" for number in range(count)] for count in (300, 900))
     before, after = footage.split_by_hash(few), footage.split_by_hash(many)
     assert {name: after[name] for name in few} == before
     assert 0.07 < sum(side == "val" for side in after.values()) / 900 < 0.13
+
+
+def test_where_all_would_be_on_one_side_one_is_for_validation():
+    assert footage.split_by_hash(["ann"]) == {"ann": "train"}
+    for count in range(2, 30):
+        sides = footage.split_by_hash([f"person {number}" for number in range(count)])
+        assert set(sides.values()) == {"train", "val"}
 
 
 def test_a_table_decides_and_what_it_lists_in_vain_is_told(tmp_path):

@@ -126,7 +126,11 @@ def _type(path: Path) -> str:
 
 
 def split_by_hash(identities: Iterable[str]) -> dict[str, str]:
-    """A side for each identity, which does not change when others join; two identities suffice for a `val`."""
+    """A side for each identity by the hash of its name alone, unless that puts all of several on one side.
+
+    Then, in small folders, the one with the lowest hash is for validation and the others train: there somebody may
+    change sides when others join. In large ones nobody does.
+    """
     places = {name: int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32 for name in set(identities)}
     sides = {name: "val" if place < VAL_SHARE else "train" for name, place in places.items()}
     if len(sides) > 1 and len(set(sides.values())) == 1:
