@@ -66,6 +66,15 @@ def test_in_a_folder_of_ones_own_a_sub_folder_or_a_file_is_a_person(tmp_path):
     assert set.union(*sides.values()) == {"train", "val"}
 
 
+def test_gifs_and_webps_are_stills_or_films_by_what_they_hold(tmp_path):
+    first, *others = [Image.fromarray(np.full((8, 8, 3), level, np.uint8)) for level in (0, 90, 180)]
+    for suffix in ("gif", "webp"):
+        first.save(tmp_path / f"still.{suffix}.{suffix}")
+        first.save(tmp_path / f"film.{suffix}.{suffix}", save_all=True, append_images=others)
+    found, _ = footage.list_footage(tmp_path)
+    assert [one.kind for one in found] == ["video", "video", "still", "still"]
+
+
 def test_among_many_the_split_of_a_person_does_not_change_when_others_join():
     few, many = ([f"person {number}" for number in range(count)] for count in (300, 900))
     before, after = footage.split_by_hash(few), footage.split_by_hash(many)
@@ -474,6 +483,16 @@ def test_every_failure_is_told_with_its_reason(tmp_path, folder, seen):
     ]
     assert "cannot be read as a film" in told[0]["reason"] and "shows no face" in told[1]["reason"]
     assert summary.failures == {"no face followed": 2, "unreadable": 1}
+
+
+def test_a_film_of_one_frame_is_no_clip(tmp_path, seen):
+    shown = Image.fromarray(films(0)[0])
+    (tmp_path / "videos").mkdir()
+    shown.save(tmp_path / "videos" / "one.webp")
+    table = write_table(tmp_path / "t.csv", "one.webp,video,ann,train,,")
+    with pytest.raises(MediaError, match="Not one clip"):
+        run(tmp_path / "videos", tmp_path / "set", table=table)
+    assert "a single frame, and a clip takes several" in (tmp_path / "set" / "failures.jsonl").read_text()
 
 
 def test_a_film_that_breaks_off_is_used_and_told(tmp_path, folder, seen):

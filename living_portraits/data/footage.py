@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from living_portraits import video
 from living_portraits.errors import MediaError
 
 TABLE = "clips.csv"
@@ -101,7 +102,8 @@ def _from_folder(folder: Path, apart: Path | None) -> tuple[list[Footage], list[
     return _unique(
         Footage(
             files=(name.as_posix(),),
-            kind="still" if _is_picture(name) else "video",
+            # GIF and WebP hold either: the content decides. A damaged picture stays one, to be told as such.
+            kind="still" if _is_picture(name) or video.is_still(folder / name) else "video",
             identity=identities[name],
             split=split[identities[name]],
         )
