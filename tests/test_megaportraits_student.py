@@ -34,7 +34,7 @@ from living_portraits.training import student as distillation
 from living_portraits.training.loop import Order, train
 from living_portraits.training.place import Place
 from living_portraits.training.profile import count_flops
-from living_portraits.training.source import validation_batch
+from living_portraits.training.source import choose, validation_batch
 
 CPU = torch.device("cpu")
 SMALL = {"blocks": (8, 8, 8, 8), "code": 8, "kept": 256}
@@ -389,6 +389,15 @@ def test_the_bundled_drivers_are_added() -> None:
         (name, "bundled", 5) for name in samples.DRIVERS
     ]
     assert thin.valid(thin.clips[0]).shape == (5, 64, 64)
+
+
+@pytest.mark.parametrize("prepared", [(128,), (512,), (256, 512)])
+def test_the_bundled_drivers_are_learned_from_beside_any_dataset(prepared: tuple[int, ...]) -> None:
+    people = DrawnPeople()
+    people.clips = tuple(replace(clip, id=f"{clip.id}@{size}", size=size) for clip in people.clips for size in prepared)
+    config = distillation.StudentTrainConfig()
+    clips = choose(distillation.Distillation.source(people, config), split="train", config=config)
+    assert {clip.kind for clip in clips} == {"video", "bundled"} and {clip.size for clip in clips} == {prepared[0]}
 
 
 def test_a_run_leaves_an_engine_that_knows_its_portraits_and_no_other(portraits, tmp_path) -> None:

@@ -25,7 +25,6 @@ from living_portraits.variety import spread
 BUNDLED = "bundled"
 """Kind of the clips that come with the package."""
 
-_PREPARED = 256  # a recipe takes clips of one size, that of the dataset's: theirs is said to be the same
 _FILM = "video"  # of other kinds the first frame is at rest
 _SHAPES = 0.3  # a blendshape at full strength counts as so much of a head's size
 
@@ -52,6 +51,8 @@ class Drivers:
         dataset: whose clips; None: the bundled ones alone.
         frames: of each of its clips, at most. bundled: of each of the bundled drivers.
         side: of the crops that are given, px.
+        said: size of the bundled drivers as they are listed, px: a recipe takes clips of one size alone, and that is
+            to be the dataset's. None: `side`.
         folder: where they are kept, so that another run need not wait for them; None: nowhere.
     """
 
@@ -62,12 +63,13 @@ class Drivers:
         frames: int = 12,
         bundled: int = 64,
         side: int = 128,
+        said: int | None = None,
         folder: Path | None = None,
     ) -> None:
         self._dataset, self._side, self._folder = dataset, side, folder
         self._whole = {clip.id: clip for clip in dataset.clips} if dataset else {}
         thin = [dataclasses.replace(clip, frames=min(clip.frames, frames)) for clip in self._whole.values()]
-        ours = [Bundled(name, _PREPARED, bundled) for name in samples.DRIVERS] if bundled else []
+        ours = [Bundled(name, said or side, bundled) for name in samples.DRIVERS] if bundled else []
         self._clips: list[Any] = [*thin, *ours]
 
     @property

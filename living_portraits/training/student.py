@@ -37,6 +37,7 @@ from living_portraits.training.contest import judged, persuaded
 from living_portraits.training.drivers import BUNDLED, Drivers
 from living_portraits.training.films import SIDE, Films, Portrait, gather, teacher, version
 from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
+from living_portraits.training.source import choose
 from living_portraits.training.sweep import fit
 
 Pictures = Float[Tensor, "batch 3 size size"]
@@ -141,10 +142,14 @@ class Distillation(Recipe):
     @classmethod
     def source(cls, dataset: Source, config: StudentTrainConfig) -> Source:
         """With the bundled drivers, and of each clip a few frames that differ."""
-        folder = Path(config.films) if config.films else None
+        try:
+            said = choose(dataset, split="train", config=config)[0].size
+        except OptionError:  # the bundled drivers are all there is
+            said = None
         return Drivers(
-            dataset, frames=config.clip_frames, bundled=config.bundled_frames, side=config.size, folder=folder
-        )
+            dataset, frames=config.clip_frames, bundled=config.bundled_frames, side=config.size, said=said,
+            folder=Path(config.films) if config.films else None,
+        )  # fmt: skip
 
     def _seat(self, portraits: list[Portrait]) -> None:
         """Gives the student the portraits' looks and names."""
