@@ -383,6 +383,25 @@ def test_drivers_are_a_few_frames_of_each_clip_and_last_that_at_rest(tmp_path) -
     np.testing.assert_array_equal(thin.track(clip).points, track.points)  # kept
 
 
+def test_kept_drivers_are_those_of_this_dataset(tmp_path) -> None:
+    for identity in ("ann", "bob"):
+        people = DrawnPeople()
+        whole = people.track(people.clips[0])
+        whole = replace(whole, points=whole.points + np.float32(identity == "bob"))
+        people.clips, people.track = (replace(people.clips[0], identity=identity),), lambda clip, whole=whole: whole
+        thin = drivers.Drivers(people, frames=9, side=64, bundled=0, folder=tmp_path)
+        shown = np.sort(thin.track(thin.clips[0]).points, axis=0)
+        np.testing.assert_array_equal(shown, np.sort(whole.points, axis=0))
+
+
+def test_teachers_of_one_name_are_told_apart_by_their_weights(monkeypatch) -> None:
+    known = [films.version(name) for name in ("guided", "megaportraits", "puppet")]
+    assert len(set(known)) == 3 and known[2] == ""
+    entry = weights.FILES["guided"]
+    monkeypatch.setitem(weights.FILES, "guided", replace(entry, sha256="0" * 64))
+    assert films.version("guided") == "0" * 64 and films.version("megaportraits") != known[1], "it is mended, too"
+
+
 def test_the_bundled_drivers_are_added() -> None:
     thin = drivers.Drivers(bundled=5)
     assert [(clip.id, clip.kind, clip.frames) for clip in thin.clips] == [

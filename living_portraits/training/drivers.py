@@ -78,7 +78,9 @@ class Drivers:
 
     def track(self, clip: Clip) -> Track:
         """The clip's chosen frames."""
-        key = hashlib.sha256(f"{clip.id} {clip.frames} {self._side}".encode()).hexdigest()[:20]
+        # All that is known of the clip: another dataset may have other people under the same names.
+        told = f"{self._whole.get(clip.id, clip)} {clip.frames} {self._side}"
+        key = hashlib.sha256(told.encode()).hexdigest()[:20]
         path = None if self._folder is None else self._folder / f"driver-{key}.npz"
         if path is not None and path.is_file():
             with np.load(path) as kept:
