@@ -20,7 +20,7 @@ from living_portraits.data.footage import Failure
 from living_portraits.data.measure import Made
 from living_portraits.video.reel import join_reels
 
-MAKING = 1
+MAKING = 2
 """Counts up when the way clips are made changes: older pieces are then made anew."""
 
 SHARD_BYTES = 44_000_000
