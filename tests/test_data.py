@@ -548,6 +548,20 @@ def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_bytes(tmp_path, fo
     assert seen == looks  # nothing was looked at twice
 
 
+def test_of_two_runs_that_make_a_piece_at_once_one_keeps_it(tmp_path):
+    piece = pieces.Piece.of("x", pieces=tmp_path / ".pieces")
+
+    def late(into: Path) -> tuple[list, list]:
+        piece.make(lambda into: ([], [footage.Failure("a.mp4", "It is dark.", "dark")]))
+        into.mkdir(exist_ok=True)  # both are of one process here
+        return [], [footage.Failure("a.mp4", "It came late.", "late")]
+
+    piece.make(late)
+    assert piece.read()[1][0].cause == "dark" and list(piece.folder.parent.iterdir()) == [piece.folder]
+    with pytest.raises(FileNotFoundError):
+        pieces.Piece.of("y", pieces=tmp_path / ".pieces").make(lambda into: (into / "none").read_bytes())
+
+
 def test_a_run_that_dies_while_packing_goes_on_too(tmp_path, folder, seen, monkeypatch):
     run(folder, tmp_path / "whole")
     monkeypatch.setattr(pieces, "join_reels", lambda path, parts: path.write_bytes(b"half") and 1 / 0)

@@ -59,9 +59,10 @@ class Piece:
             write_manifest(beside / _CLIPS, [dataclasses.replace(one.clip, shard=one.reel.stem) for one in made])
             (beside / _FAILURES).write_text(json.dumps([dataclasses.astuple(failure) for failure in failures]))
             os.replace(beside, self.folder)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(beside, ignore_errors=True)
-            raise
+            if not (isinstance(error, OSError) and self.done):  # another run was quicker, to the same bytes
+                raise
 
     def read(self) -> tuple[list[Made], list[Failure]]:
         """What it holds."""
