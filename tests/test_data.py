@@ -117,6 +117,16 @@ def test_a_table_decides_and_what_it_lists_in_vain_is_told(tmp_path):
         }
 
 
+def test_no_pair_has_a_picture_of_either_side(tmp_path):
+    touch(tmp_path, *(f"p{number}.jpg" for number in range(4)))
+    rows = [f"p{number}.jpg,pair,friends,{'val' if number > 1 else 'train'},," for number in range(4)]
+    found, _ = footage.list_footage(tmp_path, table=write_table(tmp_path / "t.csv", *rows))
+    assert [(one.files, one.identity, one.split, one.id) for one in found] == [
+        (("p0.jpg", "p1.jpg"), "friends/p0", "train", "friends/p0"),
+        (("p2.jpg", "p3.jpg"), "friends/p2", "val", "friends/p2"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("rows", "header", "expected"),
     [

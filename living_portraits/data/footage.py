@@ -146,7 +146,7 @@ def _from_table(folder: Path, table: Path) -> tuple[list[Footage], list[Failure]
     groups = _groups(rows)
     found: list[Footage] = []
     failures: list[Failure] = []
-    pairs: dict[str, list[Mapping[str, str]]] = defaultdict(list)
+    pairs: dict[tuple[str, str], list[Mapping[str, str]]] = defaultdict(list)
     for row in rows:
         file = row["file"]
         if row["kind"] not in KINDS:
@@ -154,7 +154,7 @@ def _from_table(folder: Path, table: Path) -> tuple[list[Footage], list[Failure]
         elif not (folder / file).is_file():
             failures.append(Failure(file, "The table lists it, but there is no such file.", "missing"))
         elif row["kind"] == "pair":
-            pairs[row["identity"]].append(row)
+            pairs[row["identity"], row["split"]].append(row)  # what is on one side never joins what is on the other
         else:
             found.append(_footage([row], groups))
     found += [_footage(sorted(members, key=lambda row: row["file"]), groups) for members in pairs.values()]
