@@ -735,6 +735,17 @@ def test_a_damaged_state_gives_way_to_the_one_before(tmp_path: Path) -> None:
         state.read_state(path, device=CPU)
 
 
+def test_parts_of_long_ago_do_not_come_before_the_state_before(tmp_path: Path) -> None:
+    path = written(tmp_path, 1)
+    state.split(path)
+    os.utime(state.index_of(path), (0, 0))  # long ago
+    written(tmp_path, 2)
+    os.replace(path, state.previous_of(path))  # killed before the next took its place
+    assert read_step(path) == (2, "state.pt is missing: resumed from state.previous.pt")
+    os.utime(state.previous_of(path), (-1, -1))
+    assert read_step(path) == (1, None)
+
+
 def test_a_full_disk_is_one_sentence_and_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path, 1)
 
