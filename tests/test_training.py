@@ -130,6 +130,22 @@ class Toy(Recipe):
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+@dataclass(frozen=True, kw_only=True)
+class StartedConfig(TrainConfig):
+    start: str = ""
+
+
+class Started(Toy):
+    """A toy that begins with what a file holds."""
+
+    Config = StartedConfig
+
+    def __init__(self, config: StartedConfig, *, identities: int = 1) -> None:
+        super().__init__(config, identities=identities)
+        if config.start:
+            nn.init.constant_(self.frozen.bias, float(Path(config.start).read_text()))
+
+
 @pytest.fixture(autouse=True)
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(recipe.RECIPES, "toy", f"{__name__}:Toy")
@@ -581,6 +597,17 @@ def test_a_dry_run_prints_everything_and_writes_nothing(tmp_path: Path) -> None:
     ):  # fmt: skip
         assert expected in text
     assert dataset.decoded == [] and list(tmp_path.iterdir()) == []
+
+
+def test_a_run_goes_on_without_the_file_that_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(recipe.RECIPES, "toy", f"{__name__}:Started")
+    start, run = tmp_path / "start", tmp_path / "run"
+    start.write_text("7")
+    train(order(run, settings={"steps": 1, "start": str(start)}), Drawn(*PEOPLE), place=HERE)
+    start.unlink()
+    train(order(run, settings={"steps": 2}, resume=True), Drawn(*PEOPLE), place=HERE)
+    assert json.loads((run / "options.json").read_text())["config"]["start"] == str(start)
+    assert state.read_state(run / "state.pt", device=CPU)[0]["step"] == 2
 
 
 def test_a_resumed_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
