@@ -34,7 +34,8 @@ from living_portraits.training import student as distillation
 from living_portraits.training.loop import Order, train
 from living_portraits.training.place import Place
 from living_portraits.training.profile import count_flops
-from living_portraits.training.source import choose, validation_batch
+from living_portraits.training.source import Sampler, choose, validation_batch
+from living_portraits.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 SMALL = {"blocks": (8, 8, 8, 8), "code": 8, "kept": 256}
@@ -259,7 +260,9 @@ def recipe_of(**changes) -> distillation.Distillation:
 def batch_of(toy):
     people = toy.source(DrawnPeople(), toy.config)
     clips = [clip for clip in people.clips if clip.split == "train"]
-    return validation_batch(people, clips, toy.config, device=CPU, extra=toy.extra)
+    batch = validation_batch(people, clips, toy.config, device=CPU, extra=toy.extra)
+    toy.gathered()
+    return batch
 
 
 def test_every_weight_is_taught_and_the_teacher_is_not(portraits) -> None:
@@ -417,6 +420,25 @@ def test_the_bundled_drivers_are_learned_from_beside_any_dataset(prepared: tuple
     config = distillation.StudentTrainConfig()
     clips = choose(distillation.Distillation.source(people, config), split="train", config=config)
     assert {clip.kind for clip in clips} == {"video", "bundled"} and {clip.size for clip in clips} == {prepared[0]}
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("counted", [False, True])
+def test_the_broad_part_outlives_counted_work_and_nan(portraits, tmp_path, begun: bool, counted: bool) -> None:
+    begin = str(written(tmp_path / "first.safetensors", strangers(taught(1)))) if begun else ""
+    toy = recipe_of(begin=begin)
+    people = toy.source(DrawnPeople(), toy.config)
+    clips = [clip for clip in people.clips if clip.split == "train"]
+    sampler = Sampler(people, clips, toy.config, device=CPU, budget=10**9, extra=toy.extra)
+    trained, before = Trainer(toy, sampler, Place(CPU)), toy.student.sweep.maps.clone()
+    if counted:
+        trained.flops()
+    else:
+        trained.advance()
+        trained._healthy.fill_(False)
+        assert "back to step 0" in str(trained.check())
+    assert toy.student.sweep.fitted
+    assert all((after != maps).any() for after, maps in zip(toy.student.sweep.maps[-2:], before[-2:], strict=True))
 
 
 def test_a_run_leaves_an_engine_that_knows_its_portraits_and_no_other(portraits, tmp_path) -> None:

@@ -131,6 +131,7 @@ class Distillation(Recipe):
             self.known, self.student = 0, Student(StudentConfig.of(vars(config)), avatars=len(portraits))
         self.student.sweep.requires_grad_(False)  # found at one blow, see `sweep.fit`
         self._seen: list[dict[str, np.ndarray]] = []
+        self._swept = False
         self._seat(portraits)
         self.critic = Critic(width=config.critic, scales=config.critic_scales) if config.adversary else None
         self.lpips = LPIPS.load("alexnet") if config.perceptual else None
@@ -187,18 +188,22 @@ class Distillation(Recipe):
     def extra(self, source: Source, clip: Clip, track: Track) -> dict[str, np.ndarray]:
         """The teacher's film, see `Films.of`."""
         made = self.cast.of(track, clip.id)
-        unfitted = bool(self.config.begin) or not self.student.sweep.fitted
-        if clip.split == "train" and self.student.config.picture and unfitted:
+        unswept = not self._swept and (bool(self.config.begin) or not self.student.sweep.fitted)
+        if clip.split == "train" and self.student.config.picture and unswept:
             self._seen.append({name: made[name] for name in ("avatar", "words", "sway", "places")})
         return made
 
     def extra_bytes(self) -> int:
         return 3 * SIDE**2 + 4 * (SIDE // 4) ** 2 + 2 * (WORDS + 1 + 3 * CELLS**2)
 
-    def step(self, batch: Batch) -> dict[str, Tensor]:
-        if self._seen and self.student.training:
+    def gathered(self) -> None:
+        """Finds the broad part of the flow, once."""
+        if self._seen:
             fit(self.student, self._seen, first=self.known)
             self._seen.clear()
+            self._swept = True
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
         config, seen = self.config, {name: values[:, 0] for name, values in batch.extra.items()}
         number = seen["avatar"].flatten().long()
         if config.begin:
