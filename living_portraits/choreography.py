@@ -74,10 +74,11 @@ def save(path: Path, dance: Choreography) -> None:
     """Writes the file; some kilobytes for some seconds. Raises OutputError where the place cannot be written."""
     tall = float(np.percentile(np.ptp(dance.points[..., 1], axis=1), 95))
     step = max(tall, 1e-6) / _STEPS
+    places = differences(np.rint(dance.points[..., :2] / step).astype(np.int32))  # large of somebody small, far off
     arrays = {
         "fps": np.float64(dance.fps),
         "step": np.float64(step),
-        "places": differences(np.rint(dance.points[..., :2] / step).astype(np.int32)).astype(np.int16),
+        "places": places.astype(np.int16 if np.abs(places).max(initial=0) < 1 << 15 else np.int32),
         "seen": differences(np.rint(dance.points[..., 2] * _SURE).astype(np.int8)),
         "gaps": np.array(dance.gaps, np.int32).reshape(-1, 2),
     }

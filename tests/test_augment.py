@@ -17,7 +17,7 @@ from living_portraits import face as tracker
 from living_portraits.commands import augment as command
 from living_portraits.data import augment, pieces
 from living_portraits.data.augment import EYES, LIKE, MOUTHS, add_people, add_pseudo_films, draw_edits
-from living_portraits.data.dataset import QUALITY, Dataset
+from living_portraits.data.dataset import QUALITY, Dataset, write_manifest
 from living_portraits.data.nobody import Nobody
 from living_portraits.data.prepare import prepare
 from living_portraits.errors import LivingPortraitsError, MediaError, OptionError, OutputError, WeightsError
@@ -174,6 +174,22 @@ def test_a_call_for_more_makes_only_what_is_missing_and_what_is_of_no_use_goes(o
     assert made == [0, 1, 2, 3, 4, 0, 1]
     films(out, 2, seed=1)
     assert len(list((out / ".pieces-pseudo").iterdir())) == 2
+
+
+def test_a_film_is_made_anew_when_what_is_known_of_its_still_changes(out):
+    films(out)
+    sides = {"cy": "val", "eve": "train"}
+    clips = [
+        dataclasses.replace(clip, split=sides.get(clip.identity, clip.split), licence="CC BY")
+        for clip in Dataset(out).clips
+        if clip.kind != "pseudo"
+    ]
+    write_manifest(out / "manifest.jsonl", clips)
+    films(out)
+    for clip in Dataset(out).select(kind="pseudo"):
+        split = {"cy": "val", "dee": "train", "eve": "train"}[clip.identity]
+        mover = {"train": "ann", "val": "bob"}[split]
+        assert (clip.split, clip.licence) == (split, "CC BY") and clip.source.endswith(f"as in {mover}")
 
 
 def test_a_run_that_was_stopped_leaves_the_dataset_and_goes_on_to_the_same_bytes(tmp_path, out, monkeypatch):

@@ -57,6 +57,15 @@ def test_a_dance_comes_back_from_its_file(tmp_path) -> None:
     assert path.stat().st_size < 4000
 
 
+def test_a_tiny_dancer_far_from_the_corner_comes_back_too(tmp_path) -> None:
+    given = dance()
+    points = given.points.copy()
+    points[..., :2] = 0.01 * points[..., :2] + 4000
+    path = tmp_path / "a.dance"
+    choreography.save(path, Choreography(points, given.fps))
+    assert np.abs(choreography.load(path).points - points)[..., :2].max() < np.ptp(points[0, :, 1]) / 500
+
+
 @pytest.mark.parametrize("content", [b"", b"living-portraits dance 1\nrubbish", b"other"])
 def test_damaged_dances_are_said(tmp_path, content: bytes) -> None:
     path = tmp_path / "a.dance"

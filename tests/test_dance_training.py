@@ -19,6 +19,7 @@ from living_portraits.engines.dance.networks import PAPER, FaceResidual, Generat
 from living_portraits.errors import BodyError, MediaError, OptionError, WeightsError
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_frames, to_tensor
+from living_portraits.notices import Notice
 from living_portraits.rehearsal import detector as detectors
 from living_portraits.rehearsal import footage as footages
 from living_portraits.rehearsal import judge as judges
@@ -82,6 +83,16 @@ def test_a_camera_that_moves_is_noticed(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(footages, "unsteadiness", lambda *_: footages.UNSTEADY + 0.1)
     with pytest.warns(footages.MovingCameraWarning, match="camera"), pytest.warns(footages.ShortClipWarning):
         open_target(path, size=SIZE, tracked=steps)
+
+
+def test_a_clip_that_there_is_no_room_for_is_cut_and_that_is_told(tmp_path, monkeypatch, recwarn) -> None:
+    path = write_clip(tmp_path / "target.mp4", frames=100)
+    steps = Choreography(np.concatenate([dance().points] * 3)[:100], 25.0)
+    assert len(open_target(path, size=SIZE, tracked=steps).frames) == 100
+    assert not [said for said in recwarn if said.category is Notice]
+    monkeypatch.setattr(footages, "ROOM_BYTES", 75 * 3 * SIZE**2)
+    with pytest.warns(Notice, match="the first 3 s are learned: at 64 px there is no room for more"):
+        assert len(open_target(path, size=SIZE, tracked=steps).frames) == 75
 
 
 @pytest.mark.filterwarnings("error")  # no advice before the sentence

@@ -66,11 +66,27 @@ def test_in_a_folder_of_ones_own_a_sub_folder_or_a_file_is_a_person(tmp_path):
     assert set.union(*sides.values()) == {"train", "val"}
 
 
-def test_the_split_of_a_person_does_not_change_when_others_join():
+def test_gifs_and_webps_are_stills_or_films_by_what_they_hold(tmp_path):
+    first, *others = [Image.fromarray(np.full((8, 8, 3), level, np.uint8)) for level in (0, 90, 180)]
+    for suffix in ("gif", "webp"):
+        first.save(tmp_path / f"still.{suffix}.{suffix}")
+        first.save(tmp_path / f"film.{suffix}.{suffix}", save_all=True, append_images=others)
+    found, _ = footage.list_footage(tmp_path)
+    assert [one.kind for one in found] == ["video", "video", "still", "still"]
+
+
+def test_among_many_the_split_of_a_person_does_not_change_when_others_join():
     few, many = ([f"person {number}" for number in range(count)] for count in (300, 900))
     before, after = footage.split_by_hash(few), footage.split_by_hash(many)
     assert {name: after[name] for name in few} == before
     assert 0.07 < sum(side == "val" for side in after.values()) / 900 < 0.13
+
+
+def test_where_all_would_be_on_one_side_one_is_for_validation():
+    assert footage.split_by_hash(["ann"]) == {"ann": "train"}
+    for count in range(2, 30):
+        sides = footage.split_by_hash([f"person {number}" for number in range(count)])
+        assert set(sides.values()) == {"train", "val"}
 
 
 def test_a_table_decides_and_what_it_lists_in_vain_is_told(tmp_path):
@@ -99,6 +115,16 @@ def test_a_table_decides_and_what_it_lists_in_vain_is_told(tmp_path):
             "walk.avi": "another kind",
             "gone.mp4": "missing",
         }
+
+
+def test_no_pair_has_a_picture_of_either_side(tmp_path):
+    touch(tmp_path, *(f"p{number}.jpg" for number in range(4)))
+    rows = [f"p{number}.jpg,pair,friends,{'val' if number > 1 else 'train'},," for number in range(4)]
+    found, _ = footage.list_footage(tmp_path, table=write_table(tmp_path / "t.csv", *rows))
+    assert [(one.files, one.identity, one.split, one.id) for one in found] == [
+        (("p0.jpg", "p1.jpg"), "friends/p0", "train", "friends/p0"),
+        (("p2.jpg", "p3.jpg"), "friends/p2", "val", "friends/p2"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -469,6 +495,16 @@ def test_every_failure_is_told_with_its_reason(tmp_path, folder, seen):
     assert summary.failures == {"no face followed": 2, "unreadable": 1}
 
 
+def test_a_film_of_one_frame_is_no_clip(tmp_path, seen):
+    shown = Image.fromarray(films(0)[0])
+    (tmp_path / "videos").mkdir()
+    shown.save(tmp_path / "videos" / "one.webp")
+    table = write_table(tmp_path / "t.csv", "one.webp,video,ann,train,,")
+    with pytest.raises(MediaError, match="Not one clip"):
+        run(tmp_path / "videos", tmp_path / "set", table=table)
+    assert "a single frame, and a clip takes several" in (tmp_path / "set" / "failures.jsonl").read_text()
+
+
 def test_a_film_that_breaks_off_is_used_and_told(tmp_path, folder, seen):
     grain = [255 - picture(HEIGHT, WIDTH, seed=number) // 4 for number in range(40)]
     header_first = {"movflags": "+faststart"}
@@ -520,6 +556,20 @@ def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_bytes(tmp_path, fo
     run(folder, tmp_path / "set")
     assert contents(tmp_path / "set") == whole
     assert seen == looks  # nothing was looked at twice
+
+
+def test_of_two_runs_that_make_a_piece_at_once_one_keeps_it(tmp_path):
+    piece = pieces.Piece.of("x", pieces=tmp_path / ".pieces")
+
+    def late(into: Path) -> tuple[list, list]:
+        piece.make(lambda into: ([], [footage.Failure("a.mp4", "It is dark.", "dark")]))
+        into.mkdir(exist_ok=True)  # both are of one process here
+        return [], [footage.Failure("a.mp4", "It came late.", "late")]
+
+    piece.make(late)
+    assert piece.read()[1][0].cause == "dark" and list(piece.folder.parent.iterdir()) == [piece.folder]
+    with pytest.raises(FileNotFoundError):
+        pieces.Piece.of("y", pieces=tmp_path / ".pieces").make(lambda into: (into / "none").read_bytes())
 
 
 def test_a_run_that_dies_while_packing_goes_on_too(tmp_path, folder, seen, monkeypatch):

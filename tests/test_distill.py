@@ -13,9 +13,9 @@ from living_portraits import samples, weights
 from living_portraits.cli import main
 from living_portraits.engines.megaportraits.student import word
 from living_portraits.engines.megaportraits.student_engine import STUDENTS, StudentEngine, read_student
-from living_portraits.errors import OptionError
+from living_portraits.errors import OptionError, WeightsError
 from living_portraits.nn.perceptual import LPIPS
-from living_portraits.training import films, publish_student
+from living_portraits.training import films, loop, publish_student
 from living_portraits.training.student import bare
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -45,6 +45,68 @@ def test_a_portrait_is_added_to_those_that_were_known(folder, tmp_path, capsys, 
     found = films.gather(str(folder), size=256)[0]
     track = films.Track([found.crop], found.points[None], found.blendshapes[None])
     assert StudentEngine(size=256, file=path).encode_identity(track).number == 2
+
+
+def distil(folder: Path, *words: str) -> int:
+    return main(["distill", "--sources", str(folder), "--set", "perceptual=0", *words])
+
+
+@pytest.fixture
+def orders(monkeypatch) -> list[loop.Order]:
+    """What the training is asked for, which takes no time: a student lies in the run's folder at once."""
+    given = []
+
+    def train(order, source) -> str:
+        given.append(order)
+        order.out.mkdir()
+        state = {f"student.{name}": value for name, value in taught(1).state_dict().items()}
+        config = {"recipe": "student", "step": int(order.settings.get("steps", 1)), "train": settings()}
+        weights.write(order.out / "snapshot.safetensors", config=config, state=state)
+        return "the 10 minutes are over"
+
+    monkeypatch.setattr(loop, "train", train)
+    return given
+
+
+def test_a_second_call_begins_with_what_the_first_taught(folder, tmp_path, capsys, orders) -> None:
+    path = written(STUDENTS.place("mine"), taught(2))
+    assert distil(folder) == 0 and orders[-1].settings["begin"] == str(path)
+    assert "portrait 0, portrait 1 already, and your portraits join them" in capsys.readouterr().err
+    other = written(tmp_path / "other.safetensors", taught(1))
+    assert distil(folder, "--student", str(other)) == 0 and orders[-1].settings["begin"] == str(other)
+    assert "join" not in capsys.readouterr().err
+
+
+def test_a_run_without_a_step_leaves_what_was_there(folder, capsys, orders) -> None:
+    path = written(STUDENTS.place("mine"), taught(1))
+    before = path.read_bytes()
+    assert distil(folder, "--set", "steps=0") == 1
+    assert path.read_bytes() == before and not orders[0].out.exists()
+    assert "as the 10 minutes are over; no student was written" in capsys.readouterr().out
+
+
+def test_what_cannot_be_written_is_said_before_the_training(folder, tmp_path, capsys, orders) -> None:
+    begin = written(tmp_path / "begin.safetensors", taught(1))
+    assert distil(folder, "--student", str(begin), "--out", str(folder)) == 2
+    assert "is a folder" in capsys.readouterr().err and not orders
+
+
+def test_what_was_learned_is_kept_where_it_cannot_be_written(folder, tmp_path, capsys, monkeypatch, orders) -> None:
+    begin = written(tmp_path / "begin.safetensors", taught(1))
+    told = ["--student", str(begin), "--out", str(tmp_path / "full.student")]
+    assert distil(folder, *told) == 0 and not orders[0].out.exists()
+    write = weights.write
+
+    def full(path: Path, **given) -> None:
+        if path.parent == tmp_path:
+            raise WeightsError(f"The model file {path.name} cannot be written to {path.parent}: No space left.")
+        write(path, **given)
+
+    monkeypatch.setattr(weights, "write", full)
+    assert distil(folder, *told) == 2
+    assert f"No space left; what was learned is kept in {orders[1].out}." in capsys.readouterr().err
+    assert read_student(orders[1].out / "snapshot.safetensors")
+    shutil.rmtree(orders[1].out.parent)
 
 
 @pytest.mark.parametrize(

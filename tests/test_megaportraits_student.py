@@ -1,5 +1,6 @@
 """The student: locked portraits, distillation through the loop, and the engine that refuses a stranger."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,12 +29,13 @@ from living_portraits.engines.megaportraits.student_motion import MOST, WORDS, P
 from living_portraits.errors import FaceError, OptionError, WeightsError
 from living_portraits.motion import SourceShape
 from living_portraits.nn.pixels import to_tensor
-from living_portraits.training import drivers, films
+from living_portraits.training import drivers, films, sweep
 from living_portraits.training import student as distillation
 from living_portraits.training.loop import Order, train
 from living_portraits.training.place import Place
 from living_portraits.training.profile import count_flops
-from living_portraits.training.source import validation_batch
+from living_portraits.training.source import Sampler, choose, validation_batch
+from living_portraits.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 SMALL = {"blocks": (8, 8, 8, 8), "code": 8, "kept": 256}
@@ -258,7 +260,9 @@ def recipe_of(**changes) -> distillation.Distillation:
 def batch_of(toy):
     people = toy.source(DrawnPeople(), toy.config)
     clips = [clip for clip in people.clips if clip.split == "train"]
-    return validation_batch(people, clips, toy.config, device=CPU, extra=toy.extra)
+    batch = validation_batch(people, clips, toy.config, device=CPU, extra=toy.extra)
+    toy.gathered()
+    return batch
 
 
 def test_every_weight_is_taught_and_the_teacher_is_not(portraits) -> None:
@@ -285,6 +289,38 @@ def test_it_learns_what_it_is_shown(portraits) -> None:
         optimiser.step()
         spent.append(float(loss.detach()))
     assert min(spent[-5:]) < 0.8 * spent[0]
+
+
+def some_films(count: int = 12, *, seed: int = 0) -> list[dict[str, np.ndarray]]:
+    """As `Films.of` makes them, of two portraits."""
+    random = np.random.default_rng(seed)
+    return [
+        {
+            "avatar": (np.arange(count) % 2).astype(np.float16)[:, None, None, None],
+            "words": random.normal(size=(count, 1, 1, WORDS)).astype(np.float16),
+            "sway": random.normal(size=(count, 16, 16, 3)).astype(np.float16),
+            "places": random.uniform(-1, 1, (count, 64, 64, 2)).astype(np.float16),
+        }
+    ]
+
+
+def test_the_broad_part_is_found_in_full_precision_where_the_rest_runs_in_half() -> None:
+    plain, half = taught(2), taught(2)
+    sweep.fit(plain, some_films())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        sweep.fit(half, some_films())
+    torch.testing.assert_close(half.sweep.maps, plain.sweep.maps)
+
+
+def test_the_broad_part_is_found_where_the_student_is(monkeypatch) -> None:
+    student, eye, solve = taught(2).to("meta"), torch.eye, torch.linalg.solve
+    student.sweep.fitted = torch.zeros((), dtype=torch.uint8)  # has a value, as nothing else there
+    monkeypatch.setattr(torch, "autocast", lambda *given, **options: nullcontext())  # knows no such device
+    solved = []
+    monkeypatch.setattr(torch, "eye", lambda *given, **options: solved.append(made := eye(*given, **options)) or made)
+    monkeypatch.setattr(torch.linalg, "solve", lambda *both: solved.extend(both) or solve(*both))
+    sweep.fit(student, some_films())
+    assert len(solved) == 6 and all(tensor.is_meta for tensor in solved), "two portraits'"
 
 
 def test_with_no_loss_on_pictures_none_are_drawn(portraits, monkeypatch) -> None:
@@ -350,12 +386,59 @@ def test_drivers_are_a_few_frames_of_each_clip_and_last_that_at_rest(tmp_path) -
     np.testing.assert_array_equal(thin.track(clip).points, track.points)  # kept
 
 
+def test_kept_drivers_are_those_of_this_dataset(tmp_path) -> None:
+    for identity in ("ann", "bob"):
+        people = DrawnPeople()
+        whole = people.track(people.clips[0])
+        whole = replace(whole, points=whole.points + np.float32(identity == "bob"))
+        people.clips, people.track = (replace(people.clips[0], identity=identity),), lambda clip, whole=whole: whole
+        thin = drivers.Drivers(people, frames=9, side=64, bundled=0, folder=tmp_path)
+        shown = np.sort(thin.track(thin.clips[0]).points, axis=0)
+        np.testing.assert_array_equal(shown, np.sort(whole.points, axis=0))
+
+
+def test_teachers_of_one_name_are_told_apart_by_their_weights(monkeypatch) -> None:
+    known = [films.version(name) for name in ("guided", "megaportraits", "puppet")]
+    assert len(set(known)) == 3 and known[2] == ""
+    entry = weights.FILES["guided"]
+    monkeypatch.setitem(weights.FILES, "guided", replace(entry, sha256="0" * 64))
+    assert films.version("guided") == "0" * 64 and films.version("megaportraits") != known[1], "it is mended, too"
+
+
 def test_the_bundled_drivers_are_added() -> None:
     thin = drivers.Drivers(bundled=5)
     assert [(clip.id, clip.kind, clip.frames) for clip in thin.clips] == [
         (name, "bundled", 5) for name in samples.DRIVERS
     ]
     assert thin.valid(thin.clips[0]).shape == (5, 64, 64)
+
+
+@pytest.mark.parametrize("prepared", [(128,), (512,), (256, 512)])
+def test_the_bundled_drivers_are_learned_from_beside_any_dataset(prepared: tuple[int, ...]) -> None:
+    people = DrawnPeople()
+    people.clips = tuple(replace(clip, id=f"{clip.id}@{size}", size=size) for clip in people.clips for size in prepared)
+    config = distillation.StudentTrainConfig()
+    clips = choose(distillation.Distillation.source(people, config), split="train", config=config)
+    assert {clip.kind for clip in clips} == {"video", "bundled"} and {clip.size for clip in clips} == {prepared[0]}
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("counted", [False, True])
+def test_the_broad_part_outlives_counted_work_and_nan(portraits, tmp_path, begun: bool, counted: bool) -> None:
+    begin = str(written(tmp_path / "first.safetensors", strangers(taught(1)))) if begun else ""
+    toy = recipe_of(begin=begin)
+    people = toy.source(DrawnPeople(), toy.config)
+    clips = [clip for clip in people.clips if clip.split == "train"]
+    sampler = Sampler(people, clips, toy.config, device=CPU, budget=10**9, extra=toy.extra)
+    trained, before = Trainer(toy, sampler, Place(CPU)), toy.student.sweep.maps.clone()
+    if counted:
+        trained.flops()
+    else:
+        trained.advance()
+        trained._healthy.fill_(False)
+        assert "back to step 0" in str(trained.check())
+    assert toy.student.sweep.fitted
+    assert all((after != maps).any() for after, maps in zip(toy.student.sweep.maps[-2:], before[-2:], strict=True))
 
 
 def test_a_run_leaves_an_engine_that_knows_its_portraits_and_no_other(portraits, tmp_path) -> None:
@@ -377,7 +460,7 @@ def test_a_run_leaves_an_engine_that_knows_its_portraits_and_no_other(portraits,
 
 
 def test_more_portraits_are_learned_and_those_before_stay_as_they_were(portraits, tmp_path) -> None:
-    path = written(tmp_path / "first.safetensors", taught(2))
+    path = written(tmp_path / "first.safetensors", strangers(taught(2)))
     toy = recipe_of(begin=str(path), lr=0.01)
     before, batch = toy.student.only([0, 1]).eval(), batch_of(toy)
     optimiser = toy.optimiser("student")
@@ -394,7 +477,29 @@ def test_more_portraits_are_learned_and_those_before_stay_as_they_were(portraits
     assert (maps[2] - maps[3]).abs().max() > 0
 
 
+def strangers(student: Student) -> Student:
+    """The same, its portraits not those that are drawn elsewhere."""
+    student.faces.copy_(student.faces.flip(1, 2))
+    return student
+
+
+def test_who_is_known_already_is_learned_on_in_their_place(portraits, tmp_path) -> None:
+    begun = taught(2)  # of which the first is Mona's picture, and the second
+    begun.faces[1] = begun.faces[1].flip(0, 1)  # is nobody's any more
+    toy = recipe_of(begin=str(written(tmp_path / "first.safetensors", begun)))
+    assert [word(raw) for raw in toy.student.names] == ["portrait 1", "mona", "ada"] and toy.known == 1
+    maps = [net.blocks[0].spade1.maps for net in (toy.student, begun)]
+    torch.testing.assert_close(maps[0][:2], maps[1][[1, 0]])
+
+
+def test_a_student_of_another_shape_is_not_begun_with(tmp_path) -> None:
+    path = written(tmp_path / "first.safetensors", taught(1))
+    with pytest.raises(OptionError, match="was made with code=8: leave that setting as it is"):
+        recipe_of(begin=str(path), code=16)
+
+
 def written(path: Path, student: Student) -> Path:
+    path.parent.mkdir(exist_ok=True)
     config = {"recipe": "student", "train": {**settings(), "size": 128, "picture": student.config.picture}}
     weights.write(path, config=config, state={f"student.{name}": v for name, v in student.state_dict().items()})
     return path

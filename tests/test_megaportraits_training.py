@@ -226,6 +226,19 @@ def test_the_stranger_is_the_sample_before_with_the_drivers_motion() -> None:
     assert (own.picture - stranger.picture).abs().max() > 0.01
 
 
+def test_who_is_drawn_beside_a_stranger_is_led_all_the_same() -> None:
+    toy = made(network="light", own_pose=0.0)
+    toy.base.eval()
+    batch = sample(toy)
+    with torch.no_grad():
+        motion, _ = toy._motion(batch)
+        known = toy._known(motion, batch.frames[:, 0])
+        own, stranger = toy._draw(motion, known)
+        _, unled = toy._draw(motion._replace(lead=None), known)
+        torch.testing.assert_close(own.carried, toy._draw_own(motion, known).carried)
+    torch.testing.assert_close(stranger.carried, unled.carried, atol=2e-3, rtol=0)
+
+
 def test_flow_is_zero_for_a_head_that_only_turns_and_grows_with_expression() -> None:
     """Warps that do nothing find the points of a rigid head; an open mouth is beyond them."""
     toy = made()

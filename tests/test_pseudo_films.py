@@ -185,6 +185,21 @@ def test_the_stream_moves_people_by_others_and_is_the_same_for_a_seed():
     assert not np.array_equal(other.frames, films[0].frames)
 
 
+def test_the_labels_of_a_film_are_as_strong_as_its_expressions(monkeypatch):
+    shelf = Shelf("video", "still")
+    shapes = np.zeros((9, 52), np.float32)
+    shapes[:, [10, 15, 25]] = np.linspace(0, 0.6, 9)[:, None]  # eyeBlinkRight, eyeLookOutLeft, jawOpen
+    monkeypatch.setattr(shelf, "blendshapes", lambda clip: shapes if clip.kind == "video" else np.zeros_like(shapes))
+    monkeypatch.setattr(pseudo, "neutral_frame", lambda points, shapes: 0)
+    ratios = set()  # of a jaw that is scaled to lids that are not
+    for number in range(3):
+        film = pseudo.pseudo_film(shelf, number, size=SIZE, frames=3)
+        np.testing.assert_allclose(film.blendshapes[:, 10], film.blendshapes[:, 15])
+        loudest = film.blendshapes[film.blendshapes[:, 10].argmax()]
+        ratios.add(round(float(loudest[25] / loudest[10]), 3))
+    assert len(ratios) == 3 and pseudo.STRENGTHS[0] <= min(ratios) < max(ratios) <= pseudo.STRENGTHS[1]
+
+
 def test_every_fourth_film_moves_somebody_who_does_not_exist_and_no_film_moves_a_film():
     shelf = Shelf("video", "still", "edits", "pseudo")
     kinds = [{clip.kind for clip in pseudo.candidates(shelf, number, size=SIZE)[0]} for number in range(8)]

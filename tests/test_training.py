@@ -130,6 +130,22 @@ class Toy(Recipe):
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+@dataclass(frozen=True, kw_only=True)
+class StartedConfig(TrainConfig):
+    start: str = ""
+
+
+class Started(Toy):
+    """A toy that begins with what a file holds."""
+
+    Config = StartedConfig
+
+    def __init__(self, config: StartedConfig, *, identities: int = 1) -> None:
+        super().__init__(config, identities=identities)
+        if config.start:
+            nn.init.constant_(self.frozen.bias, float(Path(config.start).read_text()))
+
+
 @pytest.fixture(autouse=True)
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(recipe.RECIPES, "toy", f"{__name__}:Toy")
@@ -583,6 +599,17 @@ def test_a_dry_run_prints_everything_and_writes_nothing(tmp_path: Path) -> None:
     assert dataset.decoded == [] and list(tmp_path.iterdir()) == []
 
 
+def test_a_run_goes_on_without_the_file_that_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(recipe.RECIPES, "toy", f"{__name__}:Started")
+    start, run = tmp_path / "start", tmp_path / "run"
+    start.write_text("7")
+    train(order(run, settings={"steps": 1, "start": str(start)}), Drawn(*PEOPLE), place=HERE)
+    start.unlink()
+    train(order(run, settings={"steps": 2}, resume=True), Drawn(*PEOPLE), place=HERE)
+    assert json.loads((run / "options.json").read_text())["config"]["start"] == str(start)
+    assert state.read_state(run / "state.pt", device=CPU)[0]["step"] == 2
+
+
 def test_a_resumed_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
     through, halted = tmp_path / "through", tmp_path / "halted"
     settings = {"pool_steps": 2, "memory_gb": 14 * frame_bytes(SIZE, 0) / 1e9}  # not all frames fit
@@ -733,6 +760,17 @@ def test_a_damaged_state_gives_way_to_the_one_before(tmp_path: Path) -> None:
     state.previous_of(path).write_bytes(b"nothing")
     with pytest.raises(TrainingError, match=r"state\.pt is damaged, state\.previous\.pt is damaged"):
         state.read_state(path, device=CPU)
+
+
+def test_parts_of_long_ago_do_not_come_before_the_state_before(tmp_path: Path) -> None:
+    path = written(tmp_path, 1)
+    state.split(path)
+    os.utime(state.index_of(path), (0, 0))  # long ago
+    written(tmp_path, 2)
+    os.replace(path, state.previous_of(path))  # killed before the next took its place
+    assert read_step(path) == (2, "state.pt is missing: resumed from state.previous.pt")
+    os.utime(state.previous_of(path), (-1, -1))
+    assert read_step(path) == (1, None)
 
 
 def test_a_full_disk_is_one_sentence_and_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,18 @@
 """living-portraits distill: portraits in, a student out that moves them and no others."""
 
 import argparse
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from living_portraits import places
 from living_portraits.commands.train import STOPPED
-from living_portraits.errors import OptionError
+from living_portraits.errors import OptionError, OutputError
+from living_portraits.notices import Notice, tell
+
+UNTAUGHT = 1
+"""Exit code where the time was over before the first step."""
 
 FRAMES, MOST_FRAMES = 24, 96
 """Of each bundled driver: how many a portrait is taught with, and at most for all of them."""
@@ -19,8 +24,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "distill",
         help="teach the engine student your own portraits",
         description="Teach the engine student portraits of your own: it learns to draw them as another engine does, "
-        "driven by the bundled clips. What it knew before it knows afterwards. `animate --engine student` finds the "
-        "file where it is written unless told otherwise. Ctrl-C ends it with what was learned so far.",
+        "driven by the bundled clips. What it knew before it knows afterwards: another call with the same name adds "
+        "portraits to those of the first. `animate --engine student` finds the file where it is written unless told "
+        "otherwise. Ctrl-C ends it with what was learned so far.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -30,7 +36,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to write instead of among the named students")
     parser.add_argument("--minutes", default="10", metavar="N", help="at most (default: %(default)s)")
     parser.add_argument(
-        "--student", type=Path, metavar="FILE", help="the student to begin with, instead of the one that comes along"
+        "--student",
+        type=Path,
+        metavar="FILE",
+        help="the student to begin with, instead of what NAME or FILE holds or else the one that comes along",
     )
     parser.add_argument(
         "--teacher", default="guided", metavar="NAME", help="the engine to learn from (default: %(default)s)"
@@ -46,22 +55,40 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Teaches, prints how it goes, writes the file; returns the exit code."""
     from living_portraits import weights
-    from living_portraits.engines.megaportraits.student_engine import STUDENTS, WEIGHTS
+    from living_portraits.engines.megaportraits.student import word
+    from living_portraits.engines.megaportraits.student_engine import STUDENTS, WEIGHTS, read_student
+    from living_portraits.errors import WeightsError
     from living_portraits.training.drivers import Drivers
     from living_portraits.training.loop import Order, train
     from living_portraits.training.student import bare
 
     out = args.out or STUDENTS.place(args.name)
-    minutes, begin = _minutes(args.minutes), args.student or weights.path(WEIGHTS)
+    minutes = _minutes(args.minutes)
+    begin = args.student or (out if out.is_file() else weights.path(WEIGHTS))
     settings = _settings(args, begin)
     places.make_room(out)
-    with tempfile.TemporaryDirectory() as folder:
-        order = Order("student", "the bundled drivers", Path(folder) / "run", minutes, settings)
+    if begin is out:
+        known = ", ".join(word(raw) for raw in read_student(out).names)
+        tell(Notice(f"{out} knows {known} already, and your portraits join them; another name begins anew."))
+    order = Order("student", "the bundled drivers", Path(tempfile.mkdtemp()) / "run", minutes, settings)
+    kept = False
+    try:
         reason = train(order, Drivers(bundled=0))
         config, state = weights.read(order.out / "snapshot.safetensors")
-    weights.write(out, config=bare(config), state=state)
+        code = STOPPED.get(reason.partition(" ")[0], 0)
+        if not config["step"]:
+            print(f"ended before the first step, as {reason}; no student was written.")
+            return code or UNTAUGHT
+        try:
+            weights.write(out, config=bare(config), state=state)
+        except WeightsError as error:
+            kept = True  # hours may lie in it
+            raise OutputError(f"{str(error).rstrip('.')}; what was learned is kept in {order.out}.") from error
+    finally:
+        if not kept:
+            shutil.rmtree(order.out.parent, ignore_errors=True)
     print(f"{out} ({out.stat().st_size / 1e6:.1f} MB)")
-    return STOPPED.get(reason.partition(" ")[0], 0)
+    return code
 
 
 def _settings(args: argparse.Namespace, begin: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Until the last step, which replaces the manifest, the dataset is as it was; then
 The pieces stay, in a folder `.pieces-` and the kind: a call for more makes only what is missing. They may be deleted.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -151,8 +152,11 @@ def add_people(
 
 
 def _state(*clips: Sequence[Clip]) -> str:
-    """Tells the clips that a film may be made of from any others."""
-    facts = [(clip.id, clip.frames, clip.crop, dict(clip.quality)) for group in clips for clip in group]
+    """Tells the clips that a film may be made of from any others, by all but the shards in which they lie.
+
+    A film keeps its still's identity, side, source and licence: one made before they changed is another.
+    """
+    facts = [[dataclasses.asdict(replace(clip, shard="", start=0)) for clip in group] for group in clips]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from living_portraits import video
 from living_portraits.errors import MediaError
 
 TABLE = "clips.csv"
@@ -101,7 +102,8 @@ def _from_folder(folder: Path, apart: Path | None) -> tuple[list[Footage], list[
     return _unique(
         Footage(
             files=(name.as_posix(),),
-            kind="still" if _is_picture(name) else "video",
+            # GIF and WebP hold either: the content decides. A damaged picture stays one, to be told as such.
+            kind="still" if _is_picture(name) or video.is_still(folder / name) else "video",
             identity=identities[name],
             split=split[identities[name]],
         )
@@ -126,7 +128,11 @@ def _type(path: Path) -> str:
 
 
 def split_by_hash(identities: Iterable[str]) -> dict[str, str]:
-    """A side for each identity, which does not change when others join; two identities suffice for a `val`."""
+    """A side for each identity by the hash of its name alone, unless that puts all of several on one side.
+
+    Then, in small folders, the one with the lowest hash is for validation and the others train: there somebody may
+    change sides when others join. In large ones nobody does.
+    """
     places = {name: int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32 for name in set(identities)}
     sides = {name: "val" if place < VAL_SHARE else "train" for name, place in places.items()}
     if len(sides) > 1 and len(set(sides.values())) == 1:
@@ -140,7 +146,7 @@ def _from_table(folder: Path, table: Path) -> tuple[list[Footage], list[Failure]
     groups = _groups(rows)
     found: list[Footage] = []
     failures: list[Failure] = []
-    pairs: dict[str, list[Mapping[str, str]]] = defaultdict(list)
+    pairs: dict[tuple[str, str], list[Mapping[str, str]]] = defaultdict(list)
     for row in rows:
         file = row["file"]
         if row["kind"] not in KINDS:
@@ -148,7 +154,7 @@ def _from_table(folder: Path, table: Path) -> tuple[list[Footage], list[Failure]
         elif not (folder / file).is_file():
             failures.append(Failure(file, "The table lists it, but there is no such file.", "missing"))
         elif row["kind"] == "pair":
-            pairs[row["identity"]].append(row)
+            pairs[row["identity"], row["split"]].append(row)  # what is on one side never joins what is on the other
         else:
             found.append(_footage([row], groups))
     found += [_footage(sorted(members, key=lambda row: row["file"]), groups) for members in pairs.values()]

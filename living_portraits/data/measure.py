@@ -171,6 +171,8 @@ def _film_shots(pictures: _Pictures, footage: Footage, failures: list[Failure]) 
     for start, count in find_shots(iter(pictures), fps=fps):
         part = islice(frames, count)
         try:
+            if count < 2:
+                raise UnfitError("too short", "The shot is a single frame, and a clip takes several.")
             if count < SHORTEST * fps:
                 raise UnfitError("too short", f"The shot lasts {count / fps:.2f} s, and a clip takes {SHORTEST:g} s.")
             track = face.follow(part, fps=fps)

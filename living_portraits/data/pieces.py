@@ -20,7 +20,7 @@ from living_portraits.data.footage import Failure
 from living_portraits.data.measure import Made
 from living_portraits.video.reel import join_reels
 
-MAKING = 1
+MAKING = 2
 """Counts up when the way clips are made changes: older pieces are then made anew."""
 
 SHARD_BYTES = 44_000_000
@@ -59,9 +59,10 @@ class Piece:
             write_manifest(beside / _CLIPS, [dataclasses.replace(one.clip, shard=one.reel.stem) for one in made])
             (beside / _FAILURES).write_text(json.dumps([dataclasses.astuple(failure) for failure in failures]))
             os.replace(beside, self.folder)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(beside, ignore_errors=True)
-            raise
+            if not (isinstance(error, OSError) and self.done):  # another run was quicker, to the same bytes
+                raise
 
     def read(self) -> tuple[list[Made], list[Failure]]:
         """What it holds."""

@@ -51,6 +51,7 @@ other films stay the same when such people join."""
 ATTEMPTS = 100
 """Draws of a still and a driver before it is said that no driver will do."""
 
+_EYES = slice(9, 23)  # blendshapes eyeBlink, eyeLook, eyeSquint and eyeWide: lids and gaze keep their strength
 _RIM = 1.0 / 128  # of the crop's side: how far round mouth and eyes their drawn edges reach
 
 
@@ -67,7 +68,8 @@ class PseudoFilm:
             from, px of the crop.
         valid: `[T, 64, 64]` share of each cell that is the still's own, moved as a face moves; 0 to 255.
         person: `[T, 64, 64]` the still's person, moved; 0 to 255. still_person, seen: the still's own mattes.
-        blendshapes: `[T, 52]` the still's, and the driver's change; in [0, 1]. still_blendshapes: the still's.
+        blendshapes: `[T, 52]` the still's, and the driver's change as strongly as it was shown; in [0, 1].
+        still_blendshapes: the still's.
     """
 
     source: Clip
@@ -245,11 +247,18 @@ def _film(dataset: Dataset, source: Clip, driver: Clip, frames: int, random: np.
         flow=np.stack([coarse(sampling - pixel_grid(source.size)) for _, _, sampling in posed]),
         valid=np.stack([_share(doll.valid(head, sampling)) for _, head, sampling in posed]),
         person=np.stack([doll.person(sampling) for _, _, sampling in posed]),
-        blendshapes=np.clip(own + shapes[chosen] - shapes[neutral], 0, 1).astype(np.float32),
+        blendshapes=np.clip(own + _shown(shapes[chosen] - shapes[neutral], motion.strength), 0, 1).astype(np.float32),
         still_person=shown.person[picture],
         still_blendshapes=own,
         seen=shown.seen,
     )
+
+
+def _shown(change: Float32[np.ndarray, "time 52"], strength: float) -> Float32[np.ndarray, "time 52"]:
+    """A change of blendshapes as a mesh shows it that is moved with that strength, see `varied`."""
+    factors = np.full(change.shape[1], strength, np.float32)
+    factors[_EYES] = 1
+    return factors * change
 
 
 def coarse(field: SamplingMap) -> Float32[np.ndarray, "64 64 2"]:

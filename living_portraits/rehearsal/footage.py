@@ -13,7 +13,7 @@ from living_portraits.align import Crop
 from living_portraits.choreography import Choreography
 from living_portraits.engine import Frame
 from living_portraits.errors import BodyError, MediaError
-from living_portraits.notices import tell
+from living_portraits.notices import Notice, tell
 from living_portraits.skeleton import BodyPoints
 
 FPS = 25.0  # faster clips are thinned out: neighbours teach the same
@@ -102,6 +102,13 @@ def open_target(
     crop = stage(tracked, size=size)
     taken = (crop.take(frame) for frame in video.read_frames(path, start=start, end=end, fps=fps))
     found = footage(taken, placed(tracked, crop), tracked, size=size)
+    if len(tracked) > room(size):
+        tell(
+            Notice(
+                f"Of {path.name} the first {room(size) / fps:.0f} s are learned: at {size} px there is no room for "
+                "more; a smaller size has more, or choose another part."
+            )
+        )
     if unsteadiness(found.frames, found.dance.points, found.plate) > UNSTEADY:
         tell(
             MovingCameraWarning(
@@ -119,11 +126,16 @@ def rate(path: Path) -> float:
     return min(video.probe(path).fps, FPS)
 
 
+def room(size: int) -> int:
+    """How many frames of `size` px are learned from, at most."""
+    return ROOM_BYTES // (3 * size**2)
+
+
 def footage(
     frames: Iterator[Frame] | Sequence[Frame], dance: Choreography, tracked: Choreography, *, size: int
 ) -> Footage:
     """Frames and points of one length; what is longer than there is room for is cut."""
-    count = min(len(dance), ROOM_BYTES // (3 * size**2))
+    count = min(len(dance), room(size))
     store = np.empty((count, size, size, 3), np.uint8)
     filled = 0
     for filled, frame in enumerate(frames, 1):

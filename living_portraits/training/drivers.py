@@ -25,7 +25,6 @@ from living_portraits.variety import spread
 BUNDLED = "bundled"
 """Kind of the clips that come with the package."""
 
-_PREPARED = 256  # a recipe takes clips of one size, that of the dataset's: theirs is said to be the same
 _FILM = "video"  # of other kinds the first frame is at rest
 _SHAPES = 0.3  # a blendshape at full strength counts as so much of a head's size
 
@@ -52,6 +51,8 @@ class Drivers:
         dataset: whose clips; None: the bundled ones alone.
         frames: of each of its clips, at most. bundled: of each of the bundled drivers.
         side: of the crops that are given, px.
+        said: size of the bundled drivers as they are listed, px: a recipe takes clips of one size alone, and that is
+            to be the dataset's. None: `side`.
         folder: where they are kept, so that another run need not wait for them; None: nowhere.
     """
 
@@ -62,12 +63,13 @@ class Drivers:
         frames: int = 12,
         bundled: int = 64,
         side: int = 128,
+        said: int | None = None,
         folder: Path | None = None,
     ) -> None:
         self._dataset, self._side, self._folder = dataset, side, folder
         self._whole = {clip.id: clip for clip in dataset.clips} if dataset else {}
         thin = [dataclasses.replace(clip, frames=min(clip.frames, frames)) for clip in self._whole.values()]
-        ours = [Bundled(name, _PREPARED, bundled) for name in samples.DRIVERS] if bundled else []
+        ours = [Bundled(name, said or side, bundled) for name in samples.DRIVERS] if bundled else []
         self._clips: list[Any] = [*thin, *ours]
 
     @property
@@ -76,7 +78,9 @@ class Drivers:
 
     def track(self, clip: Clip) -> Track:
         """The clip's chosen frames."""
-        key = hashlib.sha256(f"{clip.id} {clip.frames} {self._side}".encode()).hexdigest()[:20]
+        # All that is known of the clip: another dataset may have other people under the same names.
+        told = f"{self._whole.get(clip.id, clip)} {clip.frames} {self._side}"
+        key = hashlib.sha256(told.encode()).hexdigest()[:20]
         path = None if self._folder is None else self._folder / f"driver-{key}.npz"
         if path is not None and path.is_file():
             with np.load(path) as kept:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float16
 
-from living_portraits import engines, face, samples, video
+from living_portraits import engines, face, samples, video, weights
 from living_portraits.align import Crop
 from living_portraits.engine import Drive, Engine, Frame, Points, Track
 from living_portraits.engines.megaportraits.engine import MegaPortraits
@@ -90,8 +90,10 @@ def teacher(name: str) -> Engine[Any, Any]:
 
 
 def version(name: str) -> str:
-    """What tells two teachers apart, where `teacher` takes them from a file; "" elsewhere."""
-    return hashlib.sha256(Path(name).read_bytes()).hexdigest() if Path(name).is_file() else ""
+    """What tells two teachers of one name apart: the hash of the file, or those of the engine's weights."""
+    if Path(name).is_file():
+        return hashlib.sha256(Path(name).read_bytes()).hexdigest()
+    return " ".join(weights.FILES[file].sha256 for file in engines.spec(name).weights)
 
 
 class Films:

@@ -110,7 +110,11 @@ def plan(order: Order, dataset: Source, *, place: Place | None = None) -> Plan:
     except OptionError:
         held_out = []
     torch.manual_seed(config.seed)
-    recipe = kind(config, identities=len({clip.identity for clip in clips}))
+    begun: Any = config
+    if order.resume and "start" in vars(config):
+        begun = dataclasses.replace(begun, start="")  # all comes from the state, and the file may be gone
+    recipe = kind(begun, identities=len({clip.identity for clip in clips}))
+    recipe.config = config
     given = config.memory_gb
     budget = int(place.free_bytes() * _SHARE if given is None else given * 1e9)
     return Plan(order, recipe, dataset, tuple(clips), tuple(held_out), place, budget)

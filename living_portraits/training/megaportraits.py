@@ -274,10 +274,16 @@ class MegaPortraits(Recipe):
         return Lead.of(driver, source)
 
     def _draw(self, motion: Motion, own: Identity) -> tuple[Drawn, Drawn]:
-        """s with d's motion, and s* with d's motion: s* is the batch's s, rolled, and costs no second volume."""
+        """s with d's motion, and s* with d's motion: s* is the batch's s, rolled, and costs no second volume.
+
+        d's points lead s, whose they are, too; nobody's lead s*.
+        """
         other = own.each(lambda part: part.roll(1, dims=0))
-        field = torch.cat([motion.driver_field, self.base.warp(motion.z_driver + other.descriptor)])
-        return self.base.show(joined(own, other), poses.join(motion.driver, motion.driver), field).halves()
+        field = self.base.warp(motion.z_driver + other.descriptor)
+        if motion.lead is not None:
+            return self._draw_own(motion, own), self.base.show(other, motion.driver, field)
+        fields = torch.cat([motion.driver_field, field])
+        return self.base.show(joined(own, other), poses.join(motion.driver, motion.driver), fields).halves()
 
     # --- losses ------------------------------------------------------------------------------------------------------
 

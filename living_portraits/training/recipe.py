@@ -187,6 +187,12 @@ class Recipe(nn.Module, ABC):
         """
         return {}
 
+    def gathered(self) -> None:
+        """Called before steps with frames that were decoded anew: to make use of what `extra` has seen of all of them.
+
+        What changes here is part of every state that the training goes back to.
+        """
+
     def extra_bytes(self) -> int:
         """Memory for one frame's `extra`."""
         return 0

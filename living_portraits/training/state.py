@@ -55,14 +55,14 @@ def write_state(path: Path, state: Mapping[str, Any]) -> int:
 def read_state(path: Path, *, device: torch.device) -> tuple[dict[str, Any], str | None]:
     """The last whole state, and what to tell the user if it is not simply that of `path`.
 
-    Tries `path`, its parts, then the state before it.
+    Tries `path`, its parts unless the state before it is newer than they, then that.
 
     Raises:
         TrainingError: none of them can be read.
     """
     reasons = []
     for place in (path, previous_of(path)):
-        if not place.is_file() and index_of(place).is_file():
+        if not place.is_file() and _parts_are_newest(place):
             join(place)
         if not place.is_file():
             reasons.append(f"{place.name} is missing")
@@ -74,6 +74,14 @@ def read_state(path: Path, *, device: torch.device) -> tuple[dict[str, Any], str
             continue
         return state, f"{', '.join(reasons)}: resumed from {place.name}" if reasons else None
     raise TrainingError(f"There is nothing to resume from in {path.parent}: {', '.join(reasons)}.")
+
+
+def _parts_are_newest(path: Path) -> bool:
+    """Whether `path` lies there in parts that are no older than the state before it."""
+    index, previous = index_of(path), previous_of(path)
+    if not index.is_file():
+        return False
+    return not previous.is_file() or index.stat().st_mtime_ns >= previous.stat().st_mtime_ns
 
 
 def previous_of(path: Path) -> Path:

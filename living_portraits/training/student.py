@@ -17,8 +17,15 @@ from torch import Tensor, nn
 
 from living_portraits.engine import Track
 from living_portraits.engines.megaportraits.critic import Critic
-from living_portraits.engines.megaportraits.student import Student, StudentConfig, guide, letters, thumbnail
-from living_portraits.engines.megaportraits.student_engine import read_student
+from living_portraits.engines.megaportraits.student import (
+    Student,
+    StudentConfig,
+    guide,
+    letters,
+    likeness,
+    thumbnail,
+)
+from living_portraits.engines.megaportraits.student_engine import ALIKE, read_student
 from living_portraits.engines.megaportraits.student_motion import WORDS
 from living_portraits.errors import OptionError
 from living_portraits.geometry import LIPS_OUTER
@@ -30,6 +37,7 @@ from living_portraits.training.contest import judged, persuaded
 from living_portraits.training.drivers import BUNDLED, Drivers
 from living_portraits.training.films import SIDE, Films, Portrait, gather, teacher, version
 from living_portraits.training.recipe import Batch, Clip, Recipe, Source, TrainConfig
+from living_portraits.training.source import choose
 from living_portraits.training.sweep import fit
 
 Pictures = Float[Tensor, "batch 3 size size"]
@@ -48,7 +56,8 @@ class StudentTrainConfig(TrainConfig):
     Attributes:
         teacher: an engine, or the snapshot of a megaportraits run.
         avatars: folder of portraits, each a picture; empty: those that come with the package.
-        begin: file of a student that these portraits are added to; they alone are learned then.
+        begin: file of a student that these portraits are added to; they alone are learned then. One that it knows
+            already is learned on.
         films: folder where the teacher's films are kept for another run; empty: nowhere.
         clip_frames, bundled_frames: of each clip of the dataset and of each bundled driver, at most.
         blocks, ups, code, picture, paint, kept: see `StudentConfig`.
@@ -114,14 +123,15 @@ class Distillation(Recipe):
         folder = Path(config.films) if config.films else None
         self.cast = Films(teacher(config.teacher), portraits, version=version(config.teacher), folder=folder)
         if config.begin:
-            known = read_student(Path(config.begin))
-            self.known, self.student = len(known.faces), known.grown(len(portraits)).requires_grad_(False)
+            self.student, self.known = _joined(config, portraits)
+            self.student.requires_grad_(False)
             for name, value in self.student.named_parameters():
                 value.requires_grad_(name.endswith("spade1.maps") or name.endswith("spade2.maps"))
         else:
             self.known, self.student = 0, Student(StudentConfig.of(vars(config)), avatars=len(portraits))
         self.student.sweep.requires_grad_(False)  # found at one blow, see `sweep.fit`
         self._seen: list[dict[str, np.ndarray]] = []
+        self._swept = False
         self._seat(portraits)
         self.critic = Critic(width=config.critic, scales=config.critic_scales) if config.adversary else None
         self.lpips = LPIPS.load("alexnet") if config.perceptual else None
@@ -133,10 +143,14 @@ class Distillation(Recipe):
     @classmethod
     def source(cls, dataset: Source, config: StudentTrainConfig) -> Source:
         """With the bundled drivers, and of each clip a few frames that differ."""
-        folder = Path(config.films) if config.films else None
+        try:
+            said = choose(dataset, split="train", config=config)[0].size
+        except OptionError:  # the bundled drivers are all there is
+            said = None
         return Drivers(
-            dataset, frames=config.clip_frames, bundled=config.bundled_frames, side=config.size, folder=folder
-        )
+            dataset, frames=config.clip_frames, bundled=config.bundled_frames, side=config.size, said=said,
+            folder=Path(config.films) if config.films else None,
+        )  # fmt: skip
 
     def _seat(self, portraits: list[Portrait]) -> None:
         """Gives the student the portraits' looks and names."""
@@ -174,20 +188,25 @@ class Distillation(Recipe):
     def extra(self, source: Source, clip: Clip, track: Track) -> dict[str, np.ndarray]:
         """The teacher's film, see `Films.of`."""
         made = self.cast.of(track, clip.id)
-        if clip.split == "train" and self.student.config.picture and (self.known or not self.student.sweep.fitted):
+        unswept = not self._swept and (bool(self.config.begin) or not self.student.sweep.fitted)
+        if clip.split == "train" and self.student.config.picture and unswept:
             self._seen.append({name: made[name] for name in ("avatar", "words", "sway", "places")})
         return made
 
     def extra_bytes(self) -> int:
         return 3 * SIDE**2 + 4 * (SIDE // 4) ** 2 + 2 * (WORDS + 1 + 3 * CELLS**2)
 
-    def step(self, batch: Batch) -> dict[str, Tensor]:
-        if self._seen and self.student.training:
+    def gathered(self) -> None:
+        """Finds the broad part of the flow, once."""
+        if self._seen:
             fit(self.student, self._seen, first=self.known)
             self._seen.clear()
+            self._swept = True
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
         config, seen = self.config, {name: values[:, 0] for name, values in batch.extra.items()}
         number = seen["avatar"].flatten().long()
-        if self.known:
+        if config.begin:
             _hold_norms(self.student)
         sway = seen["sway"]
         if self.student.training:
@@ -261,6 +280,24 @@ def bare(config: Mapping[str, Any]) -> dict[str, Any]:
     told = {name: train[name] for name in kept if name in train}
     told["teacher"] = Path(str(told.get("teacher", ""))).name
     return {"recipe": config["recipe"], "step": config.get("step", 0), "train": told}
+
+
+def _joined(config: StudentTrainConfig, portraits: list[Portrait]) -> tuple[Student, int]:
+    """The student that `config.begin` holds with the portraits as its last, and how many others it knows.
+
+    Raises OptionError where the config would have it of another shape, WeightsError as `read_student`.
+    """
+    known, wanted = read_student(Path(config.begin)), StudentConfig.of(vars(config))
+    for name in (each.name for each in fields(StudentConfig)):
+        if getattr(wanted, name) != (there := getattr(known.config, name)):
+            raise OptionError(f"The student {config.begin} was made with {name}={there}: leave that setting as it is.")
+    own, total = [], len(known.faces)
+    for number, portrait in enumerate(portraits, total):
+        alike = likeness(thumbnail(to_tensor([portrait.crop])), known.faces)
+        # Not there a second time: the engine would go on showing what was learned first.
+        own.append(int(alike.argmax()) if float(alike.max()) >= ALIKE else number)
+    others = [number for number in range(total) if number not in own]
+    return known.grown(len(portraits)).only([*others, *own]), len(others)
 
 
 def _hold_norms(student: Student) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from living_portraits.engines.megaportraits.student import AXES, Student, heard
+from living_portraits.engines.megaportraits.student import AXES, Student, Sweep, heard
 
 _SHY = 0.02  # of the mean square of a number: how much is asked for before a field is believed
 
@@ -18,10 +18,15 @@ def fit(student: Student, films: Sequence[Mapping[str, np.ndarray]], *, first: i
     The axes are the principal directions of all that was heard, not centred: rest stays rest. Where they are fitted
     already, only the films' portraits are.
     """
-    sweep = student.sweep
-    told = torch.cat([_told(film) for film in films])
-    avatar = torch.from_numpy(np.concatenate([film["avatar"].ravel() for film in films])).long()
-    flow = torch.cat([_flow(film, student.config.drawn) for film in films])
+    sweep, device = student.sweep, student.sweep.maps.device
+    told = torch.cat([_told(film) for film in films]).to(device)
+    avatar = np.concatenate([film["avatar"].ravel() for film in films]).astype(int)
+    flow = torch.cat([_flow(film, student.config.drawn) for film in films]).to(device)
+    with torch.autocast(device.type, enabled=False):  # half precision solves nothing
+        _fit(sweep, told, avatar, flow, first=first)
+
+
+def _fit(sweep: Sweep, told: Tensor, avatar: np.ndarray, flow: Tensor, *, first: int) -> None:
     if not sweep.fitted:
         _, spread, directions = torch.linalg.svd(told, full_matrices=False)
         count = min(AXES, len(spread))
@@ -31,9 +36,9 @@ def fit(student: Student, films: Sequence[Mapping[str, np.ndarray]], *, first: i
         sweep.fitted.fill_(1)
     numbers = sweep.axes(told)
     for number in sorted(set(avatar.tolist())):
-        mine = avatar == number
+        mine = torch.from_numpy(np.flatnonzero(avatar == number)).to(flow.device)
         a = numbers[mine]
-        shy = _SHY * max(int(mine.sum()), AXES) * torch.eye(AXES)
+        shy = _SHY * max(len(mine), AXES) * torch.eye(AXES, device=flow.device)
         fields = torch.linalg.solve(a.mT @ a + shy, a.mT @ flow[mine].flatten(1))
         sweep.maps[first + number] = fields.reshape(2 * AXES, *flow.shape[2:])
 

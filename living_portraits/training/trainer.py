@@ -50,11 +50,11 @@ class Trainer:
 
     def advance(self) -> dict[str, Tensor]:
         """Takes one step; returns its losses."""
+        with self.clock.waiting():
+            batch = self.sampler.batch(self.step, salt=self.retreats)
+        self.recipe.gathered()
         if not self._good:
             self._remember()
-        with self.clock.waiting():
-            self.sampler.store(self.step)
-            batch = self.sampler.batch(self.step, salt=self.retreats)
         torch.manual_seed(self._seed())
         losses = self._learn(self.augment(batch))
         self.step += 1
@@ -103,6 +103,7 @@ class Trainer:
     def flops(self) -> int:
         """Work of one step, counted on one that is not taken."""
         batch = self.sampler.batch(self.step)
+        self.recipe.gathered()
         buffers = {name: {k: v.clone() for k, v in net.named_buffers()} for name, net in self.networks.items()}
 
         def work() -> None:
