@@ -28,7 +28,7 @@ _STILLNESS = 0.25  # what nothing is known of, as far as that reaches, stays
 _STEADY_SECONDS = 0.12
 # A region that goes its own way, or for a moment another one, was mistaken for something else: as when a hand in the
 # neutral frame is gone. Of the crop's side; regions of people who talk are seldom half as far from what is usual.
-_OWN_WAY = 0.015
+_OWN_WAY, _OWN_MOMENT = 0.03, 0.015
 _MOMENT = 0.08  # seconds, before and after
 
 CELLS = 16
@@ -106,7 +106,7 @@ class Sway:
         around = _over_time(believed.reshape(len(self), -1), spread) / np.maximum(trust, 1e-6)[:, None]
         doubted = (1 - self.trust)[:, None] * around
         travel = believed + doubted.reshape(self.travel.shape)
-        return Sway(_near(travel, _usual(travel, max(round(_MOMENT * fps), 1))), trust)
+        return Sway(_near(travel, _usual(travel, max(round(_MOMENT * fps), 1)), _OWN_MOMENT), trust)
 
     def scaled(self, strength: float) -> "Sway":
         """With every travel times `strength`."""
@@ -130,10 +130,12 @@ def _usual(travel: Float32[np.ndarray, "time 16 16 2"], reach: int) -> Float32[n
     )
 
 
-def _near(travel: Float32[np.ndarray, "*frames 2"], usual: Float32[np.ndarray, "*frames 2"]) -> np.ndarray:
+def _near(
+    travel: Float32[np.ndarray, "*frames 2"], usual: Float32[np.ndarray, "*frames 2"], reach: float
+) -> Float32[np.ndarray, "*frames 2"]:
     """`u + exp(-(|s - u| / a)^2) (s - u)`: as it is where it is near the usual, and the usual where it is far."""
     apart = travel - usual
-    far = np.linalg.norm(apart, axis=-1, keepdims=True) / _OWN_WAY
+    far = np.linalg.norm(apart, axis=-1, keepdims=True) / reach
     return np.asarray(usual + np.exp(-(far**2)) * apart, dtype=np.float32)
 
 
@@ -215,7 +217,7 @@ def _of_regions(
     known = np.clip((weight - _BARE) / (_RICH - _BARE), 0, 1)[..., None]
     mean = known * told / (weight + 1e-6)[..., None] + (1 - known) * around / (near + _STILLNESS)[..., None]
     usual = cv2.merge([cv2.medianBlur(np.ascontiguousarray(axis, np.float32), 3) for axis in cv2.split(mean)])
-    return np.asarray(_near(mean / SEARCHED, usual / SEARCHED) * SEARCHED, dtype=np.float32)
+    return np.asarray(_near(mean / SEARCHED, usual / SEARCHED, _OWN_WAY) * SEARCHED, dtype=np.float32)
 
 
 def _search() -> cv2.DISOpticalFlow:
