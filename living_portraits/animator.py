@@ -19,7 +19,7 @@ from living_portraits.align import Box, Canvas, Crop
 from living_portraits.driver import Driver, DriverCrops, neutral_index, tell_if_restless
 from living_portraits.engine import Drive, Engine, Frame, Track
 from living_portraits.errors import OptionError
-from living_portraits.face import Face, FaceTrack
+from living_portraits.face import Face, FaceTrack, as_source
 from living_portraits.film_options import Options
 from living_portraits.fineness import fitted
 from living_portraits.manifest import Manifest, write_manifest
@@ -247,8 +247,7 @@ class Animator:
         return [(scene, [self._part(scene, face) for face in faces]) for scene in scenes]
 
     def _part(self, scene: Frame, face: Face) -> _Part:
-        crop = Crop.around(face.points, size=self.engine.spec.size)
-        source = Track([crop.take(scene)], crop.to_crop(face.points)[None], face.blendshapes[None])
+        crop, source = as_source(scene, face, size=self.engine.spec.size)
         key = hashlib.sha256(source.crops[0].tobytes() + source.points.tobytes()).digest()
         return _Part(crop, self._identities.of(key, lambda: self.engine.encode_identity(source)))
 

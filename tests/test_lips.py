@@ -1,12 +1,17 @@
 """Closed lips lie on the line that was painted between them, where one is to be seen."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from drawn import face
 
 from living_portraits import geometry as geo
+from living_portraits.align import Crop
+from living_portraits.face import Face, as_source
 from living_portraits.face.lips import on_their_line
+from living_portraits.face.points_file import FOUND_BY
 
 SIZE, CM = 320, 12.0
 UPPER, LOWER = list(geo.LIPS_INNER_UPPER), list(geo.LIPS_INNER_LOWER)
@@ -81,4 +86,17 @@ def test_what_is_on_the_line_stays_there() -> None:
     points = tracked()
     picture = painted(points, higher=0.15)
     once = on_their_line(picture, points)
-    np.testing.assert_allclose(on_their_line(picture, once)[:, :2], once[:, :2], atol=0.04 * CM)
+    np.testing.assert_allclose(on_their_line(picture, once)[:, :2], once[:, :2], atol=0.08 * CM)
+
+
+def test_a_face_is_cut_out_as_it_was_found_and_its_lips_go_to_their_line() -> None:
+    points = tracked()
+    picture = painted(points, higher=0.15)
+    found = Face(points, np.zeros(52, np.float32), np.eye(4, dtype=np.float32), "plain")
+    crop, source = as_source(picture, found, size=256)
+    np.testing.assert_array_equal(crop.matrix, Crop.around(points, size=256).matrix)
+    assert len(source) == 1 and source.crops[0].shape == (256, 256, 3)
+    moved = (crop.to_crop(points) - source.points[0])[UPPER[5], 1] / crop.zoom / CM
+    assert moved == pytest.approx(0.15, abs=0.05)
+    by_hand = as_source(picture, replace(found, found_by=FOUND_BY), size=256)[1]
+    np.testing.assert_array_equal(by_hand.points[0], crop.to_crop(points))

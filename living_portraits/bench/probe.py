@@ -77,11 +77,8 @@ def cast(
     engine: Engine[Any, Any], portrait: Portrait, track: face.FaceTrack, frames: Sequence[Frame]
 ) -> tuple[Crop, Any, Any]:
     """Where the portrait's face is, who it is, and how the driver moves, as the animator has it."""
-    found = portrait.faces[0]
-    crop = Crop.around(found.points, size=engine.spec.size)
-    identity = engine.encode_identity(
-        Track([crop.take(portrait.opaque)], crop.to_crop(found.points)[None], found.blendshapes[None])
-    )
+    crop, source = face.as_source(portrait.opaque, portrait.faces[0], size=engine.spec.size)
+    identity = engine.encode_identity(source)
     there = Crop.around(track.points[0], size=engine.spec.driver_size or engine.spec.size)
     crops = [there.take(frame) for frame in frames] if engine.spec.reads_driver_pixels else ()
     motion = engine.encode_motion(Track(crops, there.to_crop(track.points), track.blendshapes, track.fps), Drive())

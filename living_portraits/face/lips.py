@@ -29,7 +29,7 @@ _STRAY, _BEND, _STEEPEST = (
 _SEEN = 0.4  # of the line's usual depth: what is as deep belongs to it
 _SURE_SHARE, _SURE_DEPTH = (0.7, 0.9), (3.0, 6.0)  # of its length that is seen, and grey levels: doubted, and believed
 _CORNERS = 0.8  # of the way that it goes beyond the corners
-_NEAR_CM = 0.9  # about the line, what goes along
+_NEAR_CM = 1.2  # about the lips, what goes along
 
 _UPPER, _LOWER = list(geo.LIPS_INNER_UPPER), list(geo.LIPS_INNER_LOWER)
 
@@ -149,14 +149,13 @@ def _carried(
 ) -> Points:
     """The mesh with its lips there: `offsets` px across, and the corners `ends` mouths' widths farther out."""
     places = points[: geo.MESH_COUNT, :2].astype(np.float64) - strip.corner
-    u, h = places @ strip.along / (strip.along @ strip.along), places @ strip.down
+    u = places @ strip.along / (strip.along @ strip.along)
     own = np.interp(u, strip.u, strip.h)
-    near = (1 - _ramp(np.abs(h - own), 0.0, _NEAR_CM * strip.cm)) * _ramp(u, -0.45, -0.15) * (1 - _ramp(u, 1.15, 1.45))
     outwards = ends[1] * _ramp(u, 0.75, 1.0) - ends[0] * (1 - _ramp(u, 0.0, 0.25))
     across = np.interp(u + outwards, strip.u, offsets + strip.h) - own
     result = points.copy()
     way = outwards[:, None] * strip.along + across[:, None] * strip.down
-    result[: geo.MESH_COUNT, :2] += (near[:, None] * way).astype(np.float32)
+    result[: geo.MESH_COUNT, :2] += (_NEAR[:, None] * way).astype(np.float32)
     return result
 
 
@@ -164,3 +163,12 @@ def _ramp(value: np.ndarray | float, low: float, high: float) -> np.ndarray:
     """From 0 at `low` to 1 at `high`, smoothly."""
     share = np.clip((np.asarray(value, np.float64) - low) / (high - low), 0, 1)
     return np.asarray(share * share * (3 - 2 * share))
+
+
+def _nearness() -> Float[np.ndarray, "468"]:
+    """1 on the lips' line of a face at rest, 0 from so far on."""
+    away = np.linalg.norm(geo.CANONICAL[:, None] - geo.CANONICAL[None, list(geo.LIPS_INNER)], axis=-1).min(axis=1)
+    return 1 - _ramp(away, 0.0, _NEAR_CM)
+
+
+_NEAR = _nearness()

@@ -75,8 +75,7 @@ def _still(path: Path, size: int) -> Opened:
         raise FaceError(
             f"There is no face to be found in {path}: leave it out, or take one that shows the face larger."
         )
-    crop = Crop.around(faces[0].points, size=size)
-    track = Track([crop.take(picture)], crop.to_crop(faces[0].points)[None], faces[0].blendshapes[None])
+    crop, track = face.as_source(picture, faces[0], size=size)
     return Opened(track, crop.inside(picture.shape[1], picture.shape[0], track.points[0]))
 
 

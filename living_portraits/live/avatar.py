@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from living_portraits import engines, face, provenance
-from living_portraits.align import Canvas, Crop
+from living_portraits.align import Canvas
 from living_portraits.engine import Drive, Engine, Frame, Points, Track
 from living_portraits.errors import LivingPortraitsError
 from living_portraits.film_options import Options
@@ -73,14 +73,11 @@ class Avatar:
         self.engine, self._source, self._strength = engine, source, strength
         portrait = open_portrait(source, Options())
         scene, shown = _reduced(portrait.opaque, portrait.faces[0])
-        crop = Crop.around(shown.points, size=engine.spec.size)
-        taken = crop.take(scene)
+        crop, cut = face.as_source(scene, shown, size=engine.spec.size)
         self._canvas = Canvas(scene, crop)
-        self._identity = engine.encode_identity(
-            Track([taken], crop.to_crop(shown.points)[None], shown.blendshapes[None])
-        )
+        self._identity = engine.encode_identity(cut)
         self._window = crop.window(scene.shape[1], scene.shape[0], shown.points) if crop_only else None
-        self.still = self._shown(taken)
+        self.still = self._shown(cut.crops[0])
 
     @property
     def driver_size(self) -> int:

@@ -42,8 +42,7 @@ def find_one(path: Path) -> tuple[Frame, Face]:
 
 def cut_out(picture: Frame, found: Face, *, size: int = 256, scale: float = FRAMING) -> Track:
     """A face of a picture as an engine's source."""
-    crop = Crop.around(found.points, size=size, scale=scale)
-    return Track([crop.take(picture)], crop.to_crop(found.points)[None], found.blendshapes[None])
+    return face.as_source(picture, found, size=size, scale=scale)[1]
 
 
 def driver_track(

@@ -4,7 +4,8 @@
 
 From the bundled clips alone. Within each clip every point's travel is explained, by ridge regression, by how far the
 lips are parted, how much the face smiles, and its turn, which the tracker's depth lets leak into shapes and which is
-left out afterwards. Both sides of a face are taken to do the same.
+left out afterwards. Both sides of a face are taken to do the same, and what is far from the mouth to stay: there the
+pose, which is fitted to all of a face, gives way to what the mouth does.
 """
 
 import sys
@@ -14,8 +15,10 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from living_portraits import begun, face, geometry, samples, video
+from living_portraits.warp import smoothstep
 
 CLIPS = ("laugh", "look_around", "sing", "smile", "sorrow", "surprise", "talk")
+_NEAR, _FAR = 5.0, 8.0  # cm from the lips
 _RIDGE = np.diag([0.5, 0.5, 0.1, 0.1, 0.1])
 
 
@@ -33,7 +36,9 @@ def fitted(clips: list[Float32[np.ndarray, "_ 478 3"]]) -> Float64[np.ndarray, "
     x, y = np.concatenate(causes), np.concatenate(changes)
     found = np.linalg.solve(x.T @ x + _RIDGE, x.T @ y)[:2].reshape(2, -1, 3)
     across = found[:, geometry.MIRRORED[: geometry.MESH_COUNT]] * np.array([-1, 1, 1])
-    return np.asarray((found + across) / 2)
+    away = np.linalg.norm(geometry.CANONICAL - geometry.CANONICAL[list(geometry.LIPS_INNER)].mean(axis=0), axis=1)
+    near = 1 - smoothstep((away - _NEAR) / (_FAR - _NEAR))
+    return np.asarray(near[:, None] * (found + across) / 2)
 
 
 def main(out: Path) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 from jaxtyping import Float16
 
 from living_portraits import engines, face, samples, video, weights
-from living_portraits.align import Crop
 from living_portraits.engine import Drive, Engine, Frame, Points, Track
 from living_portraits.engines.megaportraits.engine import MegaPortraits
 from living_portraits.engines.megaportraits.student_motion import WORDS, Performance
@@ -69,8 +68,8 @@ def gather(folder: str, *, size: int) -> list[Portrait]:
         faces = face.find(picture)
         if not faces:
             raise FaceError(f"There is no face to be found in {path}: take it out of the folder.")
-        crop = Crop.around(faces[0].points, size=size)
-        found.append(Portrait(path.stem, crop.take(picture), crop.to_crop(faces[0].points), faces[0].blendshapes))
+        _, source = face.as_source(picture, faces[0], size=size)
+        found.append(Portrait(path.stem, source.crops[0], source.points[0], source.blendshapes[0]))
     return found
 
 
