@@ -27,6 +27,7 @@ try:
     from living_portraits.notebook.fields import Head, arrows, field, pose
     from living_portraits.notebook.films import bundled_dancer, film, frames_of, on_the_limbs, place, worn
     from living_portraits.notebook.ladder import found_in, rungs
+    from living_portraits.notebook.lips import Lips, lips_on_their_line
     from living_portraits.notebook.mask import mask
     from living_portraits.notebook.megapixel import (
         crop_zoom,
@@ -62,6 +63,7 @@ __all__ = [
     "SHAPES",
     "Detector",
     "Head",
+    "Lips",
     "adaptive_norm",
     "after",
     "apart",
@@ -105,6 +107,7 @@ __all__ = [
     "heat",
     "held_out",
     "lines",
+    "lips_on_their_line",
     "lopsided",
     "map_of",
     "mask",
