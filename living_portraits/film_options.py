@@ -83,7 +83,7 @@ class Options:
     neutral_frame: int | Literal["auto"] = field(
         default=0,
         metadata=_says(
-            "driver frame that counts as no expression, though parted lips still do: its number, or auto for the calmest",
+            "driver frame that counts as no expression (parted lips still do): its number, or auto for the calmest",
             takes="a frame's number or auto",
             parse=_frame_or_auto,
         ),
