@@ -30,6 +30,7 @@ _STEADY_SECONDS = 0.12
 # neutral frame is gone. Of the crop's side; regions of people who talk are seldom half as far from what is usual.
 _OWN_WAY, _OWN_MOMENT = 0.03, 0.015
 _MOMENT = 0.08  # seconds, before and after
+_TOGETHER = 256  # frames
 
 CELLS = 16
 """Regions along a side of the crop."""
@@ -125,9 +126,10 @@ def _over_time(values: Float32[np.ndarray, "time n"], spread: float) -> Float32[
 def _usual(travel: Float32[np.ndarray, "time 16 16 2"], reach: int) -> Float32[np.ndarray, "time 16 16 2"]:
     """The median over `reach` frames before and after; the first and the last go on."""
     padded = np.pad(travel, ((reach, reach), (0, 0), (0, 0), (0, 0)), mode="edge")
-    return np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0), axis=-1).astype(
-        np.float32
-    )
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0)
+    # Some at a time: a median copies what it looks at.
+    some = [np.median(around[start : start + _TOGETHER], axis=-1) for start in range(0, len(around), _TOGETHER)]
+    return np.concatenate(some).astype(np.float32)
 
 
 def _near(

@@ -180,6 +180,13 @@ def test_what_a_region_does_for_a_moment_alone_is_not_believed() -> None:
     np.testing.assert_allclose(steady[3:-3], swing[3:-3], atol=5e-3)
 
 
+def test_long_films_are_steadied_as_short_ones() -> None:
+    travel = 0.02 * np.random.default_rng(0).normal(size=(600, CELLS, CELLS, 2)).astype(np.float32)
+    long = Sway(travel, np.ones(600, np.float32)).steadied(25.0).travel
+    short = Sway(travel[240:280], np.ones(40, np.float32)).steadied(25.0).travel
+    np.testing.assert_allclose(long[250:270], short[10:30], atol=1e-6)
+
+
 def test_a_region_that_goes_its_own_way_is_not_believed() -> None:
     flow = np.full((sway.SEARCHED, sway.SEARCHED, 2), 1.0, np.float32)
     flow[:, 64:] = 4.0  # an edge between two things that move
