@@ -15,8 +15,10 @@ _FEATHER = 0.012  # of the eye's width in pixels: lids have a crisp edge
 _PARALLAX = 0.35  # radii of the iris
 _IRIS_REACH = 2.9  # iris radii from the iris' centre to where the white stays put
 _BARE = 0.15  # radii of the iris that may come to lie bare below the upper lid
-_EDGE = 0.05  # of the eye's width within the opening: lashes, or what the tracker missed
-_WHITE = 0.1  # of the opening: with less of it in sight, nobody knows the white's colour
+_EDGE = 0.05  # of the eye's width
+_ABOVE = 0.1  # of the eye's width above the opening's lower edge, where the eye is surely seen
+_ALIKE = 100.0  # squared levels: an eye that differs less from the skin cannot be told from it
+_SPILT = (0.15, 0.4)  # of the way from the skin's colours to the eye's: skin, and the eye's own
 _UNDER = 0.14  # of the eye's width below the opening, where painted eyes reach that were tracked too small
 _CLOSING = (
     0.6,
@@ -33,7 +35,7 @@ class Eye:
         iris: indices of the iris points, centre first.
         texture: the crop with what lies round the opening painted over in the colours of the eye, so that a lid
             can open wider than it was painted.
-        under: the crop with the eye, and what lies just below it, painted over in the colours of the skin below.
+        under: the crop with skin where the eye reaches below the opening that was tracked.
         rest: `[478, 2]` the source's points.
         source: the face it belongs to.
     """
@@ -60,13 +62,12 @@ class Eye:
         width = float(np.ptp(polygon[:, 0]))
         low, high = box_round(polygon, margin=0.5 * width + 2, shape=crop.shape)
         opening = _filled(polygon - low, (int(high[1] - low[1]), int(high[0] - low[0])))
+        texture = crop.copy()
         area = np.s_[low[1] : high[1], low[0] : high[0]]
-        hidden = np.where(cv2.dilate(opening, np.ones((3, 3), np.uint8)) > 0, 0, 255).astype(np.uint8)
-        texture, under = crop.copy(), crop.copy()
-        texture[area] = _eyeball(crop[area], opening, hidden, rest[list(iris)] - low, edge=_EDGE * width)
-        below = cv2.dilate(opening | _filled(_beneath(polygon) - low, opening.shape), np.ones((3, 3), np.uint8))
-        under[area] = cv2.inpaint(np.ascontiguousarray(crop[area]), below, 3, cv2.INPAINT_TELEA)
-        return cls(ring, iris, texture, under, rest, source)
+        outside = np.where(cv2.dilate(opening, np.ones((3, 3), np.uint8)) > 0, 0, 255).astype(np.uint8)
+        texture[area] = cv2.inpaint(np.ascontiguousarray(crop[area]), outside, 3, cv2.INPAINT_TELEA)
+        _complete_iris(texture, rest[list(iris)], outside, low)
+        return cls(ring, iris, texture, _without_spill(crop, polygon), rest, source)
 
     def draw(self, frame: Frame, head: AdaptedHead) -> None:
         """Draws the eyeball into the opening that the moved lids leave. In place."""
@@ -163,36 +164,53 @@ def _filled(polygon: Float[np.ndarray, "corners 2"], shape: tuple[int, int]) -> 
     return mask
 
 
-def _eyeball(
-    eye: Frame,
-    opening: UInt8[np.ndarray, "height width"],
-    hidden: UInt8[np.ndarray, "height width"],
-    iris: Float[np.ndarray, "5 2"],
-    *,
-    edge: float,
-) -> Frame:
-    """An eye without its lids: white where the white goes on, and the iris as round as it is.
+def _complete_iris(texture: Frame, iris: Float32[np.ndarray, "5 2"], hidden: np.ndarray, low: np.ndarray) -> None:
+    """Gives the iris the parts that the lids hide, mirrored from its visible half. In place.
 
-    Places in px of the box; what the lids hide of the iris is mirrored from its other half. Of an eye that shows no
-    white, what it shows goes on everywhere.
+    `hidden` is 255 where the lids cover the eye, in a box whose first pixel is `low`.
     """
-    centre, radius = iris[0], max(float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean()), 1.0)
+    centre, radius = iris[0] - low, float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
     height, width = hidden.shape
     across, down = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    inside = 1 - smoothstep((np.hypot(across - centre[0], down - centre[1]) / radius - 0.9) / 0.25)
-    ball = cv2.inpaint(np.ascontiguousarray(eye), hidden, 3, cv2.INPAINT_TELEA).astype(np.float32)
-    beyond = cv2.distanceTransform(hidden, cv2.DIST_L2, 3)  # px from the opening
-    within = cv2.erode(opening, np.ones((2 * round(edge) + 1,) * 2, np.uint8)) > 0
-    white = within & (inside == 0)
-    if white.sum() > _WHITE * (opening > 0).sum():
-        around = cv2.inpaint(np.ascontiguousarray(eye), np.where(white, 0, 255).astype(np.uint8), 3, cv2.INPAINT_TELEA)
-        share = ((1 - inside) * smoothstep(beyond / (2 * edge)))[..., None]
-        ball += share * (around - ball)
     mirrored = (2 * centre[1] - down).astype(np.float32)
-    twin = cv2.remap(ball.astype(np.float32), across, mirrored, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    area = texture[low[1] : low[1] + height, low[0] : low[0] + width]
+    twin = cv2.remap(area, across, mirrored, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     twin_seen = cv2.remap(255 - hidden, across, mirrored, cv2.INTER_LINEAR)
-    share = (inside * np.minimum(beyond / 2, 1) * (twin_seen / 255.0))[..., None]
-    return np.asarray(np.rint(ball + share * (twin - ball)), dtype=np.uint8)
+    inside = 1 - smoothstep((np.hypot(across - centre[0], down - centre[1]) / max(radius, 1.0) - 0.9) / 0.25)
+    share = (inside * (hidden / 255.0) * (twin_seen / 255.0))[..., None]
+    area[:] = np.rint(area * (1 - share) + twin * share).astype(np.uint8)
+
+
+def _without_spill(crop: Frame, ring: Float32[np.ndarray, "16 2"]) -> Frame:
+    """The crop with skin where the eye reaches below the opening: mirrored from below, strokes and all.
+
+    What there resembles the eye above more than the skin below is the eye's: lashes and the lid's rim stay.
+    """
+    along = ring[8] - ring[0]
+    width = max(float(np.linalg.norm(along)), 1.0)
+    right = along / width
+    down = np.array([-right[1], right[0]])
+    low, high = box_round(np.concatenate([ring, ring + 2 * _UNDER * width * down]).astype(np.float32), 2.0, crop.shape)
+    if (high - low).min() < 2:
+        return crop
+    places = np.stack(np.meshgrid(*(np.arange(*ends) for ends in zip(low, high, strict=True))), axis=-1)
+    edge = np.concatenate([ring[8:], ring[:1]])[::-1] - ring[0]
+    u, h = (places - ring[0]) @ right, (places - ring[0]) @ down
+    depth = (h - np.interp(u, edge @ right, edge @ down)) / width
+
+    def at(deep: np.ndarray) -> Float32[np.ndarray, "height width 3"]:
+        x, y = np.moveaxis(places + ((deep - depth) * width)[..., None] * down, -1, 0).astype(np.float32)
+        return cv2.remap(crop, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+
+    skin, eye = at(2 * _UNDER - depth), at(np.full_like(depth, -_ABOVE))
+    usual = at(np.full_like(depth, 1.5 * _UNDER))
+    own = cv2.GaussianBlur(at(depth), (0, 0), max(_EDGE * width / 2, 0.5))
+    like = ((own - usual) * (eye - usual)).sum(axis=-1) / np.maximum(((eye - usual) ** 2).sum(axis=-1), _ALIKE)
+    strip = smoothstep((_UNDER - depth) / (0.4 * _UNDER)) * (depth > -_EDGE) * (u > 0) * (u < width)
+    share = (smoothstep((like - _SPILT[0]) / (_SPILT[1] - _SPILT[0])) * strip).astype(np.float32)[..., None]
+    result = crop.copy()
+    lay(result[low[1] : high[1], low[0] : high[0]], skin, share)
+    return result
 
 
 def both_eyes(crop: Frame, points: Float32[np.ndarray, "478 3"], source: SourceShape) -> tuple[Eye, Eye]:

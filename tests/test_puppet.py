@@ -268,15 +268,6 @@ def test_an_iris_stays_at_the_lid_that_covers_it():
     assert moved(-0.2, lids=0.0) == pytest.approx(-0.2, abs=0.02)
 
 
-def test_behind_a_lid_that_opens_wide_the_eye_is_white():
-    crop, points = eyed()
-    eye = Eye.of(crop, points, geo.LEFT_EYE, geo.LEFT_IRIS, SourceShape.of(points))
-    ring = points[list(geo.LEFT_EYE), :2]
-    width = np.ptp(ring[:, 0])
-    x, y = np.rint([ring[:, 0].mean(), ring[:, 1].min() - 0.3 * width]).astype(int)
-    assert eye.texture[y, x].min() > 200 and crop[y, x].max() == 120
-
-
 def test_what_is_hardly_a_pixel_goes_where_its_corners_go():
     speck = np.array([[[198.9, 269.1], [197.2, 267.5], [199.5, 269.7]], [[0, 0], [9, 0], [0, 9]]])
     source = np.array([[[202.2, 270.4], [201.7, 268.4], [202.2, 270.4]], [[1, 1], [19, 1], [1, 10]]])
