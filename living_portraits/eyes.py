@@ -20,10 +20,7 @@ _ABOVE = 0.1  # of the eye's width above the opening's lower edge, where the eye
 _ALIKE = 100.0  # squared levels: an eye that differs less from the skin cannot be told from it
 _SPILT = (0.15, 0.4)  # of the way from the skin's colours to the eye's: skin, and the eye's own
 _UNDER = 0.14  # of the eye's width below the opening, where painted eyes reach that were tracked too small
-_CLOSING = (
-    0.6,
-    0.2,
-)  # of the opening's area: from the one on the lower lid covers what lies there, wholly at the other
+_CLOSING = (0.6, 0.2)  # of the opening's area: from the one on skin covers what is below it, wholly at the other
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +124,8 @@ class Eye:
         """
         centre, upper = self.rest[self.iris[0]], list(self.ring[:9])
         lid = head.points[upper, :2] @ back[:, :2].T + back[:, 2]
+        if any((np.diff(line[:, 0]) <= 0).any() for line in (lid, self.rest[upper])):
+            return float(np.inf)  # seen from the side, where a lid folds over itself
         bare = centre[1] - radius - np.interp(centre[0], *self.rest[upper].T)
         now = centre[1] - radius - np.interp(centre[0] + across, *lid.T)
         return float(max(bare, 0.0) + _BARE * radius - now)

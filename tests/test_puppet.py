@@ -266,6 +266,9 @@ def test_an_iris_stays_at_the_lid_that_covers_it():
     assert moved(0.3, lids=0.3) == pytest.approx(0.3, abs=0.02)  # lids that follow a glance let it go
     assert moved(0.3, lids=-0.3) < 0.15
     assert moved(-0.2, lids=0.0) == pytest.approx(-0.2, abs=0.02)
+    folded = replace(eye, rest=eye.rest * np.array([0, 1], np.float32))  # an eye of a profile
+    head = AdaptedHead(source.pose, source.shape, points)
+    assert folded._lowest(head, eye._to_source(head), radius, 0.0) == np.inf
 
 
 def test_what_is_hardly_a_pixel_goes_where_its_corners_go():
