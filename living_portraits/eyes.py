@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32, UInt8
 
 from living_portraits import geometry as geo
 from living_portraits.engine import Frame
-from living_portraits.motion import AdaptedHead, SourceShape
+from living_portraits.motion import AdaptedHead, SourceShape, eye_openings
 from living_portraits.warp import box_round, lay, polygon_mask, smoothstep
 
 _FEATHER = 0.012  # of the eye's width in pixels: lids have a crisp edge
@@ -20,7 +20,7 @@ _ABOVE = 0.1  # of the eye's width above the opening's lower edge, where the eye
 _ALIKE = 100.0  # squared levels: an eye that differs less from the skin cannot be told from it
 _SPILT = (0.15, 0.4)  # of the way from the skin's colours to the eye's: skin, and the eye's own
 _UNDER = 0.14  # of the eye's width below the opening, where painted eyes reach that were tracked too small
-_CLOSING = (0.6, 0.2)  # of the opening's area: from the one on skin covers what is below it, wholly at the other
+_CLOSING = (0.6, 0.2)  # of the opening: from the one on skin covers what is below it, wholly at the other
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +85,12 @@ class Eye:
         x, y = x - (moved[0] * pull).astype(np.float32), y - (moved[1] * pull).astype(np.float32)
         ball = cv2.remap(self.texture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         lay(frame[low[1] : high[1], low[0] : high[0]], ball.astype(np.float32), mask[..., None])
-        self._cover(frame, polygon, back)
+        self._cover(frame, head, back)
 
-    def _cover(self, frame: Frame, polygon: Float32[np.ndarray, "16 2"], back: Float32[np.ndarray, "2 3"]) -> None:
+    def _cover(self, frame: Frame, head: AdaptedHead, back: Float32[np.ndarray, "2 3"]) -> None:
         """Lays skin over what of a painted eye lies below the opening, as lids close. In place."""
-        area = abs(float(np.linalg.det(back[:, :2]))) * cv2.contourArea(polygon)
-        opened = area / max(cv2.contourArea(self.rest[list(self.ring)]), 1e-6)
-        share = float(smoothstep(np.array((_CLOSING[0] - opened) / (_CLOSING[0] - _CLOSING[1]))))
+        share = float(smoothstep(np.array((_CLOSING[0] - self._opened(head)) / (_CLOSING[0] - _CLOSING[1]))))
+        polygon = head.points[list(self.ring), :2]
         strip = _beneath(polygon)
         low, high = box_round(strip, margin=2.0, shape=frame.shape)
         if share == 0 or (high - low).min() < 2:
@@ -102,6 +101,11 @@ class Eye:
         x, y = _places(back, low, high)
         skin = cv2.remap(self.under, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         lay(frame[low[1] : high[1], low[0] : high[0]], skin.astype(np.float32), share * mask[..., None])
+
+    def _opened(self, head: AdaptedHead) -> float:
+        """How far its lids are open, of the source's own opening: in the face frame, where a nod closes none."""
+        now, own = eye_openings(np.stack([head.shape, self.source.shape]))[:, int(self.ring == geo.LEFT_EYE)]
+        return float(now / max(own, 1e-6))
 
     def _moved(self, head: AdaptedHead, back: Float32[np.ndarray, "2 3"], radius: float) -> Float32[np.ndarray, "2"]:
         """How far the iris has moved between the corners, px of the source.
@@ -154,7 +158,7 @@ def _beneath(ring: Float32[np.ndarray, "16 2"]) -> Float32[np.ndarray, "18 2"]:
     edge = np.concatenate([ring[8:], ring[:1]])
     along = ring[8] - ring[0]
     down = _UNDER * np.array([-along[1], along[0]])
-    return np.concatenate([edge, edge[::-1] + down * np.sign(down[1])]).astype(np.float32)
+    return np.concatenate([edge, edge[::-1] + down]).astype(np.float32)
 
 
 def _filled(polygon: Float[np.ndarray, "corners 2"], shape: tuple[int, int]) -> UInt8[np.ndarray, "height width"]:
@@ -194,6 +198,8 @@ def _without_spill(crop: Frame, ring: Float32[np.ndarray, "16 2"]) -> Frame:
         return crop
     places = np.stack(np.meshgrid(*(np.arange(*ends) for ends in zip(low, high, strict=True))), axis=-1)
     edge = np.concatenate([ring[8:], ring[:1]])[::-1] - ring[0]
+    if (np.diff(edge @ right) <= 0).any():
+        return crop  # seen from the side, where a lid folds over itself
     u, h = (places - ring[0]) @ right, (places - ring[0]) @ down
     depth = (h - np.interp(u, edge @ right, edge @ down)) / width
 

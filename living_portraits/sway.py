@@ -99,7 +99,7 @@ class Sway:
 
             t' = G t;  s' = t s + (1 - t) G(t s) / G t
 
-        What a region does for a moment alone is not believed (Hampel 1974).
+        What a region does for a moment alone is not believed (Hampel 1974), at rates that know moments.
         """
         believed = self.trust[:, None, None, None] * self.travel
         spread = _STEADY_SECONDS * fps
@@ -107,7 +107,8 @@ class Sway:
         around = _over_time(believed.reshape(len(self), -1), spread) / np.maximum(trust, 1e-6)[:, None]
         doubted = (1 - self.trust)[:, None] * around
         travel = believed + doubted.reshape(self.travel.shape)
-        return Sway(_near(travel, _usual(travel, max(round(_MOMENT * fps), 1)), _OWN_MOMENT), trust)
+        moment = int(_MOMENT * fps)
+        return Sway(_near(travel, _usual(travel, moment), _OWN_MOMENT) if moment else travel, trust)
 
     def scaled(self, strength: float) -> "Sway":
         """With every travel times `strength`."""

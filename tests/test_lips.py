@@ -63,6 +63,19 @@ def test_corners_go_out_to_the_ends_of_the_line() -> None:
     assert np.abs(short[[78, 308], 0] - points[[78, 308], 0]).max() < 0.2 * CM
 
 
+def test_corners_do_not_go_on_into_a_shadow_beside_them() -> None:
+    points = tracked()
+    wider = on_their_line(painted(points, higher=0.1, longer=1.5), points)
+    assert np.abs(wider[[78, 308], 0] - points[[78, 308], 0]).max() < 0.35 * CM
+
+
+def test_a_face_in_profile_has_its_lips_where_they_are_or_on_their_line() -> None:
+    points = tracked()
+    points[UPPER[:4], 0] = points[LOWER[:4], 0] = points[UPPER[4], 0] + 3  # folded back
+    moved = on_their_line(painted(points, higher=0.1), points)
+    assert np.isfinite(moved).all() and np.abs(moved - points).max() < 0.5 * CM
+
+
 @pytest.mark.parametrize("deep", [0, 4])
 def test_without_a_line_they_stay(deep: int) -> None:
     points = tracked()

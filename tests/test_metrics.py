@@ -189,6 +189,16 @@ def test_shape_transfer_knows_nothing_of_pose_and_size() -> None:
     assert found == pytest.approx(0.0, abs=0.02)
 
 
+def test_shape_transfer_counts_from_the_next_frame_where_the_neutral_one_shows_no_face() -> None:
+    points = _talking()
+    result, neutral = points.copy(), 5
+    result[neutral] = np.nan
+    assert motion.shape_transfer(_read(result), _read(points), neutral=neutral) == pytest.approx(0.0, abs=1e-5)
+    frozen = _frozen(result)
+    frozen[neutral] = np.nan
+    assert motion.shape_transfer(_read(frozen), _read(points), neutral=neutral) == pytest.approx(1.0, abs=1e-5)
+
+
 def test_an_open_mouth_is_no_motion_but_an_error_of_its_opening() -> None:
     points = _talking()
     parted = points.copy()

@@ -249,6 +249,19 @@ def test_an_eye_that_was_tracked_too_small_is_gone_when_it_shuts():
     assert closed[y : y + 3, x - 3 : x + 4].min() > 80
 
 
+def test_a_nod_shuts_no_eye():
+    crop, points = eyed()
+    source = SourceShape.of(points)
+    eye = Eye.of(crop, points, geo.LEFT_EYE, geo.LEFT_IRIS, source)
+    pose = replace(source.pose, rotation=geo.rotation_matrix(np.radians([50.0, 0, 0])) @ source.pose.rotation)
+    nodding = AdaptedHead(pose, source.shape, pose.to_picture(source.shape.astype(np.float64)).astype(np.float32))
+    assert eye._opened(nodding) == pytest.approx(1.0)
+    lids = source.shape.copy()
+    upper, lower = list(geo.LEFT_EYE_UPPER[1:-1]), list(geo.LEFT_EYE_LOWER[1:-1])
+    lids[upper, 1] = lids[lower, 1] + 0.25 * (lids[upper, 1] - lids[lower, 1])
+    assert eye._opened(AdaptedHead(source.pose, lids, points)) == pytest.approx(0.25, abs=0.01)
+
+
 def test_an_iris_stays_at_the_lid_that_covers_it():
     crop, points = eyed(iris_at=0.1)
     source = SourceShape.of(points)

@@ -180,6 +180,14 @@ def test_what_a_region_does_for_a_moment_alone_is_not_believed() -> None:
     np.testing.assert_allclose(steady[3:-3], swing[3:-3], atol=5e-3)
 
 
+def test_films_of_few_frames_a_second_keep_what_a_region_does_in_one() -> None:
+    travel = np.zeros((12, CELLS, CELLS, 2), np.float32)
+    travel[6] = 0.02  # at five frames a second a nod of the whole body may take no more
+    sure = Sway(travel, np.ones(12, np.float32))
+    np.testing.assert_allclose(sure.steadied(5.0).travel, travel, atol=1e-6)
+    assert np.abs(sure.steadied(25.0).travel).max() < 0.006
+
+
 def test_long_films_are_steadied_as_short_ones() -> None:
     travel = 0.02 * np.random.default_rng(0).normal(size=(600, CELLS, CELLS, 2)).astype(np.float32)
     long = Sway(travel, np.ones(600, np.float32)).steadied(25.0).travel

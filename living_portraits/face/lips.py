@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Float, Float32, Int
 
 from living_portraits import geometry as geo
 from living_portraits.engine import Frame, Points
@@ -21,14 +21,11 @@ _LEAST = 1.5  # px a cm: less shows no line either
 _BEYOND, _ALONG = 0.22, 73  # of the mouth's width beyond its corners, and places along all that
 _REACH_CM, _ACROSS = 0.3, 31  # across the tracker's line to either side, and places
 _SMOOTH_CM, _SIDE_CM = 0.03, 0.12  # over which colours are looked at; how far off a line's sides are
-_STRAY, _BEND, _STEEPEST = (
-    0.35,
-    0.12,
-    2,
-)  # what it costs to be at the strip's edge, and to leave by a place; most places
+_STRAY, _BEND, _STEEPEST = 0.35, 0.12, 2  # what it costs to be at the strip's edge, to leave by a place; most places
 _SEEN = 0.4  # of the line's usual depth: what is as deep belongs to it
+_GOES_ON = (0.3, 0.5)  # likewise, beyond the corners: doubted, and believed
 _SURE_SHARE, _SURE_DEPTH = (0.7, 0.9), (3.0, 6.0)  # of its length that is seen, and grey levels: doubted, and believed
-_CORNERS = 0.8  # of the way that it goes beyond the corners
+_CORNERS, _FARTHEST_CM = 0.8, 0.3  # of the way that it goes beyond the corners; the shadow there goes on into cheeks
 _NEAR_CM = 1.2  # about the lips, what goes along
 
 _UPPER, _LOWER = list(geo.LIPS_INNER_UPPER), list(geo.LIPS_INNER_LOWER)
@@ -58,6 +55,7 @@ class _Strip:
         down = np.array([-along[1], along[0]]) / np.linalg.norm(along)
         u = np.linspace(-_BEYOND, 1 + _BEYOND, _ALONG)
         own_u, own_h = (middle - middle[0]) @ along / (along @ along), (middle - middle[0]) @ down
+        own_u = np.maximum.accumulate(own_u)  # in a profile the far lip folds back
         return cls(middle[0], along, down, u, np.interp(u, own_u, own_h), cm)
 
     def grey(self, picture: Frame) -> Float32[np.ndarray, "places across"]:
@@ -99,7 +97,10 @@ def on_their_line(picture: Frame, points: Points) -> Points:
     sure = _ramp(float(seen[inside].mean()), *_SURE_SHARE) * _ramp(usual, *_SURE_DEPTH)
     if sure == 0:
         return points
-    ends = _CORNERS * sure * np.array([_run(seen[strip.u < 0][::-1]), _run(seen[strip.u > 1])]) * np.diff(strip.u)[0]
+    goes_on = _ramp(found / usual, *_GOES_ON)
+    beyond = np.array([np.cumprod(goes_on[strip.u < 0][::-1]).sum(), np.cumprod(goes_on[strip.u > 1]).sum()])
+    width = float(np.linalg.norm(strip.along))
+    ends = sure * np.minimum(_CORNERS * beyond * np.diff(strip.u)[0], _FARTHEST_CM * cm / width)
     return _carried(points, strip, sure * _calm(strip.offsets[path]), ends)
 
 
@@ -137,11 +138,6 @@ def _calm(offsets: Float[np.ndarray, "places"]) -> Float[np.ndarray, "places"]:
     """Without the steps between places across."""
     window = np.hanning(9) / np.hanning(9).sum()
     return np.convolve(np.pad(offsets, 4, mode="edge"), window, "valid")
-
-
-def _run(seen: Bool[np.ndarray, "places"]) -> int:
-    """How many hold from the first on."""
-    return len(seen) if seen.all() else int(seen.argmin())
 
 
 def _carried(

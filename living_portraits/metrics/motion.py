@@ -111,16 +111,19 @@ def shape_transfer(result: Reading, driver: Reading, *, neutral: int = 0) -> flo
     """How much of the driver's expression did not arrive: 0 is a perfect copy, 1 a film that never moves.
 
     `sum |d_result - d_driver| / sum |d_driver|`, where d is the displacement in cm of a pose-free expressive point
-    (x, y in the face frame), the result's and the driver's, since the driver's neutral frame: what both look like
-    there is a matter of `opening_error`. The denominator is what a frozen film would score. Above 1: worse than not
-    moving. NaN for a driver that does not move.
+    (x, y in the face frame), the result's and the driver's, since the driver's neutral frame, or the next to it in
+    which both have a face: what both look like there is a matter of `opening_error`. The denominator is what a frozen
+    film would score. Above 1: worse than not moving. NaN for a driver that does not move.
     The tracker's own noise sets a floor: a driver's clip of a second, merely cut out at 0.93 of the scale and tracked
     again, scores 0.15 to 0.45, the more the less it moves.
     """
-    moved, wanted = (_displacements(reading, reading.shapes[neutral]) for reading in (result, driver))
-    both = np.isfinite(moved[:, 0, 0]) & np.isfinite(wanted[:, 0, 0])
-    error = np.linalg.norm(moved - wanted, axis=-1)[both].sum()
-    return _ratio(error, np.linalg.norm(wanted, axis=-1)[both].sum())
+    both = np.flatnonzero(result.found & driver.found)
+    if not len(both):
+        return NAN
+    start = both[np.abs(both - neutral).argmin()]
+    moved, wanted = (_displacements(reading.shapes[both], reading.shapes[start]) for reading in (result, driver))
+    error = np.linalg.norm(moved - wanted, axis=-1).sum()
+    return _ratio(float(error), float(np.linalg.norm(wanted, axis=-1).sum()))
 
 
 def motion_gain(result: Reading, driver: Reading) -> float:
@@ -188,8 +191,10 @@ def jitter_ratio(result: Reading, driver: Reading) -> float:
     return _ratio(jitter(result), jitter(driver))
 
 
-def _displacements(reading: Reading, start: Float64[np.ndarray, "478 3"]) -> Float64[np.ndarray, "time points 2"]:
-    return np.asarray(reading.shapes[:, EXPRESSIVE, :2] - start[list(EXPRESSIVE), :2])
+def _displacements(
+    shapes: Float64[np.ndarray, "time 478 3"], start: Float64[np.ndarray, "478 3"]
+) -> Float64[np.ndarray, "time points 2"]:
+    return np.asarray(shapes[:, EXPRESSIVE, :2] - start[list(EXPRESSIVE), :2])
 
 
 def _turns(reading: Reading, start: Float64[np.ndarray, "3 3"]) -> Float64[np.ndarray, "time 3 3"]:
