@@ -1,8 +1,9 @@
 """What is behind the lips: a mouth made to measure for a portrait that was painted with it closed.
 
 Teeth sit on the skull, lower teeth and tongue on the jaw, and the lips uncover them: so a small opening shows a
-dark line, a larger one the edge of the upper teeth, a wide one tongue and depth. A source whose mouth is open
-brings its own teeth, which stay on the skull too. Colours come from the portrait, and grain (`grain.py`).
+dark line, a larger one the edge of the upper teeth, a wide one tongue and depth. Lips that smile let light in
+(`teeth.py`). A source whose mouth is open brings its own teeth, which stay on the skull too. Colours come from the
+portrait, and grain (`grain.py`).
 """
 
 from dataclasses import dataclass
@@ -12,17 +13,19 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from living_portraits import geometry as geo
+from living_portraits.begun import expressed
 from living_portraits.engine import Frame
 from living_portraits.grain import Grain, grain_about
 from living_portraits.motion import AdaptedHead, SourceShape
+from living_portraits.teeth import HALF_HEIGHT, HALF_WIDTH, TEXEL, Colour, Layer, Look, mixed, row, tongue
 from living_portraits.tone import LIGHTNESS, monochrome, yellowed
 from living_portraits.warp import about, box_round, lay, polygon_mask, smoothstep
 
-_TEXEL = 1 / 32  # cm of a texture pixel
-_HALF_WIDTH, _HALF_HEIGHT = 3.2, 2.4  # cm from the textures' centre to their edges
-_EDGE = 0.34  # cm that the upper teeth reach below the line where the lips meet
-_TEETH_HEIGHT = 1.0
-_TOOTH_WIDTHS = (0.86, 0.66, 0.76, 0.66, 0.6, 0.7)  # cm from the middle outwards: incisors, canine, premolars, a molar
+# A smile, of `begun.expressed`: lips begin to lie close to the teeth at the one, and do at the other. `teeth`.
+_SMILES = (0.2, 0.6)
+_RAISED, _SMILING_RAISED = 0.25, 0.12  # how far up teeth are: of the way that the upper lip is, and cm in a smile
+_GUMS = 0.75  # of the lip's light, what a smile shows beside teeth
+_WIDE = (0.9, 1.7)  # cm between lips: up to the one a smile shows that, from the other on the depth
 _DEPTH = 0.3  # cm that the teeth lie behind the lips: less than in life, lest a nod hide them
 _LIP_CM, _LOWERED = 0.06, 0.2  # cm of the lower lip within the edge that the tracker sees; fully from so far down
 _OPEN = 0.22  # cm between the lips from which a source may show teeth of its own
@@ -30,11 +33,7 @@ _TEETH_LIGHT = 0.62  # of the skin's brightness, from which what shows between t
 _SLIT = (0.02, 0.14)  # cm between lips: up to the one it is a line, from the other on an opening
 _TONE_CM, _LIPS_CM = 0.1, 0.3  # over which colours are looked at, and how far about the lips
 _DARK = 4.0  # levels: what is darker has no colour to speak of
-_FLESH, _IVORY = (np.array(tint, np.float32) for tint in ((1.0, 0.55, 0.5), (1.03, 1.0, 0.9)))
-
-Colour = Float32[np.ndarray, "3"]
-Layer = Float32[np.ndarray, "rows columns 4"]
-"""Premultiplied RGBA, float32; colour in [0, 255], alpha in [0, 1]."""
+_FLESH = np.array((1.0, 0.55, 0.5), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +43,8 @@ class Mouth:
     Attributes:
         source: the face it belongs to.
         centre: `[3]` where the lips meet, face frame, cm; the textures are centred here.
-        upper, lower, tongue: layers, `_TEXEL` cm a pixel.
-        cavity: `[3]` colour of the depth.
+        upper, smiling, lower, tongue: layers, `TEXEL` cm a pixel; the upper teeth in the shade, and in the light.
+        cavity, gums: `[3]` colour of the depth, and of what is seen of it in a smile.
         closed: `[11]` gap between the lips at which nothing is to be drawn, cm: the source's, unless it shows teeth.
         own: `[size, size, 3]` the source's crop where it shows its teeth, continued behind its lips; else None.
         rest: `[20, 2]` its inner lips in the crop, px.
@@ -56,9 +55,11 @@ class Mouth:
     source: SourceShape
     centre: Float32[np.ndarray, "3"]
     upper: Layer
+    smiling: Layer
     lower: Layer
     tongue: Layer
     cavity: Colour
+    gums: Colour
     closed: Float32[np.ndarray, "11"]
     own: Frame | None
     rest: Float32[np.ndarray, "20 2"]
@@ -71,7 +72,7 @@ class Mouth:
         bright, lip, dark = _palette(crop, points)
         width = float(np.linalg.norm(source.shape[308] - source.shape[78])) / 4.3
         mono, yellow = monochrome(crop, points), yellowed(bright, lip)
-        teeth = _teeth_colour(bright, mono=mono, yellow=yellow)
+        shaded, lit = (look(bright, mono=mono, yellow=yellow) for look in (Look.in_shade, Look.in_light))
         gaps = source.shape[list(geo.LIPS_INNER_UPPER), 1] - source.shape[list(geo.LIPS_INNER_LOWER), 1]
         gap = float(gaps.max())
         rest = points[list(geo.LIPS_INNER), :2]
@@ -81,10 +82,12 @@ class Mouth:
         return cls(
             source=source,
             centre=meeting.astype(np.float32),
-            upper=_teeth(teeth, width, upward=True),
-            lower=_teeth(0.6 * teeth + 0.12 * lip, 0.85 * width, upward=False),
-            tongue=_tongue(0.66 * lip, width),
+            upper=row(shaded, width, upper=True),
+            smiling=row(lit, width, upper=True),
+            lower=row(shaded.dimmed(0.6, 0.12 * lip), 0.85 * width, upper=False),
+            tongue=tongue(0.66 * lip, width),
             cavity=0.45 * dark + 0.16 * lip * _less(_FLESH, mono),
+            gums=_GUMS * lip,
             closed=np.zeros_like(gaps) if bares else gaps,
             own=_behind_lips(crop, rest, source.pose.scale) if bares else None,
             rest=rest,
@@ -129,6 +132,8 @@ class Mouth:
         box = np.s_[low[1] : high[1], low[0] : high[0]]
         shape = (int(high[1] - low[1]), int(high[0] - low[0]))
         mask = polygon_mask(polygon, (int(low[0]), int(low[1])), shape, feather=0.035 * head.pose.scale)[..., None]
+        if self.foreign:  # teeth in the light, too, it knows in people's colours alone
+            lay(repaired[box], frame[box].astype(np.float32), self.foreign * _smile(head) * made * mask)
         if self.grain is not None:
             grain = self.grain.carried(self._carry(head, low), shape)
             lay(repaired[box], repaired[box] * grain[..., None], made * mask)
@@ -153,12 +158,15 @@ class Mouth:
         shift = float((head.shape[[78, 308], 0] - self.source.shape[[78, 308], 0]).mean())
         # A smile that bares no gap must not bare teeth through closed lips, nor a murmur a white flicker.
         shown = float(smoothstep(np.array((gap - 0.10) / 0.35)))
-        raised = float((head.shape[upper, 1] - self.source.shape[upper, 1]).mean())
-        inside = np.broadcast_to(self.cavity, (*shape, 3)).astype(np.float32)
+        raised = _RAISED * max(float((head.shape[upper, 1] - self.source.shape[upper, 1]).mean()), 0.0)
+        smile = _smile(head)
+        narrow = 1 - float(smoothstep(np.array((gap - _WIDE[0]) / (_WIDE[1] - _WIDE[0]))))
+        depth = self.cavity + smile * narrow * (self.gums - self.cavity)
+        inside = np.broadcast_to(depth, (*shape, 3)).astype(np.float32)
         for layer, offset, alpha in (
             (self.tongue, (0.5 * shift, drop), 1.0),
             (self.lower, (0.6 * shift, drop), shown),
-            (self.upper, (0.0, 0.25 * max(raised, 0.0)), shown),
+            (mixed(self.upper, self.smiling, smile), (0.0, raised + smile * (_SMILING_RAISED - raised)), shown),
         ):
             placed = cv2.warpAffine(layer, self._placement(head, offset, low), shape[::-1], flags=cv2.INTER_LINEAR)
             inside = inside * (1 - alpha * placed[..., 3:]) + alpha * placed[..., :3]
@@ -167,10 +175,10 @@ class Mouth:
     def _placement(self, head: AdaptedHead, offset: tuple[float, float], low: np.ndarray) -> Float32[np.ndarray, "2 3"]:
         """From texture pixels to pixels of the box, through the head's pose: teeth turn with the skull."""
         base = self.centre + np.array([offset[0], offset[1], -_DEPTH], np.float32)
-        corners = np.array([[-_HALF_WIDTH, _HALF_HEIGHT], [_HALF_WIDTH, _HALF_HEIGHT], [-_HALF_WIDTH, -_HALF_HEIGHT]])
+        corners = np.array([[-HALF_WIDTH, HALF_HEIGHT], [HALF_WIDTH, HALF_HEIGHT], [-HALF_WIDTH, -HALF_HEIGHT]])
         places = base + np.column_stack([corners, np.zeros(3)])
         target = head.pose.to_picture(places.astype(np.float64))[:, :2] - low
-        width, height = 2 * _HALF_WIDTH / _TEXEL, 2 * _HALF_HEIGHT / _TEXEL
+        width, height = 2 * HALF_WIDTH / TEXEL, 2 * HALF_HEIGHT / TEXEL
         texture = np.array([[0, 0], [width, 0], [0, height]], np.float32)
         return cv2.getAffineTransform(texture, target.astype(np.float32)).astype(np.float32)
 
@@ -284,54 +292,9 @@ def _pixels(crop: Frame, places: Float32[np.ndarray, "places 2"], radius: int) -
     return np.concatenate(found).astype(np.float32)
 
 
-def _teeth_colour(bright: Colour, *, mono: float, yellow: float) -> Colour:
-    """Ivory under the portrait's light: brighter skin, a quarter of its colour gone.
-
-    Less, where what is gone would be a varnish's, or the one colour that a picture has.
-    """
-    white = float(bright @ LIGHTNESS) * _IVORY
-    ivory = bright + (0.25 - 0.15 * yellow) * (1 - mono) * (white - bright)
-    return np.minimum(0.86 * ivory, 215).astype(np.float32)
-
-
-def _texture_plane() -> tuple[Float32[np.ndarray, "height width"], Float32[np.ndarray, "height width"]]:
-    """(u, v) in cm of every texture pixel: u to the picture's right, v up, 0 where the lips meet."""
-    across = np.arange(-_HALF_WIDTH, _HALF_WIDTH, _TEXEL, dtype=np.float32)
-    up = np.arange(_HALF_HEIGHT, -_HALF_HEIGHT, -_TEXEL, dtype=np.float32)
-    u, v = np.meshgrid(across, up)
-    return u, v
-
-
-def _teeth(colour: Colour, width: float, *, upward: bool) -> Layer:
-    """A row of teeth as a layer; its biting edge is scalloped, its ends sink into shadow."""
-    u, v = _texture_plane()
-    u = u / width
-    height = v + _EDGE if upward else -v + 0.12  # cm above the biting edge, towards the gum
-    # The arch turns away: seen from the front its teeth grow narrower towards the corners.
-    along = 2.6 * np.arcsin(np.clip(np.abs(u) / 2.6, 0, 0.999))
-    ends = np.cumsum(_TOOTH_WIDTHS)
-    tooth = np.minimum(np.searchsorted(ends, along), len(ends) - 1)
-    start = np.concatenate([[0.0], ends[:-1]])[tooth]
-    place = (along - start) / np.array(_TOOTH_WIDTHS)[tooth]  # 0 to 1 across a tooth
-    rounding = 0.07 * (2 * np.abs(place - 0.5)) ** 3 + np.array([0.0, 0.09, 0.02, 0.1, 0.16, 0.2])[tooth]
-    inside = smoothstep((height - rounding) / 0.08)
-    inside *= 1 - smoothstep((height - _TEETH_HEIGHT) / 0.25)
-    inside *= 1 - smoothstep((np.abs(u) - 2.3) / 0.4)
-    light = 1.06 - 0.62 * smoothstep(np.abs(u) / 2.6) - 0.16 * smoothstep(height / _TEETH_HEIGHT)
-    crease = np.exp(-((np.minimum(place, 1 - place) / 0.055) ** 2))
-    light = light * (1 - 0.2 * crease)
-    alpha = inside.astype(np.float32)[..., None]
-    layer = np.concatenate([colour * light[..., None] * alpha, alpha], axis=2).astype(np.float32)
-    return cv2.GaussianBlur(layer, (0, 0), 1.2)
-
-
-def _tongue(colour: Colour, width: float) -> Layer:
-    """A soft hump that rises from the jaw."""
-    u, v = _texture_plane()
-    radius = np.hypot(u / (1.55 * width), (v + 0.35) / 0.9)
-    alpha = (1 - smoothstep((radius - 0.55) / 0.5)).astype(np.float32)[..., None]
-    light = 0.75 + 0.25 * smoothstep(1 - np.abs(u) / 0.9) - 0.12 * np.exp(-((u / 0.12) ** 2))
-    return np.concatenate([colour * light[..., None] * alpha, alpha], axis=2).astype(np.float32)
+def _smile(head: AdaptedHead) -> float:
+    """How far lips are drawn back from the teeth by a smile, in [0, 1]."""
+    return float(smoothstep(np.array((expressed(head.shape)[1] - _SMILES[0]) / (_SMILES[1] - _SMILES[0]))))
 
 
 def _shade(mask: Float32[np.ndarray, "height width"], reach: float) -> Float32[np.ndarray, "height width"]:

@@ -1,0 +1,103 @@
+"""What is behind the lips of somebody who smiles, and of somebody who speaks."""
+
+import cv2
+import numpy as np
+import pytest
+from drawn import face, picture
+
+from living_portraits import begun
+from living_portraits import geometry as geo
+from living_portraits.motion import AdaptedHead, SourceShape
+from living_portraits.mouth import Mouth
+from living_portraits.teeth import Look, mixed, row
+from living_portraits.tone import LIGHTNESS
+
+SIZE, CM = 320, 14.0
+UPPER, LOWER = list(geo.LIPS_INNER_UPPER[1:-1]), list(geo.LIPS_INNER_LOWER[1:-1])
+SKIN = np.array([200, 160, 140], np.float32)
+
+
+def opened(skin: np.ndarray, *, laugh: float, gap: float) -> tuple[Mouth, np.ndarray, AdaptedHead]:
+    """A plain face, moved: its lips parted by `gap` cm, in a laugh or not; and what is drawn of it."""
+    points = face((160, 160), zoom=CM)
+    points[UPPER] = points[LOWER] = (points[UPPER] + points[LOWER]) / 2
+    crop = picture(SIZE, SIZE)  # in many colours, as no print is
+    for ring, colour in ((geo.FACE_OVAL, skin), (geo.LIPS_OUTER, skin * [0.9, 0.7, 0.8])):
+        cv2.fillPoly(crop, [np.rint(points[list(ring), :2]).astype(np.int32)], colour.tolist())
+    source = SourceShape.of(points)
+    mouth = Mouth.of(crop, points, source)
+    shape = source.shape.copy()
+    shape[: geo.MESH_COUNT] += laugh * begun.CHANGES[1]
+    middle = (source.shape[UPPER, 1] + source.shape[LOWER, 1]) / 2
+    shape[UPPER, 1], shape[LOWER, 1] = middle + gap / 2, middle - gap / 2
+    head = AdaptedHead(source.pose, shape, source.pose.to_picture(shape.astype(np.float64)).astype(np.float32))
+    mouth.draw(crop, head)
+    return mouth, crop, head
+
+
+def between(crop: np.ndarray, head: AdaptedHead, *, aside: float = 0.3) -> np.ndarray:
+    """Lightness down a line between the lips, beside their middle."""
+    x = int(head.points[13, 0] + aside * CM)
+    top, bottom = (int(head.points[lip, 1]) for lip in (13, 14))
+    return crop[top + 1 : bottom - 1, x].astype(np.float32) @ LIGHTNESS
+
+
+@pytest.mark.parametrize("light", [1.0, 0.5])
+def test_teeth_in_a_smile_are_as_light_as_skin_and_outshine_dark_skin(light: float) -> None:
+    skin = light * SKIN
+    smiling, speaking = (between(*opened(skin, laugh=laugh, gap=0.9)[1:]).max() for laugh in (1.2, 0.0))
+    own = float(skin @ LIGHTNESS)
+    assert speaking < 0.9 * own < 0.97 * own < smiling < 1.5 * own
+    if light < 1:
+        assert smiling > 1.1 * own
+
+
+def darkest(crop: np.ndarray, head: AdaptedHead) -> float:
+    """Lightness of a tenth of what is between the lips."""
+    mask = cv2.fillPoly(np.zeros(crop.shape[:2], np.uint8), [np.rint(head.points[geo.LIPS_INNER, :2]).astype(int)], 1)
+    return float(np.percentile(crop[cv2.erode(mask, np.ones((3, 3))) > 0] @ LIGHTNESS, 10))
+
+
+def test_a_smile_shows_no_dark_beside_teeth_and_a_wide_laugh_does() -> None:
+    narrow, speaking, wide = (
+        darkest(*opened(SKIN, laugh=laugh, gap=gap)[1:]) for laugh, gap in ((1.2, 0.8), (0.0, 0.8), (1.2, 2.0))
+    )
+    assert narrow > 1.3 * speaking and narrow > 1.5 * wide
+
+
+def test_teeth_come_into_the_light_little_by_little() -> None:
+    seen = [between(*opened(SKIN, laugh=laugh, gap=0.9)[1:]).max() for laugh in np.linspace(0, 1.2, 25)]
+    assert np.abs(np.diff(seen)).max() < 0.35 * (seen[-1] - seen[0])
+    assert seen[-1] > 1.2 * seen[0]
+
+
+def test_lit_teeth_are_whiter_and_no_whiter_than_varnish_and_prints_let_them_be() -> None:
+    def tint(skin: np.ndarray, look: Look) -> float:
+        return float((look.colour / look.colour.max()).min() / (skin / skin.max()).min())
+
+    looks = [Look.in_light(SKIN, mono=mono, yellow=yellow) for mono, yellow in ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0))]
+    plain, varnished, printed = (tint(SKIN, look) for look in looks)
+    assert plain > tint(SKIN, Look.in_shade(SKIN, mono=0.0, yellow=0.0)) > 1
+    assert plain > varnished > 1 and printed == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_row_is_scalloped_and_as_wide_as_its_mouth() -> None:
+    look = Look.in_light(SKIN, mono=0.0, yellow=0.0)
+    layer, wide = row(look, 0.8, upper=True), row(look, 1.0, upper=True)
+    assert layer[..., 3].min() >= 0 and layer[..., 3].max() <= 1.001
+    assert (layer[..., 3].max(axis=0) > 0.5).sum() < (wide[..., 3].max(axis=0) > 0.5).sum()
+    edge = layer[..., 3].shape[0] - (layer[::-1, :, 3] > 0.5).argmax(axis=0)  # of each column, its lowest tooth
+    middle = layer.shape[1] // 2
+    assert np.ptp(edge[middle - 20 : middle + 20]) >= 2
+    np.testing.assert_array_equal(mixed(layer, wide, 0.0), layer)
+    np.testing.assert_allclose(mixed(layer, wide, 1.0), wide, atol=1e-4)
+
+
+def test_a_repaired_smile_keeps_light_teeth_where_varnish_has_yellowed_and_nowhere_else() -> None:
+    """A network that darkens all that is between the lips."""
+    for skin, kept in ((np.array([240, 200, 90], np.float32), True), (SKIN, False)):
+        mouth, drawn, head = opened(skin, laugh=1.2, gap=0.9)
+        repaired = (0.5 * drawn).astype(np.uint8)
+        mouth.spare(repaired, drawn, head)
+        light = between(repaired, head).max() / between(drawn, head).max()
+        assert (light > 0.9) == kept and (kept or light < 0.6)
