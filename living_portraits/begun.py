@@ -30,12 +30,16 @@ Shapes = Float[np.ndarray, "*frames _ 3"]
 
 def expressed(shapes: Shapes) -> Float64[np.ndarray, "*frames 2"]:
     """How far lips are parted, cm, and how much a face smiles, in [0, 1]; meshes in the face frame, cm."""
+    gap = np.maximum(shapes[..., _UPPER, 1] - shapes[..., _LOWER, 1], 0)
+    return np.stack([gap, np.clip(smile(shapes), 0, 1)], axis=-1).astype(np.float64)
+
+
+def smile(shapes: Shapes) -> Float64[np.ndarray, "*frames"]:
+    """How much a face smiles: 0 not at all, 1 fully, and beyond both. Between faces it differs by how they are made."""
     corners = (shapes[..., _RIGHT, :] + shapes[..., _LEFT, :]) / 2
     width = shapes[..., _LEFT, 0] - shapes[..., _RIGHT, 0]
     high, before = corners[..., 1] - shapes[..., _NOSE, 1], corners[..., 2] - shapes[..., _UPPER, 2]
-    smile = np.clip(np.stack([width, high, before], axis=-1) @ _SMILE - _NO_SMILE, 0, 1)
-    gap = np.maximum(shapes[..., _UPPER, 1] - shapes[..., _LOWER, 1], 0)
-    return np.stack([gap, smile], axis=-1).astype(np.float64)
+    return np.asarray(np.stack([width, high, before], axis=-1) @ _SMILE - _NO_SMILE, np.float64)
 
 
 def corrected(
@@ -54,7 +58,7 @@ def corrected(
     begun = rest * [1, np.interp(rest[0], PARTED, (0, 1))]
     more = np.maximum(begun - own, 0)
     wanted = strength * more**3 / (more**2 + _NOISE**2)
-    smile = expressed(neutral[: expression.shape[-2]] + expression)[..., 1:]
-    overdone = np.maximum(own[1] + smile - rest[1] - 1, 0)
+    smiling = expressed(neutral[: expression.shape[-2]] + expression)[..., 1:]
+    overdone = np.maximum(own[1] + smiling - rest[1] - 1, 0)
     change = np.tensordot(wanted, CHANGES, axes=1) - overdone[..., None] * CHANGES[1]
     return np.asarray(expression + change, dtype=np.float32)

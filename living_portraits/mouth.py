@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from living_portraits import geometry as geo
-from living_portraits.begun import expressed
+from living_portraits.begun import smile
 from living_portraits.engine import Frame
 from living_portraits.grain import Grain, grain_about
 from living_portraits.motion import AdaptedHead, SourceShape
@@ -21,8 +21,7 @@ from living_portraits.teeth import HALF_HEIGHT, HALF_WIDTH, TEXEL, Colour, Layer
 from living_portraits.tone import LIGHTNESS, monochrome, yellowed
 from living_portraits.warp import about, box_round, lay, polygon_mask, smoothstep
 
-# A smile, of `begun.expressed`: lips begin to lie close to the teeth at the one, and do at the other. `teeth`.
-_SMILES = (0.2, 0.6)
+_SMILES = (0.15, 0.65)  # more than at rest (`begun.smile`): lips begin to lie close to teeth, and do. See `teeth`.
 _RAISED, _SMILING_RAISED = 0.25, 0.12  # how far up teeth are: of the way that the upper lip is, and cm in a smile
 _GUMS = 0.75  # of the lip's light, what a smile shows beside teeth
 _WIDE = (0.9, 1.7)  # cm between lips: up to the one a smile shows that, from the other on the depth
@@ -133,12 +132,17 @@ class Mouth:
         shape = (int(high[1] - low[1]), int(high[0] - low[0]))
         mask = polygon_mask(polygon, (int(low[0]), int(low[1])), shape, feather=0.035 * head.pose.scale)[..., None]
         if self.foreign:  # teeth in the light, too, it knows in people's colours alone
-            lay(repaired[box], frame[box].astype(np.float32), self.foreign * _smile(head) * made * mask)
+            lay(repaired[box], frame[box].astype(np.float32), self.foreign * self._smile(head) * made * mask)
         if self.grain is not None:
             grain = self.grain.carried(self._carry(head, low), shape)
             lay(repaired[box], repaired[box] * grain[..., None], made * mask)
         if self.own is not None:
             lay(repaired[box], frame[box].astype(np.float32), mask * self._own_cover(head, low, shape))
+
+    def _smile(self, head: AdaptedHead) -> float:
+        """How far lips are drawn back from the teeth by a smile, in [0, 1]: by more than they are at rest."""
+        more = smile(head.shape) - max(float(smile(self.source.shape)), 0.0)
+        return float(smoothstep(np.array((more - _SMILES[0]) / (_SMILES[1] - _SMILES[0]))))
 
     def _gap(self, head: AdaptedHead) -> float:
         """How far the lips have parted more than in the source, cm."""
@@ -159,14 +163,14 @@ class Mouth:
         # A smile that bares no gap must not bare teeth through closed lips, nor a murmur a white flicker.
         shown = float(smoothstep(np.array((gap - 0.10) / 0.35)))
         raised = _RAISED * max(float((head.shape[upper, 1] - self.source.shape[upper, 1]).mean()), 0.0)
-        smile = _smile(head)
+        lit = self._smile(head)
         narrow = 1 - float(smoothstep(np.array((gap - _WIDE[0]) / (_WIDE[1] - _WIDE[0]))))
-        depth = self.cavity + smile * narrow * (self.gums - self.cavity)
+        depth = self.cavity + lit * narrow * (self.gums - self.cavity)
         inside = np.broadcast_to(depth, (*shape, 3)).astype(np.float32)
         for layer, offset, alpha in (
             (self.tongue, (0.5 * shift, drop), 1.0),
             (self.lower, (0.6 * shift, drop), shown),
-            (mixed(self.upper, self.smiling, smile), (0.0, raised + smile * (_SMILING_RAISED - raised)), shown),
+            (mixed(self.upper, self.smiling, lit), (0.0, raised + lit * (_SMILING_RAISED - raised)), shown),
         ):
             placed = cv2.warpAffine(layer, self._placement(head, offset, low), shape[::-1], flags=cv2.INTER_LINEAR)
             inside = inside * (1 - alpha * placed[..., 3:]) + alpha * placed[..., :3]
@@ -290,11 +294,6 @@ def _pixels(crop: Frame, places: Float32[np.ndarray, "places 2"], radius: int) -
     for x, y in np.clip(np.rint(places), 0, limit).astype(int):
         found.append(crop[max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1].reshape(-1, 3))
     return np.concatenate(found).astype(np.float32)
-
-
-def _smile(head: AdaptedHead) -> float:
-    """How far lips are drawn back from the teeth by a smile, in [0, 1]."""
-    return float(smoothstep(np.array((expressed(head.shape)[1] - _SMILES[0]) / (_SMILES[1] - _SMILES[0]))))
 
 
 def _shade(mask: Float32[np.ndarray, "height width"], reach: float) -> Float32[np.ndarray, "height width"]:
