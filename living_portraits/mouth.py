@@ -32,7 +32,7 @@ _TEETH_LIGHT = 0.62  # of the skin's brightness, from which what shows between t
 _SLIT = (0.02, 0.14)  # cm between lips: up to the one it is a line, from the other on an opening
 _TONE_CM, _LIPS_CM = 0.1, 0.3  # over which colours are looked at, and how far about the lips
 _DARK = 4.0  # levels: what is darker has no colour to speak of
-_DARKEST, _FLESHY = 0.45, 0.42  # of the darkest tone and of the lip, in the depth
+_DARKEST, _FLESHY = 0.45, 0.3  # of the darkest tone and of the lip, in the depth
 _FLESH = np.array((1.0, 0.55, 0.5), np.float32)
 
 
