@@ -84,8 +84,8 @@ FILES: dict[str, WeightsFile] = {
     ),
     "student": WeightsFile(
         file="student/student.safetensors",
-        sha256="3094fde0c954ee6845ffaf8d4c5feec7523d05fd7884ce5f42053c2b127c0354",
-        size=41_313_997,
+        sha256="bc0fa5046d07c3f0f5f3938dbbfb10da33aed5b9d08b6d8ed83b88e6671aa00e",
+        size=41_314_005,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/student/README.md",
     ),
     "talking-head": WeightsFile(
