@@ -84,7 +84,7 @@ class Mouth:
             centre=meeting.astype(np.float32),
             upper=row(shaded, width, upper=True),
             smiling=row(lit, width, upper=True),
-            lower=row(shaded.dimmed(0.6, 0.12 * lip), 0.85 * width, upper=False),
+            lower=row(shaded.dimmed(0.6, plus=0.12 * lip), 0.85 * width, upper=False),
             tongue=tongue(0.66 * lip, width),
             cavity=_DARKEST * dark + _FLESHY * lip * _less(_FLESH, mono),
             gums=_GUMS * lip,

@@ -1,8 +1,8 @@
 """Teeth and tongue as pictures, made to the measure of a mouth and in the colours of a portrait.
 
 Teeth have two looks. Lips that speak hang before them and keep the light out. Lips that smile lie close to them, so
-they catch it: 45 people who smile, seen with closed lips as well, have teeth as light as the lightest of their skin,
-and speaking ones two thirds of that (`weights/LOG.md`).
+they catch it: of 41 people who smile, seen with closed lips as well, teeth are as light as the lightest of their skin
+(`weights/LOG.md`).
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Look:
     """How a row of teeth looks.
 
     Attributes:
-        colour: of the light's middle, RGB in [0, 255].
+        colour: of the middle teeth, RGB in [0, 255].
         falloff, crease: of the light, what is gone at the last tooth, and between two teeth.
         ends: cm from the middle where a row ends, of a mouth that is 4.3 cm wide.
     """
@@ -69,13 +69,13 @@ class Look:
         lightness = min(_LIT[0] * light ** _LIT[1], _LIT[2] * light)
         return cls(np.minimum(lightness * tint, 250).astype(np.float32), falloff=0.58, crease=0.25, ends=2.8)
 
-    def dimmed(self, share: float, towards: Colour) -> "Look":
+    def dimmed(self, share: float, *, plus: Colour) -> "Look":
         """With so much of its light, and a colour added."""
-        return Look(np.asarray(share * self.colour + towards, np.float32), self.falloff, self.crease, self.ends)
+        return Look(np.asarray(share * self.colour + plus, np.float32), self.falloff, self.crease, self.ends)
 
 
 def row(look: Look, width: float, *, upper: bool) -> Layer:
-    """A row of teeth; its biting edge is scalloped, its ends sink into shadow. `width`: of the mouth, of 4.3 cm."""
+    """A row of teeth; its biting edge is scalloped, its ends sink into shadow. `width`: the mouth's, in 4.3 cm."""
     u, v = _plane()
     u = u / width
     height = v + _EDGE if upper else -v + _LOWER_EDGE  # cm above the biting edge, towards the gum
