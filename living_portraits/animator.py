@@ -71,7 +71,7 @@ def load(
 
     `runtime` is where its network runs: "torch", or "openvino" or "int8", which are faster on an ordinary processor and
     which a process that trains must not use, or "cuda", a GPU. "auto" is the GPU if there is one, else PyTorch; in
-    commands that make films alone, OpenVINO if it is installed.
+    commands that make films alone, OpenVINO if it is installed, in 8 bits where that changes nothing to be seen.
 
     Raises OptionError for an unknown engine, or a size, runtime or identity that it does not take.
     """

@@ -26,6 +26,7 @@ _BELIEVED, _DOUBTED = 9.0, 13.0
 _ALIKE = 3.0  # px about which brightness and contrast are made alike: a head that turns goes in and out of the light
 _FLAT = 30.0  # grey levels squared: less contrast than that is noise
 _REACH = 0.35  # cm over which neighbours share what they have found
+_FARTHEST = 6.0  # of these reaches: what is beyond them counts nothing, and takes a processor long to multiply
 _SHY = 0.1  # points whose neighbours are as few as that stay where the tracker says
 
 Grey = UInt8[np.ndarray, "128 128"]
@@ -34,7 +35,7 @@ Where = Float32[np.ndarray, "468 2"]
 
 def _neighbours() -> Float32[np.ndarray, "468 468"]:
     apart = np.linalg.norm(geo.CANONICAL[: geo.MESH_COUNT, None] - geo.CANONICAL[None, : geo.MESH_COUNT], axis=-1)
-    near = np.exp(-((apart / _REACH) ** 2) / 2)
+    near = np.where(apart < _FARTHEST * _REACH, np.exp(-((apart / _REACH) ** 2) / 2), 0)
     # Lips that part and lids that close change what a window shows: their edges learn from what is around them.
     near[:, sorted({*geo.LIPS_INNER, *geo.LEFT_EYE, *geo.RIGHT_EYE})] = 0
     return np.asarray(near, dtype=np.float32)
@@ -62,8 +63,8 @@ class Detail:
         off = found - told
         stray = np.linalg.norm(back - self._home, axis=1) / _STRAY
         far = np.linalg.norm(off, axis=1) / _FAR
-        belief = _NEIGHBOURS * (there & here) * np.exp(-(stray**2) - far**2 - (other / _OTHER) ** 2)
-        shared = belief @ off / (belief.sum(axis=1, keepdims=True) + _SHY)
+        belief = (there & here) * np.exp(-(stray**2) - far**2 - (other / _OTHER) ** 2)
+        shared = _NEIGHBOURS @ (belief[:, None] * off) / ((_NEIGHBOURS @ belief)[:, None] + _SHY)
         doubt = (float(np.median(other)) - _BELIEVED) / (_DOUBTED - _BELIEVED)
         return np.asarray((1 - min(max(doubt, 0.0), 1.0)) * shared * (size / SEARCHED), dtype=np.float32)
 

@@ -20,7 +20,6 @@ from living_portraits.warp import (
     HeadMesh,
     Seen,
     about,
-    affine_maps,
     box_round,
     closeness,
     lay,
@@ -29,7 +28,6 @@ from living_portraits.warp import (
     spread,
 )
 
-_OTHERS = geo.MIRRORED[geo.TRIANGLES]
 _TORN, _WHOLE = 0.35, 0.75  # of the source's density: all is mended, nothing is
 _GAIN = 0.3  # by so much closer the near side's pixels lie where all is mended
 _SHADE_CM, _GRAIN_CM = 0.35, 0.1  # S and s: strokes drawn apart are finer than the one, shadows coarser than the other
@@ -124,7 +122,7 @@ class FarSide:
         self, seen: Seen, index: np.ndarray, face: Bool[np.ndarray, "rows columns"], corner: tuple[int, int]
     ) -> Frame:
         """The near side in the mirror, in a box of the frame."""
-        travel = _travel(seen, _OTHERS, index, face, corner)
+        travel = _travel(seen.mirrored, index, face, corner)
         rows, columns = (2 * side for side in index.shape)
         x, y = 2 * corner[0], 2 * corner[1]
         grid = pixel_grid(seen.mesh.size)[y : y + rows, x : x + columns]
@@ -138,20 +136,18 @@ class FarSide:
         rows, columns = index.shape
         x, y = corner
         grid = 2 * pixel_grid(seen.index.shape[0])[y : y + rows, x : x + columns] + np.float32(0.5)
-        places = _travel(seen, geo.TRIANGLES, index, face, corner) + grid
+        places = _travel(seen.affine, index, face, corner) + grid
         return np.asarray(cv2.remap(self.skin, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _travel(
-    seen: Seen,
-    source: np.ndarray,
+    affine: Float32[np.ndarray, "triangles 2 3"],
     index: np.ndarray,
     face: Bool[np.ndarray, "rows columns"],
     corner: tuple[int, int],
 ) -> Float32[np.ndarray, "rows columns 2"]:
-    """How far off each place of a box comes from, px, where these are the source's triangles; goes on beyond them."""
-    maps = affine_maps(seen.corners[: len(source)], seen.mesh.rest[source].astype(np.float64))
-    return _blurred(spread(maps, index, corner), face.astype(np.float32), 1.0)
+    """How far off each place of a box comes from, px, if its triangles come from there; goes on beyond the face."""
+    return _blurred(spread(affine, index, corner), face.astype(np.float32), 1.0)
 
 
 def _box_of(where: Bool[np.ndarray, "rows columns"], margin: int) -> tuple[slice, slice] | None:
@@ -185,21 +181,13 @@ def _grain(
 
 def _torn(seen: Seen) -> Float[np.ndarray, "898"]:
     """How far each triangle of the face is to be mended, in [0, 1]."""
-    count, rest = len(geo.TRIANGLES), seen.mesh.rest
-    own, other = (
-        _closeness(seen.corners[:count], rest[corners].astype(np.float64), mirrored=mirrored)
-        for corners, mirrored in ((geo.TRIANGLES, False), (_OTHERS, True))
-    )
+    own, other = _closeness(seen.affine[: len(seen.mirrored)]), _closeness(seen.mirrored, across=-1.0)
     return (1 - smoothstep((own - _TORN) / (_WHOLE - _TORN))) * smoothstep((other - own) / _GAIN)
 
 
-def _closeness(
-    target: Float[np.ndarray, "898 3 2"], source: Float[np.ndarray, "898 3 2"], *, mirrored: bool
-) -> Float[np.ndarray, "898"]:
-    """`warp.closeness` in each triangle."""
-    linear = affine_maps(target, source)[..., :2] + np.eye(2, dtype=np.float32)
-    if mirrored:
-        linear = linear * np.array([[-1], [1]], np.float32)
+def _closeness(affine: Float32[np.ndarray, "898 2 3"], *, across: float = 1.0) -> Float[np.ndarray, "898"]:
+    """`warp.closeness` in each triangle; `across` -1: of what comes from there in the mirror."""
+    linear = (affine[..., :2] + np.eye(2, dtype=np.float32)) * np.array([[across], [1]], np.float32)
     return closeness(linear[..., 0], linear[..., 1])
 
 

@@ -60,8 +60,8 @@ FILES: dict[str, WeightsFile] = {
     ),
     "guided": WeightsFile(
         file="guided/guided.safetensors",
-        sha256="b0cc9ba49d71dadbeffea5f82268761564acfb9076a80fb86073e2e8538861e2",
-        size=1_709_170,
+        sha256="24270bd3c6142572ef90a4bfb55618657b8746b20805d4cf9e6d297d4b9564f6",
+        size=1_709_162,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/guided/README.md",
     ),
     "megaportraits": WeightsFile(
@@ -84,8 +84,8 @@ FILES: dict[str, WeightsFile] = {
     ),
     "student": WeightsFile(
         file="student/student.safetensors",
-        sha256="bc0fa5046d07c3f0f5f3938dbbfb10da33aed5b9d08b6d8ed83b88e6671aa00e",
-        size=41_314_005,
+        sha256="39609f31680adda2e307dc3b062a323a24b389781f1c5ed6ef2a5df3f6b5dc65",
+        size=41_314_709,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/student/README.md",
     ),
     "talking-head": WeightsFile(

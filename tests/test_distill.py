@@ -77,6 +77,13 @@ def test_a_second_call_begins_with_what_the_first_taught(folder, tmp_path, capsy
     assert "join" not in capsys.readouterr().err
 
 
+def test_what_eight_bits_need_to_know_is_kept(folder, tmp_path, orders) -> None:
+    begin = taught(2)
+    begin.ranges = {"sense": (-1.0, 2.0)}
+    assert distil(folder, "--student", str(written(tmp_path / "begin.safetensors", begin))) == 0
+    assert read_student(STUDENTS.place("mine")).ranges == begin.ranges
+
+
 def test_a_run_without_a_step_leaves_what_was_there(folder, capsys, orders) -> None:
     path = written(STUDENTS.place("mine"), taught(1))
     before = path.read_bytes()

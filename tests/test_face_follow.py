@@ -14,6 +14,7 @@ import pytest
 from living_portraits import face, geometry, samples, video
 from living_portraits.errors import FaceError, OptionError
 from living_portraits.face import tracking
+from living_portraits.face.landmarker import Landmarker, Landmarkers
 from living_portraits.face.model import Face, FaceTrack, distance, extent
 from living_portraits.face.steady import bridged, steadied_track
 
@@ -71,8 +72,8 @@ def test_frames_are_streamed_and_not_kept(head) -> None:
             yield frame
             del frame
             gc.collect()
-            # one is looked at, some wait, and one was just handed over
-            assert sum(ref() is not None for ref in alive) <= tracking.AHEAD + 2
+            # two are looked at, some wait, and one was just handed over
+            assert sum(ref() is not None for ref in alive) <= tracking.AHEAD + 3
 
     assert len(face.follow(frames(), fps=FPS)) == 12
 
@@ -91,6 +92,34 @@ def test_working_ahead_changes_no_number(head, monkeypatch) -> None:
     slow = face.follow(frames, fps=FPS, smoothing=0.0)
     assert len({id(window) for window in windows}) > 2  # none, the first, and others
     np.testing.assert_array_equal(quick.points, slow.points)
+
+
+def test_two_landmarkers_take_turns(head, monkeypatch) -> None:
+    detect, looked = Landmarker.detect, []
+
+    def counted(self, frame, **told):
+        if self._clock is not None:  # it follows
+            looked.append(self)
+        return detect(self, frame, **told)
+
+    monkeypatch.setattr(Landmarker, "detect", counted)
+    face.follow([scene(head, 140)] * 12, fps=FPS)
+    assert sorted(looked.count(each) for each in set(looked)) == [5, 6]  # the first frame was searched
+
+
+def test_a_glimpse_counts_as_long_as_the_window_stays(head) -> None:
+    frame = scene(head, 140)
+    with Landmarkers() as own, Landmarkers() as others:
+        follower = tracking._Follower(own, 0, FPS)
+        for number in range(2):
+            follower.look(follower.prepared(frame), number)
+        sight, window = follower.prepared(frame), follower.matrix
+        seen = follower.glimpsed(sight, window, others)
+        shifted = [dataclasses.replace(each, points=each.points + np.float32(1)) for each in seen.faces]
+        for matrix, believed in ((window, True), (window.copy(), False)):
+            found = follower.look(sight, 2, tracking._Glimpse(matrix, shifted))
+            assert np.array_equal(found.points, shifted[0].points) == believed
+        assert follower.glimpsed(sight, None, others) is None
 
 
 def test_what_goes_wrong_in_reading_is_told_after_the_frames_before_it(head) -> None:
@@ -119,7 +148,7 @@ def test_who_gives_up_stops_the_reading(head) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         face.follow(frames(), fps=FPS, on_frame=give_up)
-    assert len(read) <= 3 + tracking.AHEAD + 1
+    assert len(read) <= 4 + tracking.AHEAD + 1  # the third is looked at with the fourth
     assert not any("produce" in thread.name for thread in set(threading.enumerate()) - before)
 
 

@@ -1,5 +1,6 @@
 """The student: locked portraits, distillation through the loop, and the engine that refuses a stranger."""
 
+import importlib.util
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from living_portraits.engines.megaportraits.student_engine import STUDENTS, Stud
 from living_portraits.engines.megaportraits.student_motion import MOST, WORDS, Performance
 from living_portraits.errors import FaceError, OptionError, WeightsError
 from living_portraits.motion import SourceShape
+from living_portraits.nn import process
 from living_portraits.nn.pixels import to_tensor
 from living_portraits.training import drivers, films, sweep
 from living_portraits.training import student as distillation
@@ -36,6 +38,7 @@ from living_portraits.training.place import Place
 from living_portraits.training.profile import count_flops
 from living_portraits.training.source import Sampler, choose, validation_batch
 from living_portraits.training.trainer import Trainer
+from living_portraits.warp import Texture
 
 CPU = torch.device("cpu")
 SMALL = {"blocks": (8, 8, 8, 8), "code": 8, "kept": 256}
@@ -181,9 +184,9 @@ def test_bytes_are_composed_as_floats_are() -> None:
         strokes = Strokes(flow, mask, torch.rand(1, 3, 256, 256) * 2 - 1)
         expected = ((student.drawn(strokes, one(0)) + 1) * 127.5)[0].movedim(0, -1).numpy()
     share, added = 255 * (1 - mask), mask * (strokes.colour + 1) * 127.5
-    arrays = (flow[0].movedim(0, -1), share[0, 0], added[0].movedim(0, -1))
-    found = composed(drawn_crop(0), *(value.contiguous().numpy() for value in arrays))
-    assert np.abs(found - expected).mean() < 2.5  # cubic against linear
+    arrays = (flow[0].movedim(0, -1), share[0, 0], added[0])
+    found = composed(Texture.of(drawn_crop(0)), *(value.contiguous().numpy() for value in arrays), size=256)
+    assert np.abs(found - expected).mean() < 2.5  # Lanczos against linear
 
 
 @pytest.mark.parametrize(("paint", "kept"), [(200, 400), (256, 300)])
@@ -500,7 +503,8 @@ def test_a_student_of_another_shape_is_not_begun_with(tmp_path) -> None:
 
 def written(path: Path, student: Student) -> Path:
     path.parent.mkdir(exist_ok=True)
-    config = {"recipe": "student", "train": {**settings(), "size": 128, "picture": student.config.picture}}
+    train = {**settings(), "size": 128, "picture": student.config.picture}
+    config = {"recipe": "student", "train": train, "ranges": student.ranges}
     weights.write(path, config=config, state={f"student.{name}": v for name, v in student.state_dict().items()})
     return path
 
@@ -549,6 +553,72 @@ def test_who_is_taught_anew_is_drawn_as_they_are_now(tmp_path, monkeypatch) -> N
         sitter = engine.encode_identity(stranger)
         seen.append(next(iter(engine.generate(sitter, engine.encode_motion(driver(128, frames=1), Drive())))))
     assert seen[1].mean() < seen[0].mean() - 30
+
+
+def film(engine: StudentEngine, number: int) -> np.ndarray:
+    """Portrait `number` of `taught`, driven."""
+    identity = engine.encode_identity(replace(source(256), crops=[drawn_crop(number)]))
+    clip = replace(driver(128), crops=[picture(128, 128, seed=20 + t) for t in range(6)])
+    return np.stack(list(engine.generate(identity, engine.encode_motion(clip, Drive()))))
+
+
+def test_a_film_is_drawn_as_single_frames_are(tmp_path, monkeypatch) -> None:
+    engine = StudentEngine(size=256, file=written(tmp_path / "a.safetensors", taught(2)))
+    whole = film(engine, 1)
+    monkeypatch.setattr(student_engine.runtimes, "LIVE", 100)
+    np.testing.assert_array_equal(film(engine, 1), whole)
+
+
+def ranged(path: Path, avatars: int, *, seed: int = 0) -> Path:
+    """A student who knows what reaches its convolutions."""
+    student = taught(avatars, seed=seed)
+    plain = StudentEngine(size=256, file=written(path, student))
+    drawn = [replace(source(256), crops=[drawn_crop(number)]) for number in range(avatars)]
+    student.ranges = plain.ranges((each, replace(driver(128), crops=[picture(128, 128)] * 6)) for each in drawn)
+    return written(path, student)
+
+
+def test_ranges_are_those_of_all_its_portraits(tmp_path) -> None:
+    path = tmp_path / "a.safetensors"
+    found = read_student(ranged(path, 2)).ranges
+    layers = [name for name, layer in taught(1).named_modules() if isinstance(layer, torch.nn.Conv2d)]
+    assert set(found) == {name for name in layers if not name.endswith(".read")}  # which is folded
+    assert all(low <= 0 < high for low, high in found.values())
+    one_of_them = StudentEngine(size=256, file=path).ranges(
+        [(replace(source(256), crops=[drawn_crop(1)]), replace(driver(128), crops=[picture(128, 128)] * 6))]
+    )
+    assert all(found[name][0] <= low and high <= found[name][1] for name, (low, high) in one_of_them.items())
+    assert one_of_them != found
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
+def test_eight_bits_are_taken_where_their_ranges_are_known(tmp_path, monkeypatch) -> None:
+    path, unknown = ranged(tmp_path / "a.safetensors", 2), written(tmp_path / "b.safetensors", taught(2))
+    expected = film(StudentEngine(size=256, file=path), 1)  # a process that may train
+    monkeypatch.setattr(process, "may_train", lambda: False)
+    monkeypatch.setattr(student_engine.runtimes, "adds_bytes", lambda: True)
+    engine = StudentEngine(size=256, file=path)
+    assert engine.runtime == "int8" and StudentEngine(size=256, file=path, runtime="openvino").runtime == "openvino"
+    found = film(engine, 1)
+    assert 0 < np.abs(found.astype(int) - expected).mean() < 2
+    assert StudentEngine(size=256, file=unknown).runtime == "openvino"
+    with pytest.raises(OptionError, match="not measured for 8 bits"):
+        StudentEngine(size=256, file=unknown, runtime="int8")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
+def test_a_students_own_ranges_count_or_none(tmp_path, monkeypatch) -> None:
+    """Beside one in 8 bits, whoever was taught without ranges is drawn in single precision."""
+    ours = ranged(tmp_path / "ours.safetensors", 1)
+    monkeypatch.setattr(student_engine.weights, "path", lambda name: ours)
+    monkeypatch.setattr(process, "may_train", lambda: False)
+    monkeypatch.setattr(student_engine.runtimes, "adds_bytes", lambda: True)
+    STUDENTS.place("mine").parent.mkdir(parents=True)
+    written(STUDENTS.place("mine"), taught(3, seed=1).only([2]))
+    engine = StudentEngine(size=256)
+    assert engine.runtime == "int8"
+    single = StudentEngine(size=256, file=STUDENTS.place("mine"), runtime="openvino")
+    np.testing.assert_array_equal(film(engine, 2), film(single, 2))
 
 
 @pytest.mark.parametrize(("name", "message"), [("nobody", "There is no teacher 'nobody'"), ("", "no teacher ''")])

@@ -223,6 +223,27 @@ def test_openvino_is_taken_unasked_where_nothing_is_trained(monkeypatch, trains,
     assert runtime.choose() == expected
 
 
+@pytest.mark.parametrize(
+    ("processor", "ranges", "among", "expected"),
+    [
+        ({"avx2": True, "avx512_vnni": True}, {"first": (0.0, 1.0)}, runtime.RUNTIMES, "int8"),
+        ({"avx2": True, "avx_vnni": False}, {"first": (0.0, 1.0)}, runtime.RUNTIMES, "openvino"),
+        ({"avx512_vnni": True}, None, runtime.RUNTIMES, "openvino"),
+        ({"avx512_vnni": True}, {"first": (0.0, 1.0)}, ("torch", "openvino"), "openvino"),
+        (None, {"first": (0.0, 1.0)}, runtime.RUNTIMES, "openvino"),  # an older PyTorch
+    ],
+)
+def test_eight_bits_are_taken_unasked_where_they_cost_nothing(monkeypatch, processor, ranges, among, expected):
+    monkeypatch.setattr(process, "may_train", lambda: False)
+    monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    if processor is not None:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: processor, raising=False)
+    runtime.adds_bytes.cache_clear()
+    assert runtime.choose(ranges=ranges, among=among) == expected
+    runtime.adds_bytes.cache_clear()
+
+
 @pytest.mark.parametrize("trains", [True, False])
 def test_a_gpu_is_taken_unasked(monkeypatch, trains):
     monkeypatch.setattr(process, "may_train", lambda: trains)
@@ -268,6 +289,13 @@ def test_ranges_are_of_what_reaches_each_convolution():
     assert found["first"] == pytest.approx((-1.0, 1.0), abs=0.01)
     assert found["second"][0] == 0.0 and 0.2 < found["second"][1] < 2  # behind a ReLU
     assert not net.first._forward_pre_hooks
+
+
+def test_what_is_rare_counts_in_a_range():
+    """An open mouth is a few pixels of few films."""
+    net, pictures = nn.Sequential(nn.Conv2d(1, 1, 1)), torch.zeros(3, 1, 1, 128, 128)
+    pictures[1, ..., 77, 31], pictures[2, ..., 4, 5] = 5.0, -0.5
+    assert ranges(net, lambda: [net(each) for each in pictures]) == {"0": (-0.5, 5.0)}
 
 
 def test_rounding_leaves_the_network_as_it_was_and_what_is_not_named():

@@ -42,7 +42,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="the student to begin with, instead of what NAME or FILE holds or else the one that comes along",
     )
     parser.add_argument(
-        "--teacher", default="guided", metavar="NAME", help="the engine to learn from (default: %(default)s)"
+        "--teacher", default="megaportraits", metavar="NAME", help="the engine to learn from (default: %(default)s)"
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
@@ -80,7 +80,9 @@ def run(args: argparse.Namespace) -> int:
             print(f"ended before the first step, as {reason}; no student was written.")
             return code or UNTAUGHT
         try:
-            weights.write(out, config=bare(config), state=state)
+            # A student who goes on learning keeps its convolutions, and so their ranges.
+            ranges = read_student(Path(settings["begin"])).ranges
+            weights.write(out, config=bare(config) | {"ranges": ranges}, state=state)
         except WeightsError as error:
             kept = True  # hours may lie in it
             raise OutputError(f"{str(error).rstrip('.')}; what was learned is kept in {order.out}.") from error

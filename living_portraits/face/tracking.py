@@ -1,6 +1,7 @@
 """Clips: one face from the first frame to the last, without holes and without trembling."""
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -27,6 +28,28 @@ SEARCH = 2.0  # seconds between two thorough searches of a clip that has shown n
 AHEAD = 2  # frames that are decoded and cut out beside the one that is looked at
 
 Thumbnail: TypeAlias = UInt8[np.ndarray, "32 32"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Sight:
+    """A frame, and what is made of it before it is known where the face was in the frame before.
+
+    Attributes:
+        thumbnail: a few pixels of it, which tell a cut.
+        view: what the follower's window showed of it; of use if the window has not moved since, as it seldom does.
+    """
+
+    frame: Frame
+    thumbnail: Thumbnail
+    view: View | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Glimpse:
+    """The faces that a window showed which lay there."""
+
+    matrix: Matrix
+    faces: list[Face]
 
 
 def follow(
@@ -79,12 +102,31 @@ def follow(
 
 
 def _looked_for(frames: Iterable[Frame], which: int, fps: float) -> Generator[Face | None, None, None]:
-    """The followed face in each frame. The next frames are decoded and cut out while one is looked at."""
-    with Landmarkers() as landmarkers:
-        follower = _Follower(landmarkers, which, fps)
+    """The followed face in each frame. The next frames are decoded and cut out while two are looked at.
+
+    Two at a time, by two landmarkers: each begins where the face was two frames before, which trembles no more.
+    """
+    with Landmarkers() as own, Landmarkers() as others, ThreadPoolExecutor(1) as beside:
+        follower = _Follower(own, which, fps)
         with closing(ahead(map(follower.prepared, frames), depth=AHEAD)) as sights:
-            for number, sight in enumerate(sights):
+            number = 0
+            for sight, following in _by_twos(sights):
+                glimpse = following and beside.submit(follower.glimpsed, following, follower.matrix, others)
                 yield follower.look(sight, number)
+                if following and glimpse:
+                    yield follower.look(following, number + 1, glimpse.result())
+                number += 2
+
+
+def _by_twos(sights: Iterator[_Sight]) -> Iterator[tuple[_Sight, _Sight | None]]:
+    """Each with the one that follows; what goes wrong there comes after the one before."""
+    for sight in sights:
+        try:
+            following = next(sights, None)
+        except BaseException:
+            yield sight, None
+            raise
+        yield sight, following
 
 
 def _check(fps: float, smoothing: float, which: int, max_gap: float) -> None:
@@ -100,20 +142,6 @@ def timecode(seconds: float) -> str:
     """Minutes, seconds and tenths: "01:02.5"."""
     tenths = round(seconds * 10)
     return f"{tenths // 600:02d}:{tenths % 600 // 10:02d}.{tenths % 10}"
-
-
-@dataclass(frozen=True, eq=False)
-class _Sight:
-    """A frame, and what is made of it before it is known where the face was in the frame before.
-
-    Attributes:
-        thumbnail: a few pixels of it, which tell a cut.
-        view: what the follower's window showed of it; of use if the window has not moved since, as it seldom does.
-    """
-
-    frame: Frame
-    thumbnail: Thumbnail
-    view: View | None
 
 
 @dataclass
@@ -138,11 +166,18 @@ class _Follower:
         matrix = self.matrix
         return _Sight(frame, _thumbnail(frame), None if matrix is None else shown(frame, matrix, (WINDOW, WINDOW)))
 
-    def look(self, sight: _Sight, number: int) -> Face | None:
+    def glimpsed(self, sight: _Sight, matrix: Matrix | None, landmarkers: Landmarkers) -> _Glimpse | None:
+        """What `look` may find in a frame, if the window is then still at `matrix`; from another thread."""
+        if matrix is None:
+            return None
+        view = self._view(sight, matrix)
+        return _Glimpse(matrix, view.look(landmarkers.at(self.confidence, video=True), found_by="window"))
+
+    def look(self, sight: _Sight, number: int, glimpse: _Glimpse | None = None) -> Face | None:
         """The followed face in this frame, if it is to be seen."""
         before, self.thumbnail = self.thumbnail, sight.thumbnail
         cut = before is not None and float(cv2.absdiff(before, sight.thumbnail).mean()) > CUT * 255
-        face = self._first(sight.frame, number) if self.last is None else self._next(sight, self.last, cut)
+        face = self._first(sight.frame, number) if self.last is None else self._next(sight, self.last, cut, glimpse)
         if face is None:
             self.missed += 1
             return None
@@ -163,29 +198,35 @@ class _Follower:
         self.confidence = next(rung.confidence for rung in LADDER if rung.name == chosen.found_by)
         return chosen
 
-    def _next(self, sight: _Sight, last: Face, cut: bool) -> Face | None:
+    def _next(self, sight: _Sight, last: Face, cut: bool, glimpse: _Glimpse | None) -> Face | None:
         if not cut:
-            face = self._through_window(sight, last)
+            face = self._through_window(sight, last, glimpse)
             if face is not None:
                 return face
         faces = search(sight.frame, self.landmarkers, LADDER[:2])
         near = self._nearest(faces, last)
         return faces[0] if near is None and faces and cut else near
 
-    def _through_window(self, sight: _Sight, last: Face) -> Face | None:
+    def _through_window(self, sight: _Sight, last: Face, glimpse: _Glimpse | None) -> Face | None:
         wanted = upright(last, WINDOW)
         if self.matrix is None or _strayed(self.matrix, wanted):
             self.matrix = wanted
-        view = sight.view
-        if view is None or view.matrix is not self.matrix:
-            view = shown(sight.frame, self.matrix, (WINDOW, WINDOW))
+        view = self._view(sight, self.matrix)
         for video in (True, False):  # the quick one may hold on to a neighbour
-            landmarker = self.landmarkers.at(self.confidence, video=video)
-            faces = [face for face in view.look(landmarker, found_by="window") if plausible(face, sight.frame)]
-            near = self._nearest(faces, last)
+            if video and glimpse is not None and glimpse.matrix is self.matrix:
+                found = glimpse.faces
+            else:
+                found = view.look(self.landmarkers.at(self.confidence, video=video), found_by="window")
+            near = self._nearest([face for face in found if plausible(face, sight.frame)], last)
             if near is not None:
                 return near
         return None
+
+    @staticmethod
+    def _view(sight: _Sight, matrix: Matrix) -> View:
+        """What the window shows there."""
+        view = sight.view
+        return view if view is not None and view.matrix is matrix else shown(sight.frame, matrix, (WINDOW, WINDOW))
 
     def _nearest(self, faces: list[Face], last: Face) -> Face | None:
         """Of these faces the one nearest to the last, if it is near enough to be the same."""

@@ -18,38 +18,30 @@ Ranges = dict[str, tuple[float, float]]
 SMALLEST = 1e-8
 """Peak of a channel's weights below which all of them are 0."""
 
-_KEPT = 0.9999  # of the values, in each direction: one outlier more would coarsen all the others
-_SAMPLED = 4096  # values of each input that are looked at
-
 
 def ranges(net: nn.Module, run: Callable[[], object]) -> Ranges:
-    """What reaches each convolution of `net` while `run` uses it, as often and as variously as in real use."""
-    seen: dict[str, list[Tensor]] = {}
-    watches = []
-    for name, layer in net.named_modules():
-        if isinstance(layer, nn.Conv2d):
-            watches.append(layer.register_forward_pre_hook(_watch(seen.setdefault(name, []))))
+    """What reaches each convolution of `net` while `run` uses it, as often and as variously as in real use.
+
+    All of it: what is rare, as an open mouth, is what would be missed most. 0 is always inside, because padding is 0.
+    """
+    found: Ranges = {}
+
+    def watch(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def look(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            least, most = found.get(name, (0.0, 0.0))
+            found[name] = min(least, float(inputs[0].min())), max(most, float(inputs[0].max()))
+
+        return look
+
+    convolutions = ((name, layer) for name, layer in net.named_modules() if isinstance(layer, nn.Conv2d))
+    watches = [layer.register_forward_pre_hook(watch(name)) for name, layer in convolutions]
     try:
         with torch.inference_mode():
             run()
     finally:
-        for watch in watches:
-            watch.remove()
-    return {name: _range(torch.cat(values)) for name, values in seen.items() if values}
-
-
-def _watch(values: list[Tensor]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-    def look(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        flat = inputs[0].detach().flatten()
-        values.append(flat[:: max(1, len(flat) // _SAMPLED)].float().clone())
-
-    return look
-
-
-def _range(values: Tensor) -> tuple[float, float]:
-    """Without the outliers; 0 is always inside, because padding is 0."""
-    low, high = (float(torch.quantile(values, share)) for share in (1 - _KEPT, _KEPT))
-    return min(low, 0.0), max(high, 0.0)
+        for each in watches:
+            each.remove()
+    return found
 
 
 def quantised(net: nn.Module, found: Mapping[str, tuple[float, float]]) -> nn.Module:

@@ -9,6 +9,7 @@ What was compiled is kept in a cache folder, so that only the first run of a net
 """
 
 import copy
+import functools
 import hashlib
 import importlib.util
 import os
@@ -46,7 +47,7 @@ Function: TypeAlias = Callable[..., tuple[Tensor, ...]]
 
 def choose(asked: str | None = None, *, ranges: Ranges | None = None, among: Sequence[str] = RUNTIMES) -> str:
     """The runtime that was asked for; else the GPU where there is one, OpenVINO where it is installed and nothing is
-    trained, or else PyTorch.
+    trained, in 8 bits where ranges are known and the processor adds bytes up, or else PyTorch.
 
     Args:
         asked: one of `RUNTIMES`, or None.
@@ -60,7 +61,8 @@ def choose(asked: str | None = None, *, ranges: Ranges | None = None, among: Seq
     if asked is None and gpu and "cuda" in among:
         return "cuda"
     if asked is None:
-        return "openvino" if installed and not process.may_train() and "openvino" in among else "torch"
+        quick = "int8" if ranges and "int8" in among and adds_bytes() else "openvino"
+        return quick if installed and not process.may_train() and quick in among else "torch"
     if asked not in among:
         raise OptionError(f"There is no runtime {asked!r}; choose from {', '.join(among)}.")
     if asked == "int8" and not ranges:
@@ -72,6 +74,16 @@ def choose(asked: str | None = None, *, ranges: Ranges | None = None, among: Seq
             f"The runtime {asked} needs OpenVINO, which is not installed: pip install 'living-portraits[fast]'."
         )
     return asked
+
+
+@functools.cache
+def adds_bytes() -> bool:
+    """Whether this processor sums products of bytes in 32 bits (VNNI).
+
+    Others do it in 16, which overflow, and gain less time. Older versions of PyTorch cannot tell.
+    """
+    known: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(known.get(name) for name in ("avx_vnni", "avx512_vnni", "amx_int8"))
 
 
 def compiled(

@@ -1,4 +1,6 @@
-"""A snapshot of the recipe `student`, made ready to be shipped, and how near it comes to its teacher.
+"""A snapshot of the recipe `student`, made ready to be shipped: with the ranges that 8 bits need, and without paths.
+
+Tells how near it comes to its teacher.
 
 python -m living_portraits.training.publish_student SNAPSHOT DATASET OUT
 """
@@ -20,6 +22,7 @@ from living_portraits.errors import OptionError
 from living_portraits.metrics.pixels import psnr
 from living_portraits.nn.perceptual import LPIPS
 from living_portraits.nn.pixels import to_tensor
+from living_portraits.nn.quantise import Ranges
 from living_portraits.training.drivers import Drivers
 from living_portraits.training.films import SIDE, Portrait, gather, teacher
 from living_portraits.training.publishing import publishing
@@ -27,6 +30,9 @@ from living_portraits.training.student import bare
 
 CLIPS, FRAMES = 2, 5
 """Films of each held-out person, and frames of each."""
+
+MOMENTS = 24
+"""Of each bundled driver, over which ranges are measured."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +88,22 @@ def held_out(dataset: Drivers) -> Iterator[Track]:
             yield dataset.track(clip)
 
 
+def ranges(engine: StudentEngine, portraits: Sequence[Portrait]) -> Ranges:
+    """Of the bundled drivers' moments, on each of its portraits."""
+    drivers = Drivers(bundled=MOMENTS)
+    tracks = [drivers.track(clip) for clip in drivers.clips]
+    sources = [Track([each.crop], each.points[None], each.blendshapes[None]) for each in portraits]
+    return engine.ranges((source, track) for source in sources for track in tracks)
+
+
 def publish(snapshot: Path, dataset: Path, out: Path) -> None:
-    """Writes the snapshot without the paths in it; prints what the model card needs to know."""
+    """Writes the snapshot with its ranges and without paths; prints what the model card needs to know."""
     config, state = weights.read(snapshot)
     engine, train = StudentEngine(size=SIDE, file=snapshot), config["train"]
     portraits = gather(train["avatars"], size=SIDE)
     drivers = held_out(Drivers(Dataset(dataset), frames=FRAMES, bundled=0))
     shown, still = judged(engine, teacher(train["teacher"]), portraits, drivers)
-    weights.write(out, config=bare(config), state=state)
+    weights.write(out, config=bare(config) | {"ranges": ranges(engine, portraits)}, state=state)
     print(f"to the teacher on drivers that no training saw: {shown}\na picture that stands still: {still}")
 
 

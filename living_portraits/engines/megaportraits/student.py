@@ -19,6 +19,7 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
 from living_portraits.engines.megaportraits.student_motion import WORDS
+from living_portraits.nn.quantise import Ranges
 from living_portraits.sway import CELLS
 
 Avatars = Int64[Tensor, "batch"]
@@ -201,9 +202,10 @@ class Student(nn.Module):
     """How a driver moves -> one of the portraits it knows, moved.
 
     `faces` are thumbnails of these portraits, `names` their names in bytes, `pictures` themselves, `guides` what is
-    where in them.
+    where in them. `ranges` are those of its convolutions, for 8 bits, see `StudentEngine.ranges`; none if unknown.
     """
 
+    ranges: Ranges
     faces: UInt8[Tensor, "avatars 24 24 3"]
     names: UInt8[Tensor, "avatars letters"]
     pictures: UInt8[Tensor, "avatars 3 kept kept"]
@@ -211,7 +213,7 @@ class Student(nn.Module):
 
     def __init__(self, config: StudentConfig, *, avatars: int) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.ranges = config, {}
         if config.paint % config.drawn or config.kept % config.paint:
             raise ValueError(f"Blocks that end at {config.drawn} px paint no {config.paint} of {config.kept}.")
         wide, blocks, side = (config.blocks[0], *config.blocks), [], CELLS

@@ -1,8 +1,10 @@
 """The engine `student`: a small network for the portraits that it was taught, and for no other."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -11,7 +13,7 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 
 from living_portraits import weights
-from living_portraits.engine import Drive, Frame, Spec, Track
+from living_portraits.engine import Drive, Frame, Points, Spec, Track
 from living_portraits.engines.megaportraits.leading import of_face
 from living_portraits.engines.megaportraits.student import Student, StudentConfig, likeness, thumbnail, word
 from living_portraits.engines.megaportraits.student_motion import WORDS, Performance
@@ -19,13 +21,15 @@ from living_portraits.errors import FaceError, OptionError, WeightsError
 from living_portraits.far_side import FarSide
 from living_portraits.features import Features
 from living_portraits.motion import AdaptedHead, SourceShape, adapt
+from living_portraits.nn import quantise
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_tensor
 from living_portraits.people import People
+from living_portraits.pipeline import ahead
 from living_portraits.recent import version_of
 from living_portraits.restraint import restrain
 from living_portraits.sway import CELLS, SEARCHED
-from living_portraits.warp import HeadMesh, pixel_grid
+from living_portraits.warp import HeadMesh, Seen, Texture, pixel_grid
 
 WEIGHTS = "student"
 
@@ -36,7 +40,7 @@ ALIKE = 0.9
 """Correlation of two thumbnails from which they show one picture: bundled portraits reach .7 with each other, one cut
 out a little otherwise .95 with itself."""
 
-_RUNTIMES = ("torch", "openvino", "cuda")
+_RUNTIMES = ("torch", "openvino", "int8", "cuda")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,27 +62,47 @@ class Sitter:
 
 @dataclass(frozen=True, eq=False)
 class Still:
-    """A portrait's picture `[size, size, 3]`, its mesh, its eyes and mouth, and what mends its far side.
+    """A portrait's picture, its mesh, its eyes and mouth, and what mends its far side.
 
     A smooth flow closes no eye and opens no mouth sharply, and an hour's painting is soft: the face goes where the
     tracker has it, and what eyes and lips uncover is drawn last, as the puppet does.
     """
 
-    picture: Frame
+    texture: Texture
     mesh: HeadMesh
     features: Features
     far_side: FarSide
 
-    def drawn(self, strokes: Sequence[np.ndarray], head: AdaptedHead) -> Frame:
-        """A frame from what `Drawing` gives: the face at its place, and all else as the student has it."""
+    @classmethod
+    def of(cls, picture: Frame, points: Points) -> "Still":
+        """From `[size, size, 3]` and its face's points, px of it."""
+        mesh = HeadMesh.around(points, len(picture))
+        features = Features.of(picture, points, mesh.source)
+        return cls(Texture.of(picture), mesh, features, FarSide.of(picture, mesh))
+
+    def sketched(self, strokes: Sequence[np.ndarray], head: AdaptedHead) -> "Sketch":
+        """Where all is, from what `Drawing` gives: the face at its place, and all else as the student has it."""
         flow, share, added = strokes
         seen = self.mesh.seen(self.mesh.move(head))
         way = of_face(seen, head).beside(torch.from_numpy(flow)[None])
-        led = np.ascontiguousarray(way[0].movedim(0, -1).numpy())
-        frame = composed(self.picture, led, share[0], added.transpose(1, 2, 0))
-        self.far_side.mend(frame, seen)
-        self.features.draw(frame, head)
+        return Sketch(head, seen, np.ascontiguousarray(way[0].movedim(0, -1).numpy()), share[0], added)
+
+    def drawn(self, sketch: "Sketch") -> Frame:
+        """The frame."""
+        frame = composed(self.texture, sketch.flow, sketch.share, sketch.added, size=self.mesh.size)
+        self.far_side.mend(frame, sketch.seen)
+        self.features.draw(frame, sketch.head)
         return frame
+
+
+class Sketch(NamedTuple):
+    """A frame, before it is drawn: the head in it, the mesh as it shows that, and `composed`'s arguments."""
+
+    head: AdaptedHead
+    seen: Seen
+    flow: Float32[np.ndarray, "fine fine 2"]
+    share: Float32[np.ndarray, "paint paint"]
+    added: Float32[np.ndarray, "3 paint paint"]
 
 
 class StudentEngine:
@@ -113,7 +137,8 @@ class StudentEngine:
         if size not in sizes:
             raise OptionError(f"This student draws {' or '.join(map(str, sizes))} px, not {size}.")
         self.spec = replace(StudentEngine.spec, size=size, sizes=sizes)
-        self.runtime, self._alone = runtimes.choose(runtime), file is not None
+        self.runtime = runtimes.choose(runtime, ranges=self.student.ranges, among=_RUNTIMES)
+        self._alone = file is not None
         self._seats: dict[tuple[Hashable, int], tuple[runtimes.Function, Frame | None]] = {}
 
     @property
@@ -137,12 +162,8 @@ class StudentEngine:
                 if (version, best) not in self._seats:
                     self._seats[version, best] = self._seated(student, best)
                 run, picture = self._seats[version, best]
-                points, shape = source.points[0], SourceShape.of(source.points[0])
-                if picture is None:
-                    return Sitter(best, shape, run, None)
-                mesh = HeadMesh.around(points, self.spec.size)
-                still = Still(picture, mesh, Features.of(picture, points, shape), FarSide.of(picture, mesh))
-                return Sitter(best, shape, run, still)
+                still = None if picture is None else Still.of(picture, source.points[0])
+                return Sitter(best, SourceShape.of(source.points[0]), run, still)
         raise FaceError(
             f"The student animates {', '.join(self.names)} and no other face: take one of these pictures, another "
             "engine, or teach it yours with `living-portraits distill`."
@@ -159,7 +180,10 @@ class StudentEngine:
     def _seated(self, student: Student, number: int) -> tuple[runtimes.Function, Frame | None]:
         """The network that draws a portrait alone, and its picture."""
         example = torch.zeros(1, WORDS), torch.zeros(1, 3, CELLS, CELLS)
-        run = runtimes.compiled(Drawing(student.alone(number)), example, runtime=self.runtime)
+        # Students whom users taught long ago know no ranges.
+        runtime = "openvino" if self.runtime == "int8" and not student.ranges else self.runtime
+        ranges = {f"student.{name}": ends for name, ends in student.ranges.items()}
+        run = runtimes.compiled(Drawing(student.alone(number)), example, runtime=runtime, ranges=ranges)
         if not student.config.picture:
             return run, None
         kept = np.ascontiguousarray(student.pictures[number].movedim(0, -1).numpy())
@@ -173,17 +197,33 @@ class StudentEngine:
         """One frame per driver frame, the motion held within what one picture can bear."""
         bearable = restrain(motion.head, identity.source.pose)
         said = motion.on(identity.source, size=self.spec.size)
-        for number, strokes in enumerate(self._strokes(identity.run, said)):
-            if identity.still is None:
-                yield np.ascontiguousarray(np.rint(strokes[2].transpose(1, 2, 0)).astype(np.uint8))
-            else:
-                yield identity.still.drawn(strokes, adapt(identity.source, bearable, number))
+        still, strokes = identity.still, self._strokes(identity.run, said)
+        if still is None:
+            yield from (_bytes(colour) for _, _, colour in strokes)
+            return
+        heads = (adapt(identity.source, bearable, number) for number in range(len(bearable)))
+        sketches = (still.sketched(*pair) for pair in zip(strokes, heads, strict=True))
+        # Of a film, the next frames are sketched while one is drawn.
+        yield from map(still.drawn, ahead(sketches, depth=1) if len(bearable) > runtimes.LIVE else sketches)
 
     def _strokes(self, run: runtimes.Function, said: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, ...]]:
         """What is to be done for each frame: what `Drawing` gives, without the axis of the batch."""
         for some in runtimes.batches(self.runtime, len(said[0])):
             found = run(*(torch.from_numpy(part[some.start : some.stop]) for part in said))
             yield from zip(*(part.numpy() for part in found), strict=True)
+
+    def ranges(self, films: Iterable[tuple[Track, Track]]) -> quantise.Ranges:
+        """What reaches each convolution over films of (source, driver), each driver's last frame at rest."""
+        found: quantise.Ranges = {}
+        for source, driver in films:
+            sitter, motion = self.encode_identity(source), self.encode_motion(driver, Drive(neutral=len(driver) - 1))
+            words, sway = (torch.from_numpy(part) for part in motion.on(sitter.source, size=self.spec.size))
+            net = self.student.alone(sitter.number)
+            own = quantise.ranges(net, partial(net.strokes, words, sway, torch.zeros(len(words), dtype=torch.int64)))
+            for name, (low, high) in own.items():
+                least, most = found.get(name, (low, high))
+                found[name] = min(low, least), max(high, most)
+        return found
 
 
 class Drawing(nn.Module):
@@ -208,21 +248,25 @@ class Drawing(nn.Module):
 
 
 def composed(
-    picture: Frame,
+    texture: Texture,
     flow: Float32[np.ndarray, "fine fine 2"],
     share: Float32[np.ndarray, "paint paint"],
-    added: Float32[np.ndarray, "paint paint 3"],
+    added: Float32[np.ndarray, "3 paint paint"],
+    *,
+    size: int,
 ) -> Frame:
     """`Student.drawn` on bytes, at the picture's own size, with sharper sampling than in training.
 
     In whole numbers, right to a level or two.
     """
-    size = picture.shape[0]
-    places = cv2.add(_sized(np.ascontiguousarray(flow) * np.float32(size / 2), size), pixel_grid(size))
-    moved = cv2.remap(picture, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    kept = cv2.cvtColor(_sized(np.rint(share).astype(np.uint8), size), cv2.COLOR_GRAY2RGB)
-    paint = _sized(np.rint(added).astype(np.uint8), size)
-    return np.asarray(cv2.add(cv2.multiply(moved, kept, scale=1 / 255), paint))
+    moved = texture.sample(cv2.add(_sized(flow * np.float32(size / 2), size), pixel_grid(size)))
+    kept = cv2.cvtColor(_sized(cv2.convertScaleAbs(share), size), cv2.COLOR_GRAY2RGB)
+    return np.asarray(cv2.add(cv2.multiply(moved, kept, scale=1 / 255), _sized(_bytes(added), size)))
+
+
+def _bytes(picture: Float32[np.ndarray, "3 side side"]) -> Frame:
+    """From levels as a network gives them."""
+    return np.asarray(cv2.merge([cv2.convertScaleAbs(channel) for channel in picture]), dtype=np.uint8)
 
 
 def _sized(field: np.ndarray, size: int) -> np.ndarray:
@@ -241,6 +285,7 @@ def read_student(file: Path) -> Student:
         student = Student(StudentConfig.of(config["train"]), avatars=len(state["student.faces"]))
         own = {name.removeprefix("student."): value for name, value in state.items()}
         student.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in own.items()})
+        student.ranges = {name: (low, high) for name, (low, high) in config.get("ranges", {}).items()}
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"The model file {file.name} was written by another version: distil it anew.") from error
     return student.eval().requires_grad_(False)
