@@ -206,9 +206,12 @@ class Texture:
                 places[:] = found[: places.shape[0], : places.shape[1]]
         return cls(dense)
 
-    def sample(self, sampling: SamplingMap) -> Frame:
-        """The picture as the map rearranges it; the identity map gives it back to the last bit."""
-        return cv2.remap(self.dense, _DENSITY * sampling, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    def sample(self, sampling: SamplingMap, *, border: int = cv2.BORDER_REFLECT_101) -> Frame:
+        """The picture as the map rearranges it; the identity map gives it back to the last bit.
+
+        `border`: how it goes on beyond its edges, as OpenCV calls it.
+        """
+        return cv2.remap(self.dense, _DENSITY * sampling, None, cv2.INTER_LINEAR, borderMode=border)
 
 
 def _lanczos(past: float) -> Float32[np.ndarray, "8"]:

@@ -82,6 +82,9 @@ def test_what_eight_bits_need_to_know_is_kept(folder, tmp_path, orders) -> None:
     begin.ranges = {"sense": (-1.0, 2.0)}
     assert distil(folder, "--student", str(written(tmp_path / "begin.safetensors", begin))) == 0
     assert read_student(STUDENTS.place("mine")).ranges == begin.ranges
+    # Begun with nobody, it knows none.
+    assert distil(folder, "--name", "own", "--set", "begin=") == 0
+    assert read_student(STUDENTS.place("own")).ranges == {}
 
 
 def test_a_run_without_a_step_leaves_what_was_there(folder, capsys, orders) -> None:

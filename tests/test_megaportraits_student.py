@@ -651,3 +651,17 @@ def test_other_files(tmp_path, config, state, message) -> None:
     weights.write(tmp_path / "other.safetensors", config=config, state=state)
     with pytest.raises(WeightsError, match=message):
         read_student(tmp_path / "other.safetensors")
+
+
+@pytest.mark.parametrize("ranges", [{"nose": (0.0, 1.0)}, {"sense": ("a", "b")}, {"sense": 1.0}, [1]])
+def test_ranges_of_nothing_that_it_has(tmp_path, ranges) -> None:
+    student = taught(1)
+    student.ranges = ranges
+    with pytest.raises(WeightsError, match="another version"):
+        read_student(written(tmp_path / "a.safetensors", student))
+
+
+def test_a_student_without_ranges(tmp_path) -> None:
+    student = taught(1)
+    student.ranges = None
+    assert read_student(written(tmp_path / "a.safetensors", student)).ranges == {}

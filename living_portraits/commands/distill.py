@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
     minutes = _minutes(args.minutes)
     begin = args.student or (out if out.is_file() else weights.path(WEIGHTS))
     settings = _settings(args, begin)
+    # A student who goes on learning keeps its convolutions. What reaches them is another portrait's, but much alike.
+    ranges = read_student(Path(settings["begin"])).ranges if settings["begin"] else {}
     places.make_room(out)
     if begin is out:
         known = ", ".join(word(raw) for raw in read_student(out).names)
@@ -80,8 +82,6 @@ def run(args: argparse.Namespace) -> int:
             print(f"ended before the first step, as {reason}; no student was written.")
             return code or UNTAUGHT
         try:
-            # A student who goes on learning keeps its convolutions, and so their ranges.
-            ranges = read_student(Path(settings["begin"])).ranges
             weights.write(out, config=bare(config) | {"ranges": ranges}, state=state)
         except WeightsError as error:
             kept = True  # hours may lie in it

@@ -93,6 +93,8 @@ class Landmarker:
         they wrap is made here. A test holds both to the same numbers.
         """
         task, result = self._task, self._result()
+        # Whoever is interrupted here leaves MediaPipe's own thread at work on both.
+        self._at_work = image, result
         if self._clock is None:
             task._lib.MpFaceLandmarkerDetectImage(task._handle, image._image_ptr, None, ctypes.byref(result))
         else:

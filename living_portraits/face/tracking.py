@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from living_portraits.engine import Frame
 from living_portraits.errors import FaceError, OptionError
 from living_portraits.face.ladder import LADDER, plausible, search, upright
-from living_portraits.face.landmarker import Landmarkers
+from living_portraits.face.landmarker import Landmarker, Landmarkers
 from living_portraits.face.model import Face, FaceTrack, apart, distance
 from living_portraits.face.steady import bridged, steadied_track
 from living_portraits.face.view import Matrix, View, moved, shown
@@ -25,6 +25,7 @@ REACH = 1.0  # extents, half a face; a face farther from where the last one was 
 ROVING = 2.5  # extents a second by which that reach grows while the face is not to be seen
 CUT = 0.12  # mean change of brightness between two frames, as a share of white, that only a cut makes
 SEARCH = 2.0  # seconds between two thorough searches of a clip that has shown no face yet
+SETTLING = 2  # looks through a new window before one counts
 AHEAD = 2  # frames that are decoded and cut out beside the one that is looked at
 
 Thumbnail: TypeAlias = UInt8[np.ndarray, "32 32"]
@@ -104,17 +105,20 @@ def follow(
 def _looked_for(frames: Iterable[Frame], which: int, fps: float) -> Generator[Face | None, None, None]:
     """The followed face in each frame. The next frames are decoded and cut out while two are looked at.
 
-    Two at a time, by two landmarkers: each begins where the face was two frames before, which trembles no more.
+    Two at a time, by two landmarkers: each begins where the face was two frames before.
     """
     with Landmarkers() as own, Landmarkers() as others, ThreadPoolExecutor(1) as beside:
-        follower = _Follower(own, which, fps)
+        follower = _Follower(_Eye(own), which, fps, other=_Eye(others))
         with closing(ahead(map(follower.prepared, frames), depth=AHEAD)) as sights:
             number = 0
             for sight, following in _by_twos(sights):
-                glimpse = following and beside.submit(follower.glimpsed, following, follower.matrix, others)
+                glimpse = None
+                if following is not None and follower.matrix is not None:
+                    follower.other.opened(follower.confidence)  # here: it hushes the process while it loads
+                    glimpse = beside.submit(follower.glimpsed, following, follower.matrix)
                 yield follower.look(sight, number)
-                if following and glimpse:
-                    yield follower.look(following, number + 1, glimpse.result())
+                if following is not None:
+                    yield follower.look(following, number + 1, None if glimpse is None else glimpse.result())
                 number += 2
 
 
@@ -144,6 +148,30 @@ def timecode(seconds: float) -> str:
     return f"{tenths // 600:02d}:{tenths % 600 // 10:02d}.{tenths % 10}"
 
 
+@dataclass(eq=False)
+class _Eye:
+    """Landmarkers, and the window that the one that follows is used to."""
+
+    landmarkers: Landmarkers
+    window: Matrix | None = None
+
+    def opened(self, confidence: float) -> Landmarker:
+        """The landmarker that follows."""
+        return self.landmarkers.at(confidence, video=True)
+
+    def look(self, view: View, confidence: float) -> list[Face]:
+        """The face where it was before.
+
+        A window that is new is looked through a few times: at first points are off by up to a hundredth of the face,
+        as the landmarker goes by where it saw them last.
+        """
+        landmarker = self.opened(confidence)
+        for _ in range(0 if self.window is view.matrix else SETTLING):
+            view.look(landmarker, found_by="window")
+        self.window = view.matrix
+        return view.look(landmarker, found_by="window")
+
+
 @dataclass
 class _Follower:
     """Finds the face of the frame before in each new frame.
@@ -152,9 +180,10 @@ class _Follower:
     for 4K as for a webcam, and holds small faces, tilted heads and one face among several.
     """
 
-    landmarkers: Landmarkers
+    eye: _Eye
     which: int
     fps: float
+    other: _Eye = field(repr=False)  # for what is looked at meanwhile
     last: Face | None = None
     missed: int = 0  # frames since `last`
     matrix: Matrix | None = field(default=None, repr=False)  # of the window
@@ -166,12 +195,9 @@ class _Follower:
         matrix = self.matrix
         return _Sight(frame, _thumbnail(frame), None if matrix is None else shown(frame, matrix, (WINDOW, WINDOW)))
 
-    def glimpsed(self, sight: _Sight, matrix: Matrix | None, landmarkers: Landmarkers) -> _Glimpse | None:
+    def glimpsed(self, sight: _Sight, matrix: Matrix) -> _Glimpse:
         """What `look` may find in a frame, if the window is then still at `matrix`; from another thread."""
-        if matrix is None:
-            return None
-        view = self._view(sight, matrix)
-        return _Glimpse(matrix, view.look(landmarkers.at(self.confidence, video=True), found_by="window"))
+        return _Glimpse(matrix, self.other.look(self._view(sight, matrix), self.confidence))
 
     def look(self, sight: _Sight, number: int, glimpse: _Glimpse | None = None) -> Face | None:
         """The followed face in this frame, if it is to be seen."""
@@ -186,7 +212,7 @@ class _Follower:
 
     def _first(self, frame: Frame, number: int) -> Face | None:
         rungs = LADDER if number % max(round(SEARCH * self.fps), 1) == 0 else LADDER[:2]
-        faces = search(frame, self.landmarkers, rungs)
+        faces = search(frame, self.eye.landmarkers, rungs)
         if not faces:
             return None
         if self.which >= len(faces):
@@ -203,7 +229,7 @@ class _Follower:
             face = self._through_window(sight, last, glimpse)
             if face is not None:
                 return face
-        faces = search(sight.frame, self.landmarkers, LADDER[:2])
+        faces = search(sight.frame, self.eye.landmarkers, LADDER[:2])
         near = self._nearest(faces, last)
         return faces[0] if near is None and faces and cut else near
 
@@ -212,15 +238,21 @@ class _Follower:
         if self.matrix is None or _strayed(self.matrix, wanted):
             self.matrix = wanted
         view = self._view(sight, self.matrix)
-        for video in (True, False):  # the quick one may hold on to a neighbour
-            if video and glimpse is not None and glimpse.matrix is self.matrix:
-                found = glimpse.faces
-            else:
-                found = view.look(self.landmarkers.at(self.confidence, video=video), found_by="window")
-            near = self._nearest([face for face in found if plausible(face, sight.frame)], last)
-            if near is not None:
-                return near
-        return None
+        near = self._nearest(self._plausible(self._followed(sight, view, glimpse), sight), last)
+        if near is not None:
+            return near
+        afresh = view.look(self.eye.landmarkers.at(self.confidence), found_by="window")
+        return self._nearest(self._plausible(afresh, sight), last)  # the quick one may hold on to a neighbour
+
+    def _followed(self, sight: _Sight, view: View, glimpse: _Glimpse | None) -> list[Face]:
+        """Whom the eye whose turn it is sees."""
+        if glimpse is None:
+            return self.eye.look(view, self.confidence)
+        return (glimpse if glimpse.matrix is view.matrix else self.glimpsed(sight, view.matrix)).faces
+
+    @staticmethod
+    def _plausible(faces: list[Face], sight: _Sight) -> list[Face]:
+        return [face for face in faces if plausible(face, sight.frame)]
 
     @staticmethod
     def _view(sight: _Sight, matrix: Matrix) -> View:
@@ -243,7 +275,8 @@ class Watcher:
 
     def __init__(self, fps: float = 25.0) -> None:
         self._landmarkers = Landmarkers()
-        self._follower = _Follower(self._landmarkers, 0, fps)
+        eye = _Eye(self._landmarkers)
+        self._follower = _Follower(eye, 0, fps, other=eye)
 
     def __enter__(self) -> "Watcher":
         self._landmarkers.__enter__()

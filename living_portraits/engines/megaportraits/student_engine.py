@@ -259,7 +259,8 @@ def composed(
 
     In whole numbers, right to a level or two.
     """
-    moved = texture.sample(cv2.add(_sized(flow * np.float32(size / 2), size), pixel_grid(size)))
+    places = cv2.add(_sized(flow * np.float32(size / 2), size), pixel_grid(size))
+    moved = texture.sample(places, border=cv2.BORDER_REPLICATE)
     kept = cv2.cvtColor(_sized(cv2.convertScaleAbs(share), size), cv2.COLOR_GRAY2RGB)
     return np.asarray(cv2.add(cv2.multiply(moved, kept, scale=1 / 255), _sized(_bytes(added), size)))
 
@@ -285,7 +286,9 @@ def read_student(file: Path) -> Student:
         student = Student(StudentConfig.of(config["train"]), avatars=len(state["student.faces"]))
         own = {name.removeprefix("student."): value for name, value in state.items()}
         student.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in own.items()})
-        student.ranges = {name: (low, high) for name, (low, high) in config.get("ranges", {}).items()}
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        for name, (low, high) in (config.get("ranges") or {}).items():
+            student.get_submodule(name)
+            student.ranges[name] = float(low), float(high)
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"The model file {file.name} was written by another version: distil it anew.") from error
     return student.eval().requires_grad_(False)
