@@ -19,6 +19,7 @@ from living_portraits.engines.megaportraits.ground import carried_along, grounde
 from living_portraits.engines.megaportraits.performance import Performance, on_top, turn_of, turn_vector
 from living_portraits.engines.megaportraits.pose import Pose
 from living_portraits.errors import OptionError, WeightsError
+from living_portraits.nn import process
 from living_portraits.nn import runtime as runtimes
 
 SIZE = 64
@@ -307,3 +308,14 @@ def test_the_plate_shows_where_the_ground_is_bare_and_paint_inside_of_the_matte_
     assert (row[20:28] == 0).all() and (row[36:] == 0).all() and (row[:10] == 0).all()
     bare = before(plate_, Drawn(painted, square(28, 36)))[0, 0, 32]
     assert (bare[28:36] == 1).all() and (bare[36:] == -1).all()
+
+
+@pytest.mark.parametrize(("vnni", "mends_in"), [(True, "int8"), (False, "openvino")])
+def test_what_mends_its_frames_runs_in_eight_bits_on_processors_that_do_that_well(monkeypatch, vnni, mends_in) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    monkeypatch.setattr(process, "may_train", lambda: False)
+    monkeypatch.setattr(runtimes, "adds_bytes", lambda: vnni)
+    monkeypatch.setattr(runtimes, "compiled", lambda net, example, *, runtime, **more: net)
+    unasked = MegaPortraits(size=256)
+    assert unasked.runtime == "openvino" and unasked._mender.runtime == mends_in
+    assert MegaPortraits(size=256, runtime="openvino")._mender.runtime == "openvino"

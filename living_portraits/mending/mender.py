@@ -43,14 +43,16 @@ class Mender:
 
     Args:
         file: a snapshot of the recipe `guided`; None: the one that comes with the project.
-        runtime: one of `runtime.RUNTIMES`; None: see `runtime.choose`.
+        runtime: one of `among`; None: see `runtime.choose`.
 
     Raises WeightsError, and OptionError for a runtime that cannot be had.
     """
 
-    def __init__(self, *, file: Path | None = None, runtime: str | None = None) -> None:
+    def __init__(
+        self, *, file: Path | None = None, runtime: str | None = None, among: Sequence[str] = runtimes.RUNTIMES
+    ) -> None:
         self._net, ranges = read_net(file or weights.path(WEIGHTS))
-        self.runtime = runtimes.choose(runtime, ranges=ranges)
+        self.runtime = runtimes.choose(runtime, ranges=ranges, among=among)
         self.stitching = Stitching(self._net)
         with torch.inference_mode():
             example = self.stitching.example()

@@ -107,8 +107,8 @@ class MegaPortraits:
             choices = ", ".join(map(str, sizes))
             raise OptionError(f"These weights of megaportraits do not work at size {size}; choose from {choices}.")
         self.poses_from = poses_from
-        mender = "int8" if runtime is None and self.runtime == "openvino" else self.runtime
-        self._mender = Mender(runtime=mender) if self.base.config.hears else None
+        among = (*MegaPortraits.spec.runtimes, "int8")
+        self._mender = Mender(runtime=runtime, among=among) if self.base.config.hears else None
         self.spec = replace(MegaPortraits.spec, size=size, sizes=sizes)
         if not self.base.config.hears:
             self.spec = replace(self.spec, driver_size=trained)

@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -214,16 +213,16 @@ class StudentEngine:
 
     def ranges(self, films: Iterable[tuple[Track, Track]]) -> quantise.Ranges:
         """What reaches each convolution over films of (source, driver), each driver's last frame at rest."""
-        found: quantise.Ranges = {}
-        for source, driver in films:
-            sitter, motion = self.encode_identity(source), self.encode_motion(driver, Drive(neutral=len(driver) - 1))
-            words, sway = (torch.from_numpy(part) for part in motion.on(sitter.source, size=self.spec.size))
-            net = self.student.alone(sitter.number)
-            own = quantise.ranges(net, partial(net.strokes, words, sway, torch.zeros(len(words), dtype=torch.int64)))
-            for name, (low, high) in own.items():
-                least, most = found.get(name, (low, high))
-                found[name] = min(low, least), max(high, most)
-        return found
+
+        def run() -> None:
+            for source, driver in films:
+                sitter, rest = self.encode_identity(source), Drive(neutral=len(driver) - 1)
+                said = self.encode_motion(driver, rest).on(sitter.source, size=self.spec.size)
+                words, sway = (torch.from_numpy(part) for part in said)
+                self.student.strokes(words, sway, torch.full((len(words),), sitter.number))
+
+        found = quantise.ranges(self.student, run)
+        return {name: ends for name, ends in found.items() if not name.endswith(".read")}  # which `alone` folds
 
 
 class Drawing(nn.Module):
