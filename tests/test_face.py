@@ -13,7 +13,7 @@ import drawn
 import numpy as np
 import pytest
 
-from living_portraits import face, geometry, samples, video
+from living_portraits import face, geometry, mediapipe_tasks, samples, video
 from living_portraits.errors import LivingPortraitsError, OptionError, SystemLibraryError
 from living_portraits.face import ladder, landmarker
 from living_portraits.face.model import Face, distance, extent, overlap
@@ -215,7 +215,7 @@ def test_two_threads_that_hush_leave_stderr_as_it_was() -> None:
     inside, begun = threading.Barrier(2, timeout=0.5), os.fstat(2)
 
     def hush() -> None:
-        with landmarker.hushed(), contextlib.suppress(threading.BrokenBarrierError):
+        with mediapipe_tasks.hushed(), contextlib.suppress(threading.BrokenBarrierError):
             inside.wait()  # both at once, were that possible
 
     threads = [threading.Thread(target=hush) for _ in range(2)]

@@ -13,10 +13,10 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 
 LEAVES = {
     "align", "begun", "choreographer", "choreography", "detail", "doll", "draw", "eyes", "far_side", "features",
-    "film_options", "geometry", "grain", "landmarks68", "manifest", "matting", "memory", "mending", "metrics", "motion",
-    "motion_file", "mouth", "nn", "notices", "packed", "people", "pipeline", "places", "processes", "provenance",
-    "recent", "restraint", "result", "samples", "skeleton", "smoothing", "stance", "sway", "teeth", "tone", "variety",
-    "video", "warp", "watching", "weights",
+    "film_options", "geometry", "grain", "landmarks68", "manifest", "matting", "mediapipe_tasks", "memory", "mending",
+    "metrics", "motion", "motion_file", "mouth", "nn", "notices", "packed", "people", "pipeline", "places",
+    "processes", "provenance", "recent", "restraint", "result", "samples", "skeleton", "smoothing", "stance", "sway",
+    "teeth", "tone", "variety", "video", "warp", "watching", "weights",
 }  # fmt: skip
 
 # What a module of each layer may import from the package; "engines" stands for the registry, "engines/*" for an engine.

@@ -15,9 +15,8 @@ from living_portraits.engines.megaportraits.base import Base, Known, joined, par
 from living_portraits.engines.megaportraits.blocks import AdaptiveNorm, Conv2d, Conv3d, ResBlock, fold, rescaled
 from living_portraits.engines.megaportraits.config import Config, preset
 from living_portraits.engines.megaportraits.critic import Critic
-from living_portraits.engines.megaportraits.ground import carried_along
 from living_portraits.engines.megaportraits.leading import Lead, by_mesh, led, of_face
-from living_portraits.engines.megaportraits.networks import enlarged, face_of, shrunk
+from living_portraits.engines.megaportraits.networks import carried_along, face_of
 from living_portraits.engines.megaportraits.pose import Pose
 from living_portraits.engines.megaportraits.student_motion import SPOKEN
 from living_portraits.engines.megaportraits.warps import (
@@ -240,24 +239,6 @@ def test_pixels_are_carried_to_where_the_surface_is(base: Base) -> None:
             found.append(float((carried * axis).sum() / carried.sum()))
     expected = [math.sin(0.5) * depth * SIZE / 2 for depth in (-0.25, 0.0, 0.25)]
     assert found == pytest.approx(expected, abs=0.7)
-
-
-def test_a_larger_picture_is_the_same_one_with_the_sources_grain(base: Base) -> None:
-    """Shrunk again it is the small one; the fine lines that the small one cannot hold are the source's, moved along."""
-    lines = torch.full((1, 3, 4 * SIZE, 4 * SIZE), -0.5)
-    lines[..., ::4] = 0.5
-    fine = lines + 0.25 * torch.linspace(-1, 1, 4 * SIZE)[:, None]
-    z, moved = torch.zeros(1, 16), at(place=(0.125, 0.0))
-    with torch.no_grad():
-        picture = shrunk(fine, SIZE)
-        identity = base.identity(picture, base.appearance(picture), at(), z)
-        small, large = base.draw(identity, moved, z), base.draw(identity, moved, z, Known(fine=fine))
-    assert large.picture.shape == fine.shape and large.matte.shape == (1, 1, 4 * SIZE, 4 * SIZE)
-    assert (shrunk(large.picture, SIZE) - small.picture)[..., 10:].abs().mean() < 0.02  # at the rim a line is drawn out
-    inside = (..., slice(4 * 24, 4 * 40))
-    grain = large.picture - enlarged(shrunk(large.picture, SIZE), 4 * SIZE)
-    own = lines - enlarged(shrunk(lines, SIZE), 4 * SIZE)
-    assert torch.corrcoef(torch.stack([grain[inside].flatten(), own[inside].flatten()]))[0, 1] > 0.95
 
 
 def test_what_the_warps_do_not_undo_is_taken_off(base: Base) -> None:

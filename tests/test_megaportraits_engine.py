@@ -15,12 +15,16 @@ from living_portraits.engines.megaportraits.background import before, plate
 from living_portraits.engines.megaportraits.base import Base, Drawn, Known
 from living_portraits.engines.megaportraits.config import preset
 from living_portraits.engines.megaportraits.engine import hand_over, read_base
-from living_portraits.engines.megaportraits.ground import carried_along, grounded
+from living_portraits.engines.megaportraits.ground import grounded
+from living_portraits.engines.megaportraits.networks import Painted
 from living_portraits.engines.megaportraits.performance import Performance, on_top, turn_of, turn_vector
 from living_portraits.engines.megaportraits.pose import Pose
 from living_portraits.errors import OptionError, WeightsError
+from living_portraits.mending import view
 from living_portraits.nn import process
 from living_portraits.nn import runtime as runtimes
+from living_portraits.nn.pixels import to_tensor
+from living_portraits.warp import Texture
 
 SIZE = 64
 
@@ -88,11 +92,8 @@ def test_a_frame_for_each_of_the_drivers_and_the_same_again(engine) -> None:
 def test_at_the_neutral_frame_and_without_strength_it_shows_the_sources_own_reconstruction(engine) -> None:
     sitter = engine.encode_identity(source(SIZE))
     with torch.inference_mode():
-        drawn = engine.base.draw(
-            sitter.identity, sitter.pose, sitter.code, Known(sitter.fine, sitter.still, sitter.person)
-        )
-        own = before(sitter.plate, drawn)
-    expected = (own[0].movedim(0, -1).numpy().clip(-1, 1) + 1) * 127.5
+        drawn = engine.base.draw(sitter.identity, sitter.pose, sitter.code, Known(sitter.still))
+    expected = before(sitter.plate, drawn, sitter.texture, sitter.person).astype(int)
     assert np.abs(run(engine, Drive(neutral=2))[2] - expected).max() < 2
     for frame in run(engine, Drive(strength=0.0)):
         assert np.abs(frame - expected).max() < 2
@@ -246,68 +247,95 @@ def test_the_plate_keeps_what_is_not_the_person_and_continues_it_behind_them() -
     crop[20:44, 20:44] = (250, 10, 10)
     matte = np.zeros((SIZE, SIZE), np.float32)
     matte[20:44, 20:44] = 1
-    made = (shown(plate(crop, matte)) + 1) * 127.5
+    made = plate(crop, matte).astype(float)
     np.testing.assert_allclose(made[:10], crop[:10], atol=1)
     assert np.abs(made[20:44, 20:44] - [40, 90, 160]).max() < 12
-    assert np.isfinite(shown(plate(crop, np.ones((SIZE, SIZE), np.float32)))).all()
-    np.testing.assert_allclose(shown(plate(crop, np.zeros((SIZE, SIZE), np.float32))), crop / 127.5 - 1, atol=1e-5)
+    assert np.ptp(plate(crop, np.ones((SIZE, SIZE), np.float32))) == 0  # nothing is known of what is behind
+    np.testing.assert_array_equal(plate(crop, np.zeros((SIZE, SIZE), np.float32)), crop)
 
 
-def shown(picture: torch.Tensor) -> np.ndarray:
-    return picture[0].movedim(0, -1).numpy()
-
-
-def ramp() -> torch.Tensor:
-    """A picture whose pixels say in which column of the source they were."""
-    return torch.arange(SIZE, dtype=torch.float32).expand(1, 1, SIZE, SIZE)
-
-
-def square(first: int, last: int) -> torch.Tensor:
-    matte = torch.zeros(1, 1, SIZE, SIZE)
-    matte[..., 24:40, first:last] = 1
+def square(first: int, last: int) -> np.ndarray:
+    matte = np.zeros((SIZE, SIZE), np.float32)
+    matte[24:40, first:last] = 1
     return matte
+
+
+def going(right: float) -> np.ndarray:
+    """The way of everything having gone so many px to the right."""
+    way = np.zeros((SIZE, SIZE, 2), np.float32)
+    way[..., 0] = -right * 2 / SIZE
+    return way
 
 
 def test_the_ground_goes_along_close_to_the_person_and_stands_still_further_off() -> None:
     """They have gone 3 px to the right; nothing is torn between, nothing folds."""
-    way = torch.zeros(1, 2, SIZE, SIZE)
-    way[:, 0] = -3 * 2 / SIZE
-    found = grounded(way, square(27, 39), square(24, 36))
-    came = carried_along(found.way, ramp())[0, 0, 32]
+    found = grounded(going(3), square(27, 39), square(24, 36))
+    came = (np.arange(SIZE) + found.way[..., 0] * SIZE / 2)[32]
     np.testing.assert_allclose(came[28:38], np.arange(25, 35), atol=0.05)
     np.testing.assert_allclose(came[:10], np.arange(10), atol=1e-4)
-    np.testing.assert_allclose(came[56:-1], np.arange(56, SIZE - 1), atol=1e-4)
-    assert (came.diff() > 0.2).all() and (came.diff() < 2).all()
-    assert found.bare.max() == 0
+    np.testing.assert_allclose(came[56:], np.arange(56, SIZE), atol=1e-4)
+    assert (np.diff(came) > 0.2).all() and (np.diff(came) < 2).all()
+    assert found.bare.max() == 0 and not found.way[..., 1].any()
 
 
 def test_where_the_network_misses_the_person_they_are_wherever_the_way_leads_to_them() -> None:
-    way = torch.zeros(1, 2, SIZE, SIZE)
-    way[:, 0] = -3 * 2 / SIZE
     hole = square(27, 39) - square(30, 36)
-    for matte in (hole, torch.zeros_like(hole)):
-        found = grounded(way, matte, square(24, 36))
-        whole = grounded(way, square(27, 39), square(24, 36))
-        torch.testing.assert_close(found.way[..., 24:40, 27:39], whole.way[..., 24:40, 27:39], atol=0.01, rtol=0)
+    for matte in (hole, np.zeros_like(hole)):
+        found = grounded(going(3), matte, square(24, 36))
+        whole = grounded(going(3), square(27, 39), square(24, 36))
+        np.testing.assert_allclose(found.way[24:40, 27:39], whole.way[24:40, 27:39], atol=0.01)
         assert found.bare.max() == 0
 
 
 def test_where_the_person_was_and_is_no_more_the_ground_is_bare() -> None:
     """Half a picture away: no band of surroundings is so wide that it would cover where they were."""
-    way = torch.zeros(1, 2, SIZE, SIZE)
-    way[:, 0] = -SIZE / 2 * 2 / SIZE
-    found = grounded(way, square(44, 56), square(12, 24))
-    assert (found.bare[0, 0, 26:38, 12:24] == 1).all() and (found.bare[0, 0, 26:38, 44:56] == 0).all()
-    assert found.bare[..., :8, :].max() == 0 and found.bare[..., 60:].max() == 0
+    found = grounded(going(SIZE / 2), square(44, 56), square(12, 24))
+    assert (found.bare[26:38, 12:24] == 1).all() and (found.bare[26:38, 44:56] == 0).all()
+    assert found.bare[:8].max() == found.bare[60:].max() == 0
+
+
+def test_close_to_the_edge_the_ground_goes_along_as_far_as_elsewhere() -> None:
+    """What lies beyond the frame says nothing: neither that it goes along, nor that it stands still."""
+    edge, matte = np.zeros((2, SIZE, SIZE), np.float32)
+    edge[:, 0] = 1
+    matte[:, 30] = 1
+    beside = grounded(going(1), edge, edge).way[32, :20, 0], grounded(going(1), matte, matte).way[32, 30:50, 0]
+    np.testing.assert_allclose(*beside, atol=0.03 * 2 / SIZE)
+    assert beside[0][0] == pytest.approx(-2 / SIZE, rel=0.03) and not beside[0][17:].any()
 
 
 def test_the_plate_shows_where_the_ground_is_bare_and_paint_inside_of_the_matte_alone() -> None:
-    plate_, painted, carried = (torch.full((1, 3, SIZE, SIZE), value) for value in (-1.0, 1.0, 0.0))
-    row = before(plate_, Drawn(painted, square(28, 36), carried, None, square(10, 20)))[0, 0, 32]
-    assert (row[28:36] == 1).all() and (row[10:20] == -1).all()
-    assert (row[20:28] == 0).all() and (row[36:] == 0).all() and (row[:10] == 0).all()
-    bare = before(plate_, Drawn(painted, square(28, 36)))[0, 0, 32]
-    assert (bare[28:36] == 1).all() and (bare[36:] == -1).all()
+    """A person who has gone 32 px to the right, painted in part; at rest all else is the source's."""
+    source = np.full((4 * SIZE, 4 * SIZE, 3), 128, np.uint8)
+    behind, paint = np.zeros_like(source), torch.ones(1, 3, SIZE, SIZE)
+    matte, share = (torch.from_numpy(one)[None, None] for one in (square(44, 56), 1 - square(48, 52)))
+    way = torch.from_numpy(going(SIZE / 2)).movedim(-1, 0)[None]
+    row = before(behind, Drawn(Painted(paint, matte, share), way), Texture.of(source), square(12, 24))[128, ::4]
+    assert (row[49:51] == 255).all() and (row[14:22] == 0).all()
+    assert (row[42:46] == 128).all() and (row[54:56] == 128).all() and (row[:8] == 128).all()
+    alone = before(behind, Drawn(Painted(paint, matte, None)), Texture.of(source), square(12, 24))[128, ::4]
+    assert (alone[46:54] == 255).all() and (alone[:42] == 0).all() and (alone[58:] == 0).all()
+
+
+def test_a_larger_picture_is_the_same_one_with_the_sources_grain() -> None:
+    """Shrunk again it is the small one; the fine lines that the small one cannot hold are the source's, moved along."""
+    torch.manual_seed(0)
+    base = Base(preset("tiny", size=SIZE)).eval()
+    lines = np.full((4 * SIZE, 4 * SIZE, 3), 64.0)
+    lines[:, ::4] += 128
+    fine = np.rint(lines + 30 * np.linspace(-1, 1, 4 * SIZE)[:, None, None]).astype(np.uint8)
+    everywhere, z = np.ones((SIZE, SIZE), np.float32), torch.zeros(1, 16)
+    small = view.shrunk(fine, SIZE)
+    with torch.no_grad():
+        picture = to_tensor([small])
+        here, there = (Pose(torch.eye(3)[None], torch.tensor([[x, 0.0]]), torch.full((1, 1), 0.4)) for x in (0, 0.125))
+        identity = base.identity(picture, base.appearance(picture), here, z)
+        drawn = base.draw(identity, there, z)
+    large, less = (before(one, drawn, Texture.of(one), everywhere).astype(np.float32) for one in (fine, small))
+    assert np.abs(view.shrunk(large, SIZE) - less)[:, 10:].mean() < 3  # at the rim a line is drawn out
+    grain, own = (one - view.shrunk(view.shrunk(one, SIZE), 4 * SIZE) for one in (large, lines.astype(np.float32)))
+    inside = np.s_[:, 4 * 24 : 4 * 40]
+    assert np.corrcoef(grain[inside].ravel(), own[inside].ravel())[0, 1] > 0.95
 
 
 @pytest.mark.parametrize(("vnni", "mends_in"), [(True, "int8"), (False, "openvino")])

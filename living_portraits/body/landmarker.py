@@ -8,7 +8,7 @@ import numpy as np
 
 from living_portraits import weights
 from living_portraits.engine import Frame
-from living_portraits.face.landmarker import explained, hushed
+from living_portraits.mediapipe_tasks import ended, explained, hushed, started
 from living_portraits.skeleton import BodyPoints
 
 MOST_BODIES = 4
@@ -62,8 +62,8 @@ class BodyLandmarker:
         self._mediapipe: Any = mediapipe
         self._clock = 0 if video else None
         self._quiet = False
-        with explained("Body tracking"), hushed():
-            self._task: Any = vision.PoseLandmarker.create_from_options(options)
+        with explained("Body tracking"):
+            self._task: Any = started(lambda: vision.PoseLandmarker.create_from_options(options))
 
     def __enter__(self) -> "BodyLandmarker":
         return self
@@ -71,7 +71,7 @@ class BodyLandmarker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._task.close()
+        ended(self._task)
 
     def detect(self, frame: Frame) -> list[Body]:
         """People in one frame, the tallest first; points in its pixels."""

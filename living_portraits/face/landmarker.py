@@ -2,9 +2,6 @@
 
 import contextlib
 import ctypes
-import os
-import sys
-import threading
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
@@ -14,8 +11,8 @@ from jaxtyping import Float32
 
 from living_portraits import weights
 from living_portraits.engine import Frame
-from living_portraits.errors import SystemLibraryError
 from living_portraits.face.model import Face
+from living_portraits.mediapipe_tasks import ended, explained, started
 
 MOST_FACES = 8
 
@@ -56,8 +53,8 @@ class Landmarker:
         self._mediapipe: Any = mediapipe
         self._result: Any = MpFaceLandmarkerResultC
         self._clock = 0 if video else None
-        with explained(), hushed():
-            self._task: Any = vision.FaceLandmarker.create_from_options(options)
+        with explained():
+            self._task: Any = started(lambda: vision.FaceLandmarker.create_from_options(options))
 
     def __enter__(self) -> "Landmarker":
         return self
@@ -65,7 +62,7 @@ class Landmarker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._task.close()
+        ended(self._task)
 
     def detect(self, frame: Frame, *, found_by: str = "plain") -> list[Face]:
         """Faces in one frame, in no order; points in its pixels."""
@@ -114,41 +111,6 @@ def _columns(rows: Any, count: int, *names: str) -> Float32[np.ndarray, "rows fi
     words = ctypes.cast(rows, ctypes.POINTER(ctypes.c_float))
     numbers = np.ctypeslib.as_array(words, (count, ctypes.sizeof(row) // ctypes.sizeof(ctypes.c_float)))
     return numbers[:, [getattr(row, name).offset // ctypes.sizeof(ctypes.c_float) for name in names]]
-
-
-@contextlib.contextmanager
-def explained(what: str = "Face tracking") -> Iterator[None]:
-    """A missing system library as one sentence; every other failure as it is."""
-    try:
-        yield
-    except (ImportError, OSError) as error:
-        if ".so" not in str(error):
-            raise
-        raise SystemLibraryError(
-            f"{what} needs graphics libraries that this system lacks ({error}): "
-            "on Debian and Ubuntu install them with `apt-get install libegl1 libgles2 libgl1`."
-        ) from error
-
-
-_ONE_AT_A_TIME = threading.RLock()
-
-
-@contextlib.contextmanager
-def hushed() -> Iterator[None]:
-    """Silence what MediaPipe's C++ writes to the process's stderr while a task starts; it has no switch of its own.
-
-    One thread at a time: the second would keep the silence, and restore it for good.
-    """
-    with _ONE_AT_A_TIME:
-        sys.stderr.flush()
-        kept = os.dup(2)
-        try:
-            with open(os.devnull, "w") as nowhere:
-                os.dup2(nowhere.fileno(), 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 class Landmarkers:

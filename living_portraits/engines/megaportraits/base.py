@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from living_portraits.engines.megaportraits import pose as poses
 from living_portraits.engines.megaportraits.config import Config
-from living_portraits.engines.megaportraits.ground import Way, carried_along, grounded
 from living_portraits.engines.megaportraits.leading import Lead, led
 from living_portraits.engines.megaportraits.networks import (
     Appearance,
@@ -27,11 +26,14 @@ from living_portraits.engines.megaportraits.networks import (
     CanonicalNet,
     Decoder,
     ExpressionNet,
+    Painted,
     Pictures,
     PoseNet,
     Surface,
     ToldExpression,
     Volume,
+    Way,
+    carried_along,
     enlarged,
     face_of,
 )
@@ -95,16 +97,12 @@ class Known(NamedTuple):
     """What is known of a source beside what the network keeps of it; all of it concerns the pixels that are carried.
 
     Attributes:
-        fine: the source in more detail: the picture is then as large.
         still: its `Base.still_way`, which is then taken off every way.
-        person: the matte of the source itself: where it is given, the ground stands still, see `grounded`.
         way: where it is known better than by volumes. lead: points of the driven face, and where they came from: in
             training.
     """
 
-    fine: Pictures | None = None
     still: Way | None = None
-    person: Matte | None = None
     way: Way | None = None
     lead: Lead | None = None
 
@@ -116,25 +114,35 @@ class Drawn(NamedTuple):
     """What a driven frame consists of.
 
     Attributes:
-        picture: in [-1, 1]. matte: in [0, 1], where it is the person.
-        carried: the source's own pixels where the driven surface has them. depth: of that surface, see `Surface`. None
-            where the network copies nothing; no depth where the way was known.
-        bare: in [0, 1], where they would show the person though they are there no more; None where nobody asked.
+        painted: by G2D.
+        way: back to where in the source each place of the driven surface was. carried: the source's own pixels from
+            there. depth: of that surface, see `Surface`. None where the network copies nothing; no depth where the way
+            was known.
     """
 
-    picture: Pictures
-    matte: Matte
+    painted: Painted
+    way: Way | None = None
     carried: Pictures | None = None
     depth: Float[Tensor, "batch side side"] | None = None
-    bare: Matte | None = None
+
+    @property
+    def picture(self) -> Pictures:
+        """The person, in [-1, 1]."""
+        return self.painted.picture if self.carried is None else self.painted.over(self.carried)
+
+    @property
+    def matte(self) -> Matte:
+        """Where that is the person, in [0, 1]."""
+        return self.painted.matte
 
     def halves(self) -> "tuple[Drawn, Drawn]":
         """The first and the second half of the batch."""
-        count = len(self.picture) // 2
+        count = len(self.matte) // 2
         return self._part(slice(None, count)), self._part(slice(count, None))
 
     def _part(self, part: slice) -> "Drawn":
-        return Drawn(*(None if each is None else each[part] for each in self))  # type: ignore[arg-type]
+        beside = (None if each is None else each[part] for each in self[1:])
+        return Drawn(self.painted.part(part), *beside)
 
 
 class Base(Network):
@@ -185,8 +193,7 @@ class Base(Network):
         places = driver_places(field, pose, self._cells(identity.volume), reach=self.shape.reach)
         driven = look_up(identity.volume, places, reach=self.shape.reach)
         if self.surface is None:
-            painted = self.decoder(driven)
-            return Drawn(painted.picture, painted.matte)
+            return Drawn(self.decoder(driven))
         depth, way = None, known.way
         if way is None:
             depth = self.surface(driven)
@@ -196,19 +203,7 @@ class Base(Network):
         if known.lead is not None:  # in cells that a lid fits between
             way = led(enlarged(way, 2 * self.config.size), known.lead)
         carried = carried_along(way, identity.picture)
-        painted, bare = self.decoder(driven, carried), None
-        if known.person is not None:
-            way, bare = grounded(way, painted.matte, known.person)
-        if known.fine is not None:
-            carried = carried_along(way, known.fine, mode="bicubic")
-        side = carried.shape[-1]
-        return Drawn(
-            painted.over(carried),
-            enlarged(painted.matte, side),
-            carried,
-            depth,
-            None if bare is None else enlarged(bare, side),
-        )
+        return Drawn(self.decoder(driven, carried), way, carried, depth)
 
     def still_way(self, identity: Identity, pose: Pose, z: Code) -> Way | None:
         """The way to the source in its own pose and expression: none, had the two warps learned to undo each other."""

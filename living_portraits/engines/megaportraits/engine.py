@@ -20,18 +20,19 @@ from living_portraits.engines.megaportraits.blocks import fold
 from living_portraits.engines.megaportraits.config import Config
 from living_portraits.engines.megaportraits.enhancer import Enhancer, read_enhancer, redrawn
 from living_portraits.engines.megaportraits.finishing import Finish
-from living_portraits.engines.megaportraits.ground import Way
+from living_portraits.engines.megaportraits.ground import Share
 from living_portraits.engines.megaportraits.leading import by_mesh
-from living_portraits.engines.megaportraits.networks import Painted, enlarged, shrunk
+from living_portraits.engines.megaportraits.networks import Painted, Way, shrunk
 from living_portraits.engines.megaportraits.performance import Heard, Performance
 from living_portraits.engines.megaportraits.pose import Pose, join, of_points, places_of
 from living_portraits.errors import OptionError, WeightsError
+from living_portraits.mending import view
 from living_portraits.mending.mender import WEIGHTS, Mender
 from living_portraits.motion import AdaptedHead, adapt
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_frames, to_tensor
 from living_portraits.restraint import restrain, restrain_sway
-from living_portraits.warp import Seen
+from living_portraits.warp import Seen, Texture
 
 Picture = Float[Tensor, "1 3 size size"]
 Code = Float[Tensor, "1 code"]
@@ -47,21 +48,21 @@ class Sitter:
     Attributes:
         identity: what the network keeps of them. pose, code: their own motion.
         points, shapes: the tracker's, points in px of the crop.
-        fine: their picture at the size of the film, for what is carried over.
+        texture: their picture at the size of the film, for what is carried over.
         finish: what is done to their face last; None where nobody says how it moves.
         plate: the picture without them. still: see `Base.still_way`. person: the matte of their own picture.
     """
 
     identity: Identity
-    fine: Picture
+    texture: Texture
     pose: Pose
     code: Code
     points: Points
     shapes: Float[Tensor, "1 52"]
     finish: Finish | None
-    plate: Picture
+    plate: Frame
     still: Way | None
-    person: Float[Tensor, "1 1 trained trained"]
+    person: Share
 
 
 class MegaPortraits:
@@ -123,18 +124,16 @@ class MegaPortraits:
     def encode_identity(self, source: Track) -> Sitter:
         """The first crop of the track; for films beyond `_USUAL` px redrawn where it holds less, see `enhancer`."""
         crop, points, shapes = source.crops[0], source.points[0], torch.from_numpy(source.blendshapes[:1])
-        fine = to_tensor([crop])
         if len(crop) > _USUAL:
-            fine = redrawn(_enhancer(), fine)
-            [crop] = to_frames(fine)
-        picture = shrunk(fine, self.base.config.size)
+            [crop] = to_frames(redrawn(_enhancer(), to_tensor([crop])))
+        picture = shrunk(to_tensor([crop]), self.base.config.size)
         pose, code = self._heard(points, shapes) if self.base.config.hears else self._seen(picture, points, len(crop))
         identity = self.base.identity(picture, self.base.appearance(picture), pose, code)
         still = self.base.still_way(identity, pose, code)
-        person = self.base.draw(identity, pose, code, Known(still=still)).matte
+        person = self.base.draw(identity, pose, code, Known(still=still)).matte[0, 0].numpy()
         finish = None if self._mender is None else Finish.of(crop, points, self._mender)
-        behind = plate(crop, enlarged(person, len(crop))[0, 0].numpy())
-        return Sitter(identity, fine, pose, code, points, shapes, finish, behind, still, person)
+        behind = plate(crop, view.shrunk(person, len(crop)))
+        return Sitter(identity, Texture.of(crop), pose, code, points, shapes, finish, behind, still, person)
 
     @torch.inference_mode()
     def encode_motion(self, driver: Track, drive: Drive) -> Heard | Performance:
@@ -172,13 +171,11 @@ class MegaPortraits:
         asked = self._asked(identity, motion) if isinstance(motion, Heard) else _read(identity, motion)
         for pose, code, way, face in asked:
             with torch.inference_mode():
-                known = Known(identity.fine, identity.still, identity.person, way)
-                drawn = self.base.draw(identity.identity, pose, code, known)
-                frame = before(identity.plate, drawn)
-            [finished] = to_frames(frame)
+                drawn = self.base.draw(identity.identity, pose, code, Known(still=identity.still, way=way))
+            frame = before(identity.plate, drawn, identity.texture, identity.person)
             if face is not None and identity.finish is not None:
-                identity.finish.on(finished, *face)
-            yield finished
+                identity.finish.on(frame, *face)
+            yield frame
 
     def _asked(self, sitter: Sitter, motion: Heard) -> Iterator[Asked]:
         """The driver's motion on the sitter's own face, within what one picture can bear, and what that says."""

@@ -18,8 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from living_portraits import geometry
-from living_portraits.engines.megaportraits.ground import Way
-from living_portraits.engines.megaportraits.networks import enlarged
+from living_portraits.engines.megaportraits.networks import Way, enlarged
 from living_portraits.engines.megaportraits.student_motion import SPOKEN
 from living_portraits.engines.megaportraits.warps import middles
 from living_portraits.motion import AdaptedHead

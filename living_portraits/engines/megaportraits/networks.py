@@ -16,6 +16,8 @@ from living_portraits.engines.megaportraits.pose import Pose
 
 Pictures = Float[Tensor, "batch 3 size size"]
 Volume = Float[Tensor, "batch channels depth side side"]
+Way = Float[Tensor, "batch 2 _ _"]
+"""From each place of a driven picture back to where it was in the source, (x, y) in halves of the side."""
 BLENDSHAPES = 52
 
 FACE_SPAN = 0.62
@@ -118,13 +120,14 @@ class Painted(NamedTuple):
     matte: Float[Tensor, "batch 1 size size"]
     share: Float[Tensor, "batch 1 size size"] | None
 
-    def over(self, carried: Float[Tensor, "batch 3 side side"]) -> Float[Tensor, "batch 3 side side"]:
-        """The picture with its share of these pixels, at their size: what is carried has the grain, what is painted has
-        none that a larger picture would miss."""
+    def over(self, carried: Pictures) -> Pictures:
+        """The picture with its share of these pixels."""
         assert self.share is not None
-        side = carried.shape[-1]
-        painted = enlarged(self.picture, side)
-        return painted + enlarged(self.share, side) * (carried - painted)
+        return self.picture + self.share * (carried - self.picture)
+
+    def part(self, part: slice) -> "Painted":
+        """Of the batch."""
+        return Painted(self.picture[part], self.matte[part], None if self.share is None else self.share[part])
 
 
 class Decoder(nn.Module):
@@ -217,6 +220,18 @@ class ToldExpression(nn.Module):
         """`places`: canonical ones."""
         moved = (places[:, self.points, :2].float() - self.rest) / _MOVES
         return self.hear(torch.cat([blendshapes.float() / _SHOWS, moved.flatten(1)], dim=1)).float()
+
+
+def carried_along(
+    way: Way, picture: Float[Tensor, "batch channels size size"]
+) -> Float[Tensor, "batch channels size size"]:
+    """The pixels that lie where the way leads, at the picture's size, in single precision.
+
+    Enlarged as a way, not as places: beyond the outermost cells' middles it goes on as it is there.
+    """
+    size = picture.shape[-1]
+    grid = cut_out_grid(size, way) + enlarged(way, size).movedim(1, -1)
+    return F.grid_sample(picture.float(), grid, padding_mode="border", align_corners=False)
 
 
 def shrunk(picture: Float[Tensor, "batch channels _ _"], side: int) -> Float[Tensor, "batch channels _ _"]:
