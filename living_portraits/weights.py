@@ -60,14 +60,14 @@ FILES: dict[str, WeightsFile] = {
     ),
     "guided": WeightsFile(
         file="guided/guided.safetensors",
-        sha256="24270bd3c6142572ef90a4bfb55618657b8746b20805d4cf9e6d297d4b9564f6",
-        size=1_709_162,
+        sha256="f81c2ae751d22df314002c6c6b35797bbc9f4a320bf2945aee76d29380a9f316",
+        size=1_709_114,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/guided/README.md",
     ),
     "megaportraits": WeightsFile(
         file="megaportraits/megaportraits.safetensors",
-        sha256="df344cc1a3f57a5690af890def8266782a1d306c4e87dbb4367d945c04a8a265",
-        size=8_896_426,
+        sha256="01b888a0d204dfc5107011e2e8580972ee9cf23428558920b8034f9dc8526115",
+        size=8_897_162,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/megaportraits/README.md",
     ),
     "megaportraits/enhancer": WeightsFile(
@@ -90,8 +90,8 @@ FILES: dict[str, WeightsFile] = {
     ),
     "talking-head": WeightsFile(
         file="talking-head/talking-head.safetensors",
-        sha256="538fee838e5c4ec60e74df11ba80bb1ae0583f2ee2668602e48a2ee364f94b7e",
-        size=8_449_324,
+        sha256="e3e5774f448a3c51e1f823b61dd9641e2a431e25398afee55aece6347bf8526f",
+        size=8_449_292,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/talking-head/README.md",
     ),
     "talking-head/mona_lisa": WeightsFile(

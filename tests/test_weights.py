@@ -20,6 +20,13 @@ def test_every_file_is_there_and_hashes_to_what_the_registry_says(name: str) -> 
     assert path.stat().st_size == weights.FILES[name].size
 
 
+@pytest.mark.parametrize("name", sorted(name for name in weights.FILES if weights.path(name).suffix == ".safetensors"))
+def test_no_file_tells_of_the_folders_where_it_was_trained(name: str) -> None:
+    config, _ = weights.read(weights.path(name))
+    told = [value for value in config.get("train", {}).values() if isinstance(value, str)]
+    assert not [value for value in told if Path(value).is_absolute()]
+
+
 @pytest.mark.parametrize("name", sorted(weights.FILES))
 def test_terms_lie_beside_every_file(name: str) -> None:
     beside = weights.path(name).parent

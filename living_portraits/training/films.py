@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -21,7 +21,7 @@ from living_portraits.errors import FaceError, OptionError
 from living_portraits.motion import SourceShape, adapt
 from living_portraits.restraint import restrain, restrain_sway
 from living_portraits.sway import CELLS
-from living_portraits.training.drivers import keep
+from living_portraits.training.drivers import Drivers, keep
 from living_portraits.warp import HeadMesh
 
 SIDE = 256
@@ -71,6 +71,15 @@ def gather(folder: str, *, size: int) -> list[Portrait]:
         _, source = face.as_source(picture, faces[0], size=size)
         found.append(Portrait(path.stem, source.crops[0], source.points[0], source.blendshapes[0]))
     return found
+
+
+def moved(portraits: Sequence[Portrait], *, moments: int) -> Iterator[tuple[Track, Track]]:
+    """Each of these portraits with each bundled driver: so many moments of it, and last the one at rest."""
+    drivers = Drivers(bundled=moments)
+    tracks = [drivers.track(clip) for clip in drivers.clips]
+    for each in portraits:
+        source = Track([each.crop], each.points[None], each.blendshapes[None])
+        yield from ((source, track) for track in tracks)
 
 
 def teacher(name: str) -> Engine[Any, Any]:

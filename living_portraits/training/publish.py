@@ -16,7 +16,7 @@ from living_portraits.engine import Track
 from living_portraits.engines.guided import Guided
 from living_portraits.errors import OptionError
 from living_portraits.mending.net import SIDE
-from living_portraits.training.publishing import publishing
+from living_portraits.training.publishing import pathless, publishing
 
 CLIPS, FRAMES = 24, 6
 """Films that ranges are measured on, each of another clip, and of how many frames."""
@@ -47,7 +47,7 @@ def publish(snapshot: Path, dataset: Films, out: Path) -> None:
         weights.write(tied, config=config, state=state)
         engine = Guided(size=SIDE, file=tied, runtime="torch")
     found = engine.ranges(_film(dataset, clip) for clip in clips[:: max(1, len(clips) // CLIPS)][:CLIPS])
-    weights.write(out, config=config | {"ranges": found}, state=state)
+    weights.write(out, config=pathless(config) | {"ranges": found}, state=state)
 
 
 def _film(dataset: Films, clip: Any) -> tuple[Track, Track]:

@@ -22,17 +22,15 @@ from living_portraits.errors import OptionError
 from living_portraits.metrics.pixels import psnr
 from living_portraits.nn.perceptual import LPIPS
 from living_portraits.nn.pixels import to_tensor
-from living_portraits.nn.quantise import Ranges
 from living_portraits.training.drivers import Drivers
-from living_portraits.training.films import SIDE, Portrait, gather, teacher
+from living_portraits.training.films import SIDE, Portrait, gather, moved, teacher
 from living_portraits.training.publishing import publishing
 from living_portraits.training.student import bare
 
 CLIPS, FRAMES = 2, 5
 """Films of each held-out person, and frames of each."""
 
-MOMENTS = 24
-"""Of each bundled driver, over which ranges are measured."""
+MOMENTS = 24  # of each bundled driver, over which ranges are measured
 
 
 @dataclass(frozen=True)
@@ -88,14 +86,6 @@ def held_out(dataset: Drivers) -> Iterator[Track]:
             yield dataset.track(clip)
 
 
-def ranges(engine: StudentEngine, portraits: Sequence[Portrait]) -> Ranges:
-    """Of the bundled drivers' moments, on each of its portraits."""
-    drivers = Drivers(bundled=MOMENTS)
-    tracks = [drivers.track(clip) for clip in drivers.clips]
-    sources = [Track([each.crop], each.points[None], each.blendshapes[None]) for each in portraits]
-    return engine.ranges((source, track) for source in sources for track in tracks)
-
-
 def publish(snapshot: Path, dataset: Path, out: Path) -> None:
     """Writes the snapshot with its ranges and without paths; prints what the model card needs to know."""
     config, state = weights.read(snapshot)
@@ -103,7 +93,7 @@ def publish(snapshot: Path, dataset: Path, out: Path) -> None:
     portraits = gather(train["avatars"], size=SIDE)
     drivers = held_out(Drivers(Dataset(dataset), frames=FRAMES, bundled=0))
     shown, still = judged(engine, teacher(train["teacher"]), portraits, drivers)
-    weights.write(out, config=bare(config) | {"ranges": ranges(engine, portraits)}, state=state)
+    weights.write(out, config=bare(config) | {"ranges": engine.ranges(moved(portraits, moments=MOMENTS))}, state=state)
     print(f"to the teacher on drivers that no training saw: {shown}\na picture that stands still: {still}")
 
 

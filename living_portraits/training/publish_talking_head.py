@@ -10,7 +10,7 @@ from pathlib import Path
 
 from living_portraits import weights
 from living_portraits.engines.talking_head.engine import read_networks
-from living_portraits.training.publishing import publishing
+from living_portraits.training.publishing import pathless, publishing
 
 LEFT_OUT = ("discriminator.columns", "discriminator._extra_state")
 
@@ -19,7 +19,9 @@ def publish(snapshot: Path, out: Path) -> None:
     """Writes embedder, generator, projection and discriminator; WeightsError for a file that is no such snapshot."""
     read_networks(snapshot)
     config, state = weights.read(snapshot)
-    weights.write(out, config=config, state={name: value for name, value in state.items() if name not in LEFT_OUT})
+    weights.write(
+        out, config=pathless(config), state={name: value for name, value in state.items() if name not in LEFT_OUT}
+    )
 
 
 def main() -> int:

@@ -3,10 +3,21 @@
 import argparse
 import hashlib
 import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
+from typing import Any
 
 from living_portraits.errors import LivingPortraitsError
+
+
+def pathless(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A snapshot's config that calls files by their names alone: how folders are called where it was trained concerns
+    nobody."""
+    train = {
+        name: PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else value
+        for name, value in config["train"].items()
+    }
+    return dict(config) | {"train": train}
 
 
 def publishing(prog: str, places: tuple[str, ...], work: Callable[..., None]) -> int:

@@ -46,6 +46,7 @@ from living_portraits.engines.megaportraits.warps import (
     look_up,
     source_places,
 )
+from living_portraits.nn.quantise import Ranges
 
 Code = Float[Tensor, "batch code"]
 Places = Float[Tensor, "batch 478 3"]
@@ -146,11 +147,16 @@ class Drawn(NamedTuple):
 
 
 class Base(Network):
-    """All that is learned, and the two halves of an animation: `identity` once a source, `draw` once a frame."""
+    """All that is learned, and the two halves of an animation: `identity` once a source, `draw` once a frame.
+
+    `ranges`: of the convolutions that G2D has, by their names in it, for 8 bits; none if unknown.
+    """
+
+    ranges: Ranges
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.ranges = config, {}
         self.appearance = AppearanceEncoder(config)
         self.pose = PoseNet(config)
         self.expression = ToldExpression(config) if config.hears else ExpressionNet(config)

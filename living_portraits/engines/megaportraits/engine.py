@@ -1,7 +1,7 @@
 """The engine `megaportraits`: a source's volume once, a driver's poses and codes once, then frame by frame."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -29,8 +29,10 @@ from living_portraits.errors import OptionError, WeightsError
 from living_portraits.mending import view
 from living_portraits.mending.mender import WEIGHTS, Mender
 from living_portraits.motion import AdaptedHead, adapt
+from living_portraits.nn import quantise
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_frames, to_tensor
+from living_portraits.nn.quantise import Ranges
 from living_portraits.restraint import restrain, restrain_sway
 from living_portraits.warp import Seen, Texture
 
@@ -76,7 +78,7 @@ class MegaPortraits:
         weights=("megaportraits", "megaportraits/enhancer", WEIGHTS),
         reads_driver_pixels=True,  # one that hears does without where there are none
         driver_size=SEARCHED,
-        runtimes=("torch", "openvino"),
+        runtimes=("torch", "openvino", "int8"),
     )
 
     def __init__(
@@ -98,8 +100,9 @@ class MegaPortraits:
             WeightsError: the file is missing, damaged, or another network's.
             OptionError: a size that is not the trained one, doubled up to 1024 px, or a runtime that cannot be had.
         """
-        self.runtime = runtimes.choose(runtime, among=MegaPortraits.spec.runtimes)
         self.base = read_base(file or weights.path(MegaPortraits.spec.weights[0]))
+        among = MegaPortraits.spec.runtimes
+        self.runtime = runtimes.choose(runtime, ranges=self.base.ranges, among=among)
         if self.runtime != "torch":
             hand_over(self.base, self.runtime)
         trained = self.base.config.size
@@ -108,7 +111,6 @@ class MegaPortraits:
             choices = ", ".join(map(str, sizes))
             raise OptionError(f"These weights of megaportraits do not work at size {size}; choose from {choices}.")
         self.poses_from = poses_from
-        among = (*MegaPortraits.spec.runtimes, "int8")
         self._mender = Mender(runtime=runtime, among=among) if self.base.config.hears else None
         self.spec = replace(MegaPortraits.spec, size=size, sizes=sizes)
         if not self.base.config.hears:
@@ -192,6 +194,20 @@ class MegaPortraits:
             seen = mesh.seen(mesh.move(head, field))
             yield pose, code, by_mesh(seen), (head, seen)
 
+    def ranges(self, films: Iterable[tuple[Track, Track]]) -> Ranges:
+        """What reaches each of G2D's convolutions over films of (source, driver), each driver's last frame at rest.
+
+        The runtime is to be PyTorch, whose layers can be watched.
+        """
+
+        def run() -> None:
+            for source, driver in films:
+                motion = self.encode_motion(driver, Drive(neutral=len(driver) - 1))
+                for _ in self.generate(self.encode_identity(source), motion):
+                    pass
+
+        return quantise.ranges(self.base.decoder, run)
+
 
 def _read(sitter: Sitter, motion: Performance) -> Iterator[Asked]:
     """The driver's motion as pixels say it: nobody knows which point goes where."""
@@ -214,7 +230,10 @@ def read_base(file: Path) -> Base:
     base = Base(Config.of(config["train"]))
     try:
         base.load_state_dict({name.removeprefix("base."): value.float() for name, value in state.items()})
-    except RuntimeError as error:
+        for name, (low, high) in (config.get("ranges") or {}).items():
+            base.decoder.get_submodule(name)
+            base.ranges[name] = float(low), float(high)
+    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise WeightsError(f"The model file {file.name} was written by another version: train it anew.") from error
     base.eval().requires_grad_(False)
     fold(base)
@@ -222,7 +241,7 @@ def read_base(file: Path) -> Base:
 
 
 def hand_over(base: Base, runtime: str) -> None:
-    """Has the driver's warp and G2D computed in another runtime than PyTorch.
+    """Has the driver's warp and G2D computed in another runtime than PyTorch; the warp never in 8 bits.
 
     What lies between them samples a volume, for which OpenVINO has no operation, and takes little time.
     """
@@ -230,10 +249,12 @@ def hand_over(base: Base, runtime: str) -> None:
     code = torch.zeros(1, config.code)
     volume = torch.zeros(1, config.channels, config.depth, config.side, config.side)
     carried = torch.zeros(1, 3, config.size, config.size)
-    run = runtimes.compiled(_Tuple(base.warp), (code,), runtime=runtime)
+    whole = "openvino" if runtime == "int8" else runtime
+    run = runtimes.compiled(_Tuple(base.warp), (code,), runtime=whole)
     base.add_module("warp", _Elsewhere(run, lambda field: field))
     seen = (volume, carried) if config.copies else (volume,)
-    run = runtimes.compiled(_Tuple(base.decoder), seen, runtime=runtime)
+    ranges = {f"net.{name}": ends for name, ends in base.ranges.items()}
+    run = runtimes.compiled(_Tuple(base.decoder), seen, runtime=runtime, ranges=ranges)
     base.add_module("decoder", _Elsewhere(run, _painted))
 
 
