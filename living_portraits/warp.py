@@ -141,8 +141,14 @@ class Seen:
     def sampling_map(self) -> SamplingMap:
         """Where each pixel of the new frame comes from, px of the source's crop."""
         size = self.mesh.size
-        return cv2.resize(self.travel(), (size, size), interpolation=cv2.INTER_LINEAR) + pixel_grid(size)
+        return cv2.resize(self.travel, (size, size), interpolation=cv2.INTER_LINEAR) + pixel_grid(size)
 
+    def coarse_map(self) -> SamplingMap:
+        """The same at half the resolution, in the same px."""
+        half = self.mesh.size // 2
+        return self.travel + (2 * pixel_grid(half) + np.float32(0.5))
+
+    @cached_property
     def travel(self) -> Float32[np.ndarray, "half half 2"]:
         """How far off each place of the new frame comes from, px of the source's crop."""
         # The blur of a pixel rounds the creases between triangles.

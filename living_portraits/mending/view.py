@@ -31,7 +31,7 @@ class View:
 
 
 def view(posed: Frame, head: AdaptedHead, sampling: SamplingMap) -> View:
-    """Looks at what `Doll.pose` gave."""
+    """Looks at what `Doll.pose` gave; the map, whose places are px of that frame, may be coarser."""
     size = posed.shape[0]
     coarse = shrunk(sampling, SIDE // 2)
     middles = (2 * shrunk(sampling, SIDE // 4) + 1) / size - 1

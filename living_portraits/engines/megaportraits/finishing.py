@@ -51,7 +51,7 @@ class Finish:
         self.features.draw(frame, head)
         if self.remembered is None:
             return
-        [mended] = self.mender.mend([(frame, head, seen.sampling_map())], self.remembered)
+        [mended] = self.mender.mend([(frame, head, seen.coarse_map())], self.remembered)
         self.features.spare(mended, frame, head)
         for ring, room in _PAINTED:
             _lay_about(mended, frame, head.points[list(ring), :2], room * head.pose.scale, _SOFT_CM * head.pose.scale)

@@ -84,7 +84,7 @@ class Told(NamedTuple):
 def by_mesh(seen: Seen) -> Way:
     """Of everything, as the tracker's mesh has it: its nearer triangles hide those behind them, hair goes along with
     the head, and what surrounds it as the driver's pictures say, as far as they are trusted."""
-    way = seen.travel() * np.float32(2 / seen.mesh.size)
+    way = seen.travel * np.float32(2 / seen.mesh.size)
     return torch.from_numpy(way).movedim(-1, 0)[None]
 
 
