@@ -4,6 +4,7 @@ The mesh turns moved points into a *sampling map*: for every pixel of the new fr
 comes from. Triangles are drawn back to front, so a nose hides the cheek behind it instead of tearing through.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,6 +40,7 @@ _EDGE_ON = 0.12  # share of its frontal area below which a triangle counts as fo
 _SQUEEZE = 0.15
 _SPECK = 0.5  # px^2, twice the area of a triangle that is next to none
 _DENSITY = 4  # as sharp as Lanczos itself at half a pixel, at a seventh of its time
+_CREASED = 512  # px, the side of films up to which a blur of three pixels is wide enough
 _SKIN_STRETCH_CM = 2.5  # reach of the jaw's motion into the neck
 
 
@@ -151,8 +153,7 @@ class Seen:
     @cached_property
     def travel(self) -> Float32[np.ndarray, "half half 2"]:
         """How far off each place of the new frame comes from, px of the source's crop."""
-        # The blur of a pixel rounds the creases between triangles.
-        return np.asarray(cv2.blur(spread(self.affine, self.index), (3, 3), borderType=cv2.BORDER_REPLICATE))
+        return _rounded(spread(self.affine, self.index))
 
     @cached_property
     def affine(self) -> Float32[np.ndarray, "triangles 2 3"]:
@@ -164,6 +165,18 @@ class Seen:
         """Where each triangle of the face would come from if it were the one across the nose."""
         others = self.mesh.rest[geo.MIRRORED[geo.TRIANGLES]]
         return affine_maps(self.corners[: len(others)], others.astype(np.float64))
+
+
+def _rounded(travel: Float32[np.ndarray, "half half 2"]) -> Float32[np.ndarray, "half half 2"]:
+    """Without the creases between triangles: blurred by a pixel, in larger films by as much of the side as at 512 px.
+
+    Else a film of twice the size would show every crease twice as sharp.
+    """
+    soft = cv2.blur(travel, (3, 3), borderType=cv2.BORDER_REPLICATE)
+    # Variances add up: a box of w pixels has (w^2 - 1) / 12.
+    more = (3**2 - 1) * ((2 * len(travel) / _CREASED) ** 2 - 1)
+    wide = 2 * round((math.sqrt(1 + max(more, 0)) - 1) / 2) + 1
+    return np.asarray(cv2.blur(soft, (wide, wide), borderType=cv2.BORDER_REPLICATE) if wide > 1 else soft)
 
 
 def spread(
