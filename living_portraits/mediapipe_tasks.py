@@ -6,11 +6,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from living_portraits.errors import SystemLibraryError
 
 
+@runtime_checkable
 class Task(Protocol):
     """A MediaPipe task, such as a FaceLandmarker."""
 

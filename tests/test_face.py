@@ -1,11 +1,8 @@
 """Faces in stills: the points are right, the ladder finds what is hard and nothing where there is nothing."""
 
 import builtins
-import contextlib
 import dataclasses
-import os
 import sys
-import threading
 import types
 
 import cv2
@@ -13,7 +10,7 @@ import drawn
 import numpy as np
 import pytest
 
-from living_portraits import face, geometry, mediapipe_tasks, samples, video
+from living_portraits import face, geometry, samples, video
 from living_portraits.errors import LivingPortraitsError, OptionError, SystemLibraryError
 from living_portraits.face import ladder, landmarker
 from living_portraits.face.model import Face, distance, extent, overlap
@@ -209,22 +206,6 @@ def test_a_small_face_in_a_large_picture_is_found_in_a_tile(astronaut) -> None:
     (only,) = face.find(picture)
     assert "tiles" in only.found_by
     assert 1500 < only.box[0] < only.box[2] < 1680 and 900 < only.box[1] < only.box[3] < 1080
-
-
-def test_two_threads_that_hush_leave_stderr_as_it_was() -> None:
-    inside, begun = threading.Barrier(2, timeout=0.5), os.fstat(2)
-
-    def hush() -> None:
-        with mediapipe_tasks.hushed(), contextlib.suppress(threading.BrokenBarrierError):
-            inside.wait()  # both at once, were that possible
-
-    threads = [threading.Thread(target=hush) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    now = os.fstat(2)
-    assert (now.st_dev, now.st_ino) == (begun.st_dev, begun.st_ino) and inside.broken
 
 
 def test_a_face_of_a_thirtieth_of_the_picture_is_found(astronaut) -> None:

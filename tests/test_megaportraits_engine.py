@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from drawn import driver, picture, source
+from drawn import driver, face, picture, source
 
 from living_portraits import weights
 from living_portraits.engine import Drive
@@ -24,6 +24,9 @@ from living_portraits.mending import view
 from living_portraits.nn import process
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_tensor
+from living_portraits.training import films
+from living_portraits.training import publish_megaportraits as publishing
+from living_portraits.training.publish_megaportraits import publish
 from living_portraits.warp import Texture
 
 SIZE = 64
@@ -338,12 +341,67 @@ def test_a_larger_picture_is_the_same_one_with_the_sources_grain() -> None:
     assert np.corrcoef(grain[inside].ravel(), own[inside].ravel())[0, 1] > 0.95
 
 
-@pytest.mark.parametrize(("vnni", "mends_in"), [(True, "int8"), (False, "openvino")])
-def test_what_mends_its_frames_runs_in_eight_bits_on_processors_that_do_that_well(monkeypatch, vnni, mends_in) -> None:
+@pytest.fixture(scope="module")
+def ranged(file, tmp_path_factory):
+    """The same snapshot, made ready to be shipped."""
+    config, state = weights.read(file)
+    folder = tmp_path_factory.mktemp("published")
+    told = config | {"train": config["train"] | {"start": str(folder / "before.safetensors")}}
+    weights.write(folder / "snapshot.safetensors", config=told, state=state)
+    two = [films.Portrait(name, source(SIZE).crops[0], face((32, 32), zoom=1.2), np.zeros(52, "f4")) for name in "ab"]
+    clip = replace(driver(SIZE, frames=3), crops=[picture(SIZE, SIZE, seed=t) for t in range(3)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publishing, "gather", lambda folder, *, size: two)
+        patch.setattr(films.Drivers, "track", lambda self, bundled: clip)
+        publish(folder / "snapshot.safetensors", folder / "published.safetensors")
+    return folder / "published.safetensors"
+
+
+def test_a_published_base_knows_its_ranges_and_no_folders(file, ranged) -> None:
+    (config, state), (_, before) = weights.read(ranged), weights.read(file)
+    decoder = [name for name in state if name.startswith("base.decoder.") and name.endswith(".weight")]
+    convolutions = {name.removesuffix(".weight") for name in decoder if state[name].ndim == 4}
+    assert {f"base.decoder.{name}" for name in config["ranges"]} == convolutions
+    assert all(low <= 0 < high for low, high in config["ranges"].values())
+    assert config["train"]["start"] == "before.safetensors"
+    assert all(torch.equal(state[name], value) for name, value in before.items()) and len(state) == len(before)
+    assert read_base(ranged).ranges == {name: tuple(ends) for name, ends in config["ranges"].items()}
+    assert read_base(file).ranges == {}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
+def test_eight_bits_where_ranges_are_known(file, ranged, engine, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv(runtimes.FOLDER_VARIABLE, str(tmp_path))
+    asked, compiled = [], runtimes.compiled
+
+    def heard(net, example, *, runtime, **more):
+        asked.append((runtime, bool(more.get("ranges"))))
+        return compiled(net, example, runtime=runtime, **more)
+
+    monkeypatch.setattr(runtimes, "compiled", heard)
+    made = MegaPortraits(size=SIZE, file=ranged, runtime="int8")
+    assert asked == [("openvino", False), ("int8", True)]  # the warp's network, and G2D
+    off = np.abs(np.array(run(made), int) - np.array(run(engine), int))
+    assert 0 < off.mean() < 1
+    with pytest.raises(OptionError, match="not measured for 8 bits"):
+        MegaPortraits(size=SIZE, file=file, runtime="int8")
+
+
+@pytest.mark.parametrize("ranges", [{"nose": (0.0, 1.0)}, {"leave": ("a", "b")}, {"leave": 1.0}, [1]])
+def test_ranges_of_nothing_that_it_has(file, tmp_path, ranges) -> None:
+    config, state = weights.read(file)
+    weights.write(tmp_path / "odd.safetensors", config=config | {"ranges": ranges}, state=state)
+    with pytest.raises(WeightsError, match="another version"):
+        read_base(tmp_path / "odd.safetensors")
+
+
+@pytest.mark.parametrize(("vnni", "runs_in"), [(True, "int8"), (False, "openvino")])
+def test_it_runs_in_eight_bits_on_processors_that_do_that_well(monkeypatch, vnni, runs_in) -> None:
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
     monkeypatch.setattr(process, "may_train", lambda: False)
     monkeypatch.setattr(runtimes, "adds_bytes", lambda: vnni)
     monkeypatch.setattr(runtimes, "compiled", lambda net, example, *, runtime, **more: net)
     unasked = MegaPortraits(size=256)
-    assert unasked.runtime == "openvino" and unasked._mender.runtime == mends_in
-    assert MegaPortraits(size=256, runtime="openvino")._mender.runtime == "openvino"
+    assert unasked.runtime == unasked._mender.runtime == runs_in
+    single = MegaPortraits(size=256, runtime="openvino")
+    assert single.runtime == single._mender.runtime == "openvino"
