@@ -8,6 +8,7 @@ from jaxtyping import Float, Float32, UInt8
 
 from living_portraits import geometry as geo
 from living_portraits.engine import Frame
+from living_portraits.lids import Lid
 from living_portraits.motion import AdaptedHead, SourceShape, eye_openings
 from living_portraits.warp import box_round, lay, polygon_mask, smoothstep
 
@@ -43,6 +44,7 @@ class Eye:
     under: Frame
     rest: Float32[np.ndarray, "478 2"]
     source: SourceShape
+    lid: Lid | None = None
 
     @classmethod
     def of(
@@ -64,7 +66,15 @@ class Eye:
         outside = np.where(cv2.dilate(opening, np.ones((3, 3), np.uint8)) > 0, 0, 255).astype(np.uint8)
         texture[area] = cv2.inpaint(np.ascontiguousarray(crop[area]), outside, 3, cv2.INPAINT_TELEA)
         _complete_iris(texture, rest[list(iris)], outside, low)
-        return cls(ring, iris, texture, _without_spill(crop, polygon), rest, source)
+        return cls(
+            ring,
+            iris,
+            texture,
+            _without_spill(crop, polygon),
+            rest,
+            source,
+            Lid.of(crop, points, ring, scale=source.pose.scale),
+        )
 
     def draw(self, frame: Frame, head: AdaptedHead) -> None:
         """Draws the eyeball into the opening that the moved lids leave. In place."""
@@ -86,6 +96,9 @@ class Eye:
         ball = cv2.remap(self.texture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         lay(frame[low[1] : high[1], low[0] : high[0]], ball.astype(np.float32), mask[..., None])
         self._cover(frame, head, back)
+        if self.lid is not None:
+            share = float(smoothstep(np.array((_CLOSING[0] - self._opened(head)) / (_CLOSING[0] - _CLOSING[1]))))
+            self.lid.close(frame, polygon, back, share)
 
     def _cover(self, frame: Frame, head: AdaptedHead, back: Float32[np.ndarray, "2 3"]) -> None:
         """Lays skin over what of a painted eye lies below the opening, as lids close. In place."""

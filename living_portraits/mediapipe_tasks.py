@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Protocol, TypeVar, runtime_checkable
 
 from living_portraits.errors import SystemLibraryError
@@ -21,6 +21,7 @@ class Task(Protocol):
 
 
 AnyTask = TypeVar("AnyTask", bound=Task)
+Result = TypeVar("Result")
 
 
 def started(start: Callable[[], AnyTask]) -> AnyTask:
@@ -29,19 +30,36 @@ def started(start: Callable[[], AnyTask]) -> AnyTask:
     In a thread of its own: Ctrl-C reaches the main thread alone, between any two of its steps, and a task that is left
     half made or half closed (closing twice frees its graph twice) takes the process with it.
     """
-    with ThreadPoolExecutor(1) as beside, hushed():
-        making = beside.submit(start)
+    making: Future[AnyTask] = Future()
+    with hushed():
         try:
-            return making.result()
-        except KeyboardInterrupt:
+            return _beside(start, making)
+        except BaseException:
             making.add_done_callback(_unwanted)
             raise
 
 
 def ended(task: Task) -> None:
     """Closes the task, in a thread of its own, for the same reason."""
-    with ThreadPoolExecutor(1) as beside:
-        beside.submit(task.close).result()
+    _beside(task.close, Future())
+
+
+def _beside(work: Callable[[], Result], told: "Future[Result]") -> Result:
+    """What `work` gives, done in a thread that has ended when this returns or raises; `told` gets to know it, too."""
+
+    def run() -> None:
+        try:
+            told.set_result(work())
+        except BaseException as error:
+            told.set_exception(error)
+
+    thread = threading.Thread(target=run)
+    try:
+        thread.start()
+        return told.result()
+    finally:
+        if thread.ident is not None:
+            thread.join()
 
 
 def _unwanted(made: "Future[AnyTask]") -> None:

@@ -25,12 +25,14 @@ class WeightsFile:
         sha256: what it must hash to, hexadecimal.
         size: its length in bytes.
         licence: on what terms it may be passed on.
+        formerly: what files hashed to that held the same numbers, and told something else beside them.
     """
 
     file: str
     sha256: str
     size: int
     licence: str
+    formerly: tuple[str, ...] = ()
 
 
 FILES: dict[str, WeightsFile] = {
@@ -93,6 +95,7 @@ FILES: dict[str, WeightsFile] = {
         sha256="e3e5774f448a3c51e1f823b61dd9641e2a431e25398afee55aece6347bf8526f",
         size=8_449_292,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/talking-head/README.md",
+        formerly=("538fee838e5c4ec60e74df11ba80bb1ae0583f2ee2668602e48a2ee364f94b7e",),
     ),
     "talking-head/mona_lisa": WeightsFile(
         file="talking-head/mona_lisa.safetensors",

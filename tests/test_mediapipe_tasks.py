@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -78,3 +79,36 @@ def test_two_threads_that_hush_leave_stderr_as_it_was() -> None:
         thread.join()
     now = os.fstat(2)
     assert (now.st_dev, now.st_ino) == (begun.st_dev, begun.st_ino) and inside.broken
+
+
+def test_one_that_is_ended_while_it_starts_is_closed_too() -> None:
+    """As a batch's workers are: by an exit, not by Ctrl-C."""
+    task, before = Recorded(), signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+    def start() -> Recorded:
+        time.sleep(SOON)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(SOON)
+        return task
+
+    try:
+        with pytest.raises(SystemExit):
+            started(start)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert len(task.closed_by) == 1
+
+
+def test_one_that_is_interrupted_at_once_is_closed_too() -> None:
+    """While its thread is only starting."""
+    for _ in range(5):
+        task = Recorded()
+
+        def start(task: Recorded = task) -> Recorded:
+            os.kill(os.getpid(), signal.SIGINT)
+            sum(range(200_000))  # holds Python's lock, so that nobody else goes on
+            return task
+
+        with pytest.raises(KeyboardInterrupt):
+            started(start)
+        assert len(task.closed_by) == 1

@@ -58,6 +58,11 @@ def test_the_table_names_its_columns_in_the_rows_order() -> None:
     assert head.count("|") == line.count("|")
 
 
+def test_a_portrait_that_is_none_gets_a_sentence(monkeypatch, capsys) -> None:
+    monkeypatch.setattr("sys.argv", ["megapixel_table", "--identity-weights", "x", "--portraits", "nobody"])
+    assert main() == 1 and "no portrait 'nobody'" in capsys.readouterr().err
+
+
 def test_weights_that_are_missing_get_a_sentence(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.setattr("sys.argv", ["megapixel_table", "--identity-weights", str(tmp_path / "none.pt")])
     assert main() == 1 and "none.pt" in capsys.readouterr().err

@@ -369,6 +369,14 @@ def test_a_published_base_knows_its_ranges_and_no_folders(file, ranged) -> None:
     assert read_base(file).ranges == {}
 
 
+@pytest.mark.parametrize("config", [{"recipe": "talking-head person"}, {"recipe": "smoke", "train": {}}])
+def test_what_is_no_base_is_not_published(tmp_path, config) -> None:
+    weights.write(tmp_path / "other.safetensors", config=config, state={"a": torch.zeros(1)})
+    with pytest.raises(WeightsError, match="no snapshot of the recipe megaportraits"):
+        publish(tmp_path / "other.safetensors", tmp_path / "out.safetensors")
+    assert not (tmp_path / "out.safetensors").exists()
+
+
 @pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
 def test_eight_bits_where_ranges_are_known(file, ranged, engine, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv(runtimes.FOLDER_VARIABLE, str(tmp_path))

@@ -10,8 +10,9 @@ from drawn import face, picture
 from living_portraits import geometry, weights
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.megaportraits import pose as poses
+from living_portraits.engines.megaportraits.base import Drawn
 from living_portraits.engines.megaportraits.engine import MegaPortraits as Engine
-from living_portraits.engines.megaportraits.networks import cut_out_grid, face_of
+from living_portraits.engines.megaportraits.networks import Painted, cut_out_grid, face_of
 from living_portraits.errors import WeightsError
 from living_portraits.training import recipe
 from living_portraits.training.augment import Augment
@@ -284,7 +285,8 @@ def test_the_contrast_teaches_the_pictures_and_reads_codes_from_drivers_alone() 
     own, stranger = toy._draw(motion, toy._known(motion, batch.frames[:, 0]))
     with torch.no_grad():
         fixed = motion._replace(z_driver=motion.z_driver.detach())
-    loss = toy._contrast(fixed, *(half._replace(picture=half.picture.detach()) for half in (own, stranger)))["contrast"]
+    pictures = (Drawn(Painted(half.picture.detach(), half.matte, None)) for half in (own, stranger))
+    loss = toy._contrast(fixed, *pictures)["contrast"]
     assert not loss.requires_grad
     loss = toy._contrast(motion, own, stranger)["contrast"]
     for parameter in (toy.base.decoder.leave.weight, toy.base.expression.net.enter.weight):

@@ -246,7 +246,7 @@ def test_an_eye_that_was_tracked_too_small_is_gone_when_it_shuts():
     doll = engine.encode_identity(Track([crop], points[None], np.zeros((1, 52), np.float32)))
     open_eyes, closed = engine.generate(doll, engine.encode_motion(clip, Drive()))
     np.testing.assert_array_equal(open_eyes, crop)
-    assert closed[y : y + 3, x - 3 : x + 4].min() > 80
+    assert closed[y : y + 3, x - 3 : x + 4].min() > 60  # a line of lashes, and no iris of 10
 
 
 def test_a_nod_shuts_no_eye():

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from living_portraits import weights
+from living_portraits.engines.talking_head import person as persons
 from living_portraits.errors import WeightsError
+from living_portraits.training.publishing import pathless
 
 
 @pytest.mark.parametrize("name", sorted(weights.FILES))
@@ -24,7 +26,22 @@ def test_every_file_is_there_and_hashes_to_what_the_registry_says(name: str) -> 
 def test_no_file_tells_of_the_folders_where_it_was_trained(name: str) -> None:
     config, _ = weights.read(weights.path(name))
     told = [value for value in config.get("train", {}).values() if isinstance(value, str)]
-    assert not [value for value in told if Path(value).is_absolute()]
+    assert not [value for value in told if "/" in value or "\\" in value]
+
+
+def test_a_config_calls_files_by_their_names_alone() -> None:
+    told = {"start": "/home/a/net.pt", "begin": "runs/b.safetensors", "other": "C:\\c\\d.pt", "lr": 0.1, "kind": "far"}
+    config = pathless({"recipe": "x", "train": told})
+    assert config == {
+        "recipe": "x",
+        "train": {"start": "net.pt", "begin": "b.safetensors", "other": "d.pt", "lr": 0.1, "kind": "far"},
+    }
+
+
+@pytest.mark.parametrize("who", ["talking-head/mona_lisa", "drawn-head/mona_lisa"])
+def test_people_who_come_along_fit_the_networks_that_do(who: str) -> None:
+    person = persons.read(weights.path(who), base=weights.path(who.partition("/")[0]))
+    assert person.changes and person.picture is not None
 
 
 @pytest.mark.parametrize("name", sorted(weights.FILES))

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float32
 
 from living_portraits import engines, face, samples, video
 from living_portraits.engine import Drive, Frame, Track
-from living_portraits.errors import LivingPortraitsError
+from living_portraits.errors import FaceError, LivingPortraitsError, OptionError
 from living_portraits.metrics.identity import Embed, csim, mobilefacenet
 from living_portraits.metrics.pixels import face_mask, laplacian_energy
 from living_portraits.nn import process
@@ -59,7 +59,10 @@ def judge(name: str, portrait: Path, driver: Track, embed: Embed, *, frames: int
     Raises LivingPortraitsError where the portrait cannot be read.
     """
     picture = video.read_picture(portrait).rgb
-    [found, *_] = face.find(picture)
+    faces = face.find(picture)
+    if not faces:
+        raise FaceError(f"There is no face to be found in {portrait}.")
+    found = faces[0]
     sources = {size: face.as_source(picture, found, size=size)[1] for size in (USUAL, LARGE)}
     enlarged = [
         np.asarray(cv2.resize(frame, (LARGE, LARGE), interpolation=cv2.INTER_CUBIC), np.uint8)
@@ -76,6 +79,8 @@ def judge(name: str, portrait: Path, driver: Track, embed: Embed, *, frames: int
             if (there := face.find(pair[0]))
         ]
     )
+    if not len(alike):
+        raise FaceError(f"There is no face to be found in the film of {name}.")
     more = alike[:, 1] - alike[:, 0]
     return Row(
         portrait=name,
@@ -136,10 +141,12 @@ def main() -> int:
     parser.add_argument("--portraits", default=",".join(PORTRAITS), help="names of bundled ones")
     args = parser.parse_args()
     try:
+        names = args.portraits.split(",")
+        if unknown := [name for name in names if name not in samples.PORTRAITS]:
+            raise OptionError(f"There is no portrait {unknown[0]!r}; choose from {', '.join(samples.PORTRAITS)}.")
         embed = mobilefacenet(args.identity_weights)
         process.makes_films_alone()
         driver = film(samples.DRIVERS["talk"], size=USUAL)
-        names = args.portraits.split(",")
         print(markdown([judge(name, samples.PORTRAITS[name], driver, embed) for name in names]))
     except LivingPortraitsError as error:
         print(error, file=sys.stderr)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from living_portraits import weights
-from living_portraits.engines.megaportraits.engine import MegaPortraits
+from living_portraits.engines.megaportraits.engine import MegaPortraits, read_base
 from living_portraits.engines.megaportraits.enhancer import read_enhancer
 from living_portraits.training.films import gather, moved
 from living_portraits.training.publishing import pathless, publishing
@@ -22,14 +22,13 @@ _MOMENTS = 8  # of each driver on each portrait
 def publish(snapshot: Path, out: Path) -> None:
     """Writes the network in half precision; WeightsError for a file that is no such snapshot."""
     config, state = weights.read(snapshot)
-    config = pathless(config)
     if config.get("recipe") == "enhancer":
         read_enhancer(snapshot)
     else:
-        engine = MegaPortraits(file=snapshot, size=int(config["train"]["size"]), runtime="torch")
+        engine = MegaPortraits(file=snapshot, size=read_base(snapshot).config.size, runtime="torch")
         films = moved(gather("", size=engine.spec.size), moments=_MOMENTS)
         config = config | {"ranges": engine.ranges(films)}
-    weights.write(out, config=config, state={name: value.half() for name, value in state.items()})
+    weights.write(out, config=pathless(config), state={name: value.half() for name, value in state.items()})
 
 
 def main() -> int:

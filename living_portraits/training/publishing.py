@@ -4,7 +4,7 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from living_portraits.errors import LivingPortraitsError
@@ -14,7 +14,7 @@ def pathless(config: Mapping[str, Any]) -> dict[str, Any]:
     """A snapshot's config that calls files by their names alone: how folders are called where it was trained concerns
     nobody."""
     train = {
-        name: PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else value
+        name: PureWindowsPath(value).name if isinstance(value, str) else value  # which knows both kinds of slashes
         for name, value in config["train"].items()
     }
     return dict(config) | {"train": train}

@@ -15,6 +15,7 @@ from living_portraits.far_side import FarSide
 from living_portraits.features import Features
 from living_portraits.geometry import LEFT_EYE, LIPS_OUTER, RIGHT_EYE
 from living_portraits.mending.mender import Mender
+from living_portraits.mending.net import SIDE
 from living_portraits.mending.net import Features as Remembered
 from living_portraits.motion import AdaptedHead
 from living_portraits.warp import HeadMesh, Seen, about, box_round, lay
@@ -51,7 +52,10 @@ class Finish:
         self.features.draw(frame, head)
         if self.remembered is None:
             return
-        [mended] = self.mender.mend([(frame, head, seen.coarse_map())], self.remembered)
+        coarse = len(frame) >= SIDE  # half of less is less than the mender looks at
+        [mended] = self.mender.mend(
+            [(frame, head, seen.coarse_map() if coarse else seen.sampling_map())], self.remembered
+        )
         self.features.spare(mended, frame, head)
         for ring, room in _PAINTED:
             _lay_about(mended, frame, head.points[list(ring), :2], room * head.pose.scale, _SOFT_CM * head.pose.scale)

@@ -138,7 +138,7 @@ def read(path: Path, *, base: Path) -> Person:
     config, state = weights.read(path)
     if config.get("recipe") != "talking-head person" or _STYLE not in state:
         raise WeightsError(f"{path} is no person's file: make one with `living-portraits finetune`.")
-    if config.get("base") != _hash(base):
+    if config.get("base") not in _names(base):
         raise WeightsError(f"{path} was fine-tuned from other weights than {base.name}: run `finetune` again.")
     changes = {}
     for key, value in state.items():
@@ -190,6 +190,12 @@ def _compressed(name: str, change: Tensor) -> dict[str, Tensor]:
             root = s[:rank].sqrt()
             return {name + _LEFT: (u[:, :rank] * root).half(), name + _RIGHT: (root[:, None] * v[:rank]).half()}
     return {name + _WHOLE: change.half()}
+
+
+def _names(base: Path) -> tuple[str, ...]:
+    """What the network's file hashes to, and files that held the same numbers."""
+    own = _hash(base)
+    return (own, *(former for file in weights.FILES.values() if file.sha256 == own for former in file.formerly))
 
 
 def _hash(path: Path) -> str:
