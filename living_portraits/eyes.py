@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32, UInt8
 
 from living_portraits import geometry as geo
 from living_portraits.engine import Frame
-from living_portraits.lids import Lid
+from living_portraits.lids import CLOSING, Lid
 from living_portraits.motion import AdaptedHead, SourceShape, eye_openings
 from living_portraits.warp import box_round, lay, polygon_mask, smoothstep
 
@@ -21,7 +21,6 @@ _ABOVE = 0.1  # of the eye's width above the opening's lower edge, where the eye
 _ALIKE = 100.0  # squared levels: an eye that differs less from the skin cannot be told from it
 _SPILT = (0.15, 0.4)  # of the way from the skin's colours to the eye's: skin, and the eye's own
 _UNDER = 0.14  # of the eye's width below the opening, where painted eyes reach that were tracked too small
-_CLOSING = (0.6, 0.2)  # of the opening: from the one on skin covers what is below it, wholly at the other
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +96,11 @@ class Eye:
         lay(frame[low[1] : high[1], low[0] : high[0]], ball.astype(np.float32), mask[..., None])
         self._cover(frame, head, back)
         if self.lid is not None:
-            share = float(smoothstep(np.array((_CLOSING[0] - self._opened(head)) / (_CLOSING[0] - _CLOSING[1]))))
-            self.lid.close(frame, polygon, back, share)
+            self.lid.close(frame, polygon, back, self._opened(head))
 
     def _cover(self, frame: Frame, head: AdaptedHead, back: Float32[np.ndarray, "2 3"]) -> None:
         """Lays skin over what of a painted eye lies below the opening, as lids close. In place."""
-        share = float(smoothstep(np.array((_CLOSING[0] - self._opened(head)) / (_CLOSING[0] - _CLOSING[1]))))
+        share = float(smoothstep(np.array((CLOSING[0] - self._opened(head)) / (CLOSING[0] - CLOSING[1]))))
         polygon = head.points[list(self.ring), :2]
         strip = _beneath(polygon)
         low, high = box_round(strip, margin=2.0, shape=frame.shape)

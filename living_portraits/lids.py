@@ -18,6 +18,9 @@ from living_portraits.grain import grain_about
 from living_portraits.tone import LIGHTNESS
 from living_portraits.warp import box_round, lay, polygon_mask, smoothstep
 
+# Of the source's own opening: from the one on a lid is drawn, wholly at the other; and likewise lashes that hang.
+CLOSING, _SHUT = (0.6, 0.2), (0.4, 0.15)
+
 # In widths of the eye:
 _ROUND, _SOFT = 0.14, 0.05  # how far about the opening an eye may have been painted, and how softly a lid ends there
 _NEAR = (0.04, 0.1, 0.25, 0.6)  # over which skin is averaged: over so much where nothing is seen any nearer
@@ -83,17 +86,20 @@ class Lid:
         return cls(crop, skin, np.asarray(share, np.float32), corners, upper)
 
     def close(
-        self, frame: Frame, ring: Float32[np.ndarray, "16 2"], back: Float32[np.ndarray, "2 3"], amount: float
+        self, frame: Frame, ring: Float32[np.ndarray, "16 2"], back: Float32[np.ndarray, "2 3"], opened: float
     ) -> None:
         """Lays the lid over a frame, down to its edge there. In place.
 
         Args:
             ring: the eye's opening in the frame, px. back: from the frame to the crop.
-            amount: in [0, 1], how much of the lid is seen.
+            opened: how far the eye is open, of the source's own opening.
         """
         now = _edge(_in_eye(ring[:9] @ back[:, :2].T + back[:, 2], self.corners))
         width = float(np.linalg.norm(ring[8] - ring[0]))
         low, high = box_round(ring, margin=(2 * _ROUND + 3 * _SOFT + _LASHES[1]) * width, shape=frame.shape)
+        amount, hanging = (
+            float(smoothstep(np.array((start - opened) / (start - end)))) for start, end in (CLOSING, _SHUT)
+        )
         if amount == 0 or now is None or (high - low).min() < 2:
             return
         shape = (int(high[1] - low[1]), int(high[0] - low[0]))
@@ -110,7 +116,7 @@ class Lid:
         light = (_sampled(self.crop, *there) @ LIGHTNESS + _BLACK) / (skin @ LIGHTNESS + _BLACK)
         dark = cv2.GaussianBlur(1 - np.clip(light, 0, 1), (0, 0), max(_LASH * width, 0.5))
         length = _SHORT + (1 - _SHORT) * _between_corners(u, _CORNERS)
-        lashes = np.interp(above / length, (-_LASHES[1], -_LASHES[0], 0, *_RIM), (0, 1, 1, 1, 0))
+        lashes = np.interp(above / length, (-_LASHES[1], -_LASHES[0], 0, *_RIM), (0, hanging, 1, 1, 0))
         lashes = amount * lashes * dark * _between_corners(u, _ENDS)
         lay(area, np.zeros_like(skin), lashes.astype(np.float32)[..., None])
 

@@ -297,7 +297,7 @@ def test_a_published_snapshot_knows_its_ranges(snapshot, tmp_path):
             return dataclasses.replace(driver(SIDE, frames=3), crops=[source(SIDE).crops[0]] * 3)
 
     out = tmp_path / "out.safetensors"
-    publish(snapshot, OneFilm(), out)
+    publish(snapshot, OneFilm(), out, portraits=[])
     (config, state), (before, weights_before) = weights.read(out), weights.read(snapshot)
     convolutions = [name for name in state if name.endswith(".weight") and state[name].ndim == 4]
     assert set(config["ranges"]) == {name.removesuffix(".weight") for name in convolutions}

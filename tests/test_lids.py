@@ -39,9 +39,9 @@ def lid_of(crop: np.ndarray) -> Lid:
     return lid
 
 
-def closed(crop: np.ndarray, *, amount: float = 1.0) -> np.ndarray:
+def closed(crop: np.ndarray, *, opened: float = 0.0) -> np.ndarray:
     frame = crop.copy()
-    lid_of(crop).close(frame, shut(), STILL, amount)
+    lid_of(crop).close(frame, shut(), STILL, opened)
     return frame
 
 
@@ -73,14 +73,16 @@ def test_lashes_come_down_with_the_lid_and_hang_from_it() -> None:
     assert made[now] < 0.7 * column and made[now + 2] < 0.8 * column
     assert made[now + round(0.3 * WIDTH)] == pytest.approx(column, abs=8)
     plain = closed(painted()).mean(axis=2)[:, int(RING[4, 0])]
+    half = closed(crop, opened=0.4).mean(axis=2)[:, int(RING[4, 0])]
+    assert half[now + 3] > made[now + 3] + 10, "they hang before no eye that is open"
     assert plain[now + 3] == pytest.approx(column, abs=12), "nobody has lashes who was painted without"
 
 
 def test_an_open_eye_is_left_alone_and_half_a_lid_is_half_seen() -> None:
     crop = painted(higher=0.08)
-    np.testing.assert_array_equal(closed(crop, amount=0.0), crop)
+    np.testing.assert_array_equal(closed(crop, opened=0.6), crop)
     y, x = (RING[4] - [0, 2]).astype(int)[::-1]
-    assert closed(crop, amount=0.5)[y, x].mean() == pytest.approx((np.mean(SKIN) + 250) / 2, abs=8)
+    assert closed(crop, opened=0.4)[y, x].mean() == pytest.approx((np.mean(SKIN) + 250) / 2, abs=8)
 
 
 def test_no_lid_where_there_is_nothing_to_close() -> None:
@@ -90,9 +92,9 @@ def test_no_lid_where_there_is_nothing_to_close() -> None:
     assert Lid.of(painted(), aside, geo.RIGHT_EYE, scale=CM) is None, "an eye that is seen from the side"
     frame, folded = painted(), shut()
     folded[4, 0] = folded[1, 0]
-    lid_of(painted()).close(frame, folded, STILL, 1.0)
+    lid_of(painted()).close(frame, folded, STILL, 0.0)
     np.testing.assert_array_equal(frame, painted())
-    lid_of(painted()).close(frame, shut() + 2000, STILL, 1.0)
+    lid_of(painted()).close(frame, shut() + 2000, STILL, 0.0)
     np.testing.assert_array_equal(frame, painted())
 
 

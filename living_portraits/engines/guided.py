@@ -124,15 +124,15 @@ class Guided:
         for some in runtimes.batches(self.runtime, count):
             yield [doll.shown(next(heads), None if fields is None else fields[number]) for number in some]
 
-    def ranges(self, films: Iterable[tuple[Track, Track]]) -> Ranges:
-        """What reaches each convolution over films of (source, driver): what 8 bits need to know.
+    def ranges(self, films: Iterable[tuple[Track, Track, Drive]]) -> Ranges:
+        """What reaches each convolution over films of (source, driver, drive): what 8 bits need to know.
 
         The runtime is to be PyTorch, whose layers can be watched.
         """
 
         def run() -> None:
-            for source, driver in films:
-                for _ in self.generate(self.encode_identity(source), self.encode_motion(driver, Drive())):
+            for source, driver, drive in films:
+                for _ in self.generate(self.encode_identity(source), self.encode_motion(driver, drive)):
                     pass
 
         return quantise.ranges(self._mender.stitching, run)

@@ -75,7 +75,7 @@ def gather(folder: str, *, size: int) -> list[Portrait]:
 
 def moved(portraits: Sequence[Portrait], *, moments: int) -> Iterator[tuple[Track, Track]]:
     """Each of these portraits with each bundled driver: so many moments of it, and last the one at rest."""
-    drivers = Drivers(bundled=moments)
+    drivers = Drivers(bundled=moments if portraits else 0)
     tracks = [drivers.track(clip) for clip in drivers.clips]
     for each in portraits:
         source = Track([each.crop], each.points[None], each.blendshapes[None])

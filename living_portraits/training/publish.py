@@ -4,6 +4,8 @@ python -m living_portraits.training.publish SNAPSHOT DATASET OUT
 """
 
 import sys
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol, runtime_checkable
@@ -12,14 +14,18 @@ import torch
 
 from living_portraits import weights
 from living_portraits.data.dataset import Dataset
-from living_portraits.engine import Track
+from living_portraits.engine import Drive, Track
 from living_portraits.engines.guided import Guided
 from living_portraits.errors import OptionError
 from living_portraits.mending.net import SIDE
+from living_portraits.training.films import Portrait, gather, moved
 from living_portraits.training.publishing import pathless, publishing
 
 CLIPS, FRAMES = 24, 6
 """Films that ranges are measured on, each of another clip, and of how many frames."""
+
+_MOMENTS, _STRENGTHS = 6, (1.0, 1.5)
+"""Of each bundled driver on each bundled portrait; and how strong, so that no laugh is beyond what was measured."""
 
 
 @runtime_checkable
@@ -30,8 +36,9 @@ class Films(Protocol):
     def track(self, clip: Any) -> Track: ...
 
 
-def publish(snapshot: Path, dataset: Films, out: Path) -> None:
-    """Writes the snapshot's weights to `out` with ranges measured on films of people that were trained on.
+def publish(snapshot: Path, dataset: Films, out: Path, *, portraits: Sequence[Portrait] | None = None) -> None:
+    """Writes the snapshot's weights to `out` with ranges measured on films of people that were trained on, and of
+    portraits; None: the bundled ones.
 
     The layer that nudges, if it was taught (see `GuidedConfig`), says nothing from here on.
 
@@ -46,7 +53,14 @@ def publish(snapshot: Path, dataset: Films, out: Path) -> None:
         tied = Path(folder) / snapshot.name
         weights.write(tied, config=config, state=state)
         engine = Guided(size=SIDE, file=tied, runtime="torch")
-    found = engine.ranges(_film(dataset, clip) for clip in clips[:: max(1, len(clips) // CLIPS)][:CLIPS])
+    films = [(*_film(dataset, clip), Drive()) for clip in clips[:: max(1, len(clips) // CLIPS)][:CLIPS]]
+    portraits = gather("", size=SIDE) if portraits is None else portraits
+    told = (
+        (source, driver, Drive(neutral=len(driver) - 1, strength=strength))
+        for source, driver in moved(portraits, moments=_MOMENTS)
+        for strength in _STRENGTHS
+    )
+    found = engine.ranges(chain(films, told))
     weights.write(out, config=pathless(config) | {"ranges": found}, state=state)
 
 
