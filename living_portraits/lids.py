@@ -27,6 +27,7 @@ _NEAR = (0.04, 0.1, 0.25, 0.6)  # over which skin is averaged: over so much wher
 _LASHES, _RIM = (0.1, 0.2), (0.06, 0.14)  # below a shut lid's edge and above it, where lashes are, and are no more
 _EDGE, _LASH = 0.01, 0.05  # how soft the lid's edge is, and how soft lashes are
 _CORNERS, _ENDS = 0.3, 0.08  # from the corners, where lashes are shorter, and where they end
+_SLIT = 0.1  # an opening that is less high is a shut eye's, and has its own lid
 _FOLDED = -0.08  # how far the lid's edge may turn back: where a head is turned away farther, all is left as it is
 
 _SHORT = 0.5  # of their length elsewhere, which lashes have at the corners
@@ -60,13 +61,14 @@ class Lid:
         Args:
             scale: px a cm.
 
-        None where the eye is too small, or seen from the side, or no skin is seen about it.
+        None where the eye is too small, shut already or seen from the side, or no skin is seen about it.
         """
         polygon = points[list(ring), :2]
         corners, opening = polygon[[0, 8]], polygon_mask(polygon, (0, 0), crop.shape[:2], feather=0.0)
         width = float(np.linalg.norm(corners[1] - corners[0]))
         upper = _edge(_in_eye(polygon[:9], corners))
-        if width < _SMALLEST or upper is None:
+        gap = float((_in_eye(polygon[:8:-1], corners) - _in_eye(polygon[1:8], corners))[:, 1].max())
+        if width < _SMALLEST or gap < _SLIT or upper is None:
             return None
         reach = 2 * round(_ROUND * width) + 1
         covered = cv2.dilate(opening, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))

@@ -87,6 +87,9 @@ def test_an_open_eye_is_left_alone_and_half_a_lid_is_half_seen() -> None:
 
 def test_no_lid_where_there_is_nothing_to_close() -> None:
     assert Lid.of(painted(), POINTS * np.float32(0.15), geo.RIGHT_EYE, scale=2.0) is None, "a speck"
+    slit = POINTS.copy()
+    slit[list(geo.RIGHT_EYE), :2] = shut()
+    assert Lid.of(painted(), slit, geo.RIGHT_EYE, scale=CM) is None, "an eye that is shut already"
     aside = POINTS.copy()
     aside[geo.RIGHT_EYE[4], 0] = RING[1, 0]
     assert Lid.of(painted(), aside, geo.RIGHT_EYE, scale=CM) is None, "an eye that is seen from the side"
