@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32, UInt8
 
 from living_portraits import geometry as geo
 from living_portraits.engine import Frame
-from living_portraits.lids import CLOSING, Lid
+from living_portraits.lids import CLOSING, Lid, places_of_box
 from living_portraits.motion import AdaptedHead, SourceShape, eye_openings
 from living_portraits.warp import box_round, lay, polygon_mask, smoothstep
 
@@ -85,7 +85,7 @@ class Eye:
         shape = (int(high[1] - low[1]), int(high[0] - low[0]))
         mask = polygon_mask(polygon, (int(low[0]), int(low[1])), shape, feather=_FEATHER * width)
         back = self._to_source(head)
-        x, y = _places(back, low, high)
+        x, y = places_of_box(back, low, high)
         centre = self.rest[self.iris[0]]
         radius = float(np.linalg.norm(self.rest[list(self.iris[1:])] - centre, axis=1).mean())
         moved = self._moved(head, back, radius)
@@ -109,7 +109,7 @@ class Eye:
         width = float(np.linalg.norm(polygon[8] - polygon[0]))
         shape = (int(high[1] - low[1]), int(high[0] - low[0]))
         mask = polygon_mask(strip, (int(low[0]), int(low[1])), shape, feather=2 * _FEATHER * width)
-        x, y = _places(back, low, high)
+        x, y = places_of_box(back, low, high)
         skin = cv2.remap(self.under, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         lay(frame[low[1] : high[1], low[0] : high[0]], skin.astype(np.float32), share * mask[..., None])
 
@@ -153,15 +153,6 @@ class Eye:
         linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
         shift = self.rest[a] - linear @ head.points[a, :2]
         return np.column_stack([linear, shift]).astype(np.float32)
-
-
-def _places(
-    back: Float32[np.ndarray, "2 3"], low: np.ndarray, high: np.ndarray
-) -> tuple[Float32[np.ndarray, "height width"], Float32[np.ndarray, "height width"]]:
-    """Where the pixels of a box come from, px of the source."""
-    across, down = np.arange(low[0], high[0]), np.arange(low[1], high[1])
-    x, y = (row[0] * across[None] + row[1] * down[:, None] + row[2] for row in back)
-    return x.astype(np.float32), y.astype(np.float32)
 
 
 def _beneath(ring: Float32[np.ndarray, "16 2"]) -> Float32[np.ndarray, "18 2"]:

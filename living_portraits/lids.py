@@ -75,7 +75,7 @@ class Lid:
         face = polygon_mask(points[list(geo.FACE_OVAL), :2], (0, 0), crop.shape[:2], feather=0.0)
         low, high = box_round(polygon, margin=_ROUND * width + 2 * _NEAR[-1] * width, shape=crop.shape)
         box, shape = np.s_[low[1] : high[1], low[0] : high[0]], (int(high[1] - low[1]), int(high[0] - low[0]))
-        _, down = _in_eye_of_box(np.eye(2, 3, dtype=np.float32), low, shape, corners)
+        _, down = _in_eye_of_box(np.eye(2, 3, dtype=np.float32), low, high, corners)
         seen = (face[box] * (covered[box] == 0) * np.where(down < 0, _ABOVE, 1)).astype(np.float32)
         if not seen.any():
             return None
@@ -104,10 +104,9 @@ class Lid:
         )
         if amount == 0 or now is None or (high - low).min() < 2:
             return
-        shape = (int(high[1] - low[1]), int(high[0] - low[0]))
-        u, v = _in_eye_of_box(back, low, shape, self.corners)
+        u, v = _in_eye_of_box(back, low, high, self.corners)
         edge = np.interp(u, *now.T)
-        above, x, y = edge - v, *_places(back, low, shape)
+        above, x, y = edge - v, *places_of_box(back, low, high)
         skin, share = _sampled(self.skin, x, y).astype(np.float32), _sampled(self.share, x, y)
         seen = smoothstep((above + _EDGE) / (2 * _EDGE))
         area = frame[low[1] : high[1], low[0] : high[0]]
@@ -135,18 +134,18 @@ def _in_eye(places: Float[np.ndarray, "*any 2"], corners: Float32[np.ndarray, "2
 
 
 def _in_eye_of_box(
-    back: Float32[np.ndarray, "2 3"], low: np.ndarray, shape: tuple[int, int], corners: Float32[np.ndarray, "2 2"]
+    back: Float32[np.ndarray, "2 3"], low: np.ndarray, high: np.ndarray, corners: Float32[np.ndarray, "2 2"]
 ) -> tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, "rows columns"]]:
-    """`_in_eye` of a box of a frame, whose first pixel is `low`, that `back` carries to the crop."""
-    found = _in_eye(np.stack(_places(back, low, shape), axis=-1), corners)
+    """`_in_eye` of a box of a frame that `back` carries to the crop."""
+    found = _in_eye(np.stack(places_of_box(back, low, high), axis=-1), corners)
     return found[..., 0], found[..., 1]
 
 
-def _places(
-    back: Float32[np.ndarray, "2 3"], low: np.ndarray, shape: tuple[int, int]
+def places_of_box(
+    back: Float32[np.ndarray, "2 3"], low: np.ndarray, high: np.ndarray
 ) -> tuple[Float32[np.ndarray, "rows columns"], Float32[np.ndarray, "rows columns"]]:
-    """Where the pixels of that box come from, px of the crop."""
-    across, down = np.arange(low[0], low[0] + shape[1]), np.arange(low[1], low[1] + shape[0])
+    """Where the pixels of a box of a frame come from, px of the crop: x and y."""
+    across, down = np.arange(low[0], high[0]), np.arange(low[1], high[1])
     x, y = (row[0] * across[None] + row[1] * down[:, None] + row[2] for row in back)
     return x.astype(np.float32), y.astype(np.float32)
 
