@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32, UInt8
 
 from living_portraits import geometry as geo
 from living_portraits.engine import Frame
-from living_portraits.lids import CLOSING, Lid, places_of_box
+from living_portraits.lids import Lid, covered, places_of_box
 from living_portraits.motion import AdaptedHead, SourceShape, eye_openings
 from living_portraits.warp import box_round, lay, polygon_mask, smoothstep
 
@@ -35,6 +35,7 @@ class Eye:
         under: the crop with skin where the eye reaches below the opening that was tracked.
         rest: `[478, 2]` the source's points.
         source: the face it belongs to.
+        lid: what closes over it; None where the mesh had better do that.
     """
 
     ring: tuple[int, ...]
@@ -43,7 +44,7 @@ class Eye:
     under: Frame
     rest: Float32[np.ndarray, "478 2"]
     source: SourceShape
-    lid: Lid | None = None
+    lid: Lid | None
 
     @classmethod
     def of(
@@ -100,7 +101,7 @@ class Eye:
 
     def _cover(self, frame: Frame, head: AdaptedHead, back: Float32[np.ndarray, "2 3"]) -> None:
         """Lays skin over what of a painted eye lies below the opening, as lids close. In place."""
-        share = float(smoothstep(np.array((CLOSING[0] - self._opened(head)) / (CLOSING[0] - CLOSING[1]))))
+        share = covered(self._opened(head))
         polygon = head.points[list(self.ring), :2]
         strip = _beneath(polygon)
         low, high = box_round(strip, margin=2.0, shape=frame.shape)

@@ -19,7 +19,7 @@ from living_portraits.tone import LIGHTNESS
 from living_portraits.warp import box_round, lay, polygon_mask, smoothstep
 
 # Of the source's own opening: from the one on a lid is drawn, wholly at the other; and likewise lashes that hang.
-CLOSING, _SHUT = (0.6, 0.2), (0.4, 0.15)
+_CLOSING, _SHUT = (0.6, 0.2), (0.4, 0.15)
 
 # In widths of the eye:
 _ROUND, _SOFT = 0.14, 0.05  # how far about the opening an eye may have been painted, and how softly a lid ends there
@@ -71,12 +71,12 @@ class Lid:
         if width < _SMALLEST or gap < _SLIT or upper is None:
             return None
         reach = 2 * round(_ROUND * width) + 1
-        covered = cv2.dilate(opening, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+        about = cv2.dilate(opening, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
         face = polygon_mask(points[list(geo.FACE_OVAL), :2], (0, 0), crop.shape[:2], feather=0.0)
         low, high = box_round(polygon, margin=_ROUND * width + 2 * _NEAR[-1] * width, shape=crop.shape)
         box, shape = np.s_[low[1] : high[1], low[0] : high[0]], (int(high[1] - low[1]), int(high[0] - low[0]))
         _, down = _in_eye_of_box(np.eye(2, 3, dtype=np.float32), low, high, corners)
-        seen = (face[box] * (covered[box] == 0) * np.where(down < 0, _ABOVE, 1)).astype(np.float32)
+        seen = (face[box] * (about[box] == 0) * np.where(down < 0, _ABOVE, 1)).astype(np.float32)
         if not seen.any():
             return None
         made = _skin(crop[box], seen, width)
@@ -84,7 +84,7 @@ class Lid:
             made = made * grain.carried(np.array([[1, 0, -low[0]], [0, 1, -low[1]]], np.float32), shape)[..., None]
         skin = crop.copy()
         skin[box] = np.rint(np.clip(made, 0, 255)).astype(np.uint8)
-        share = cv2.GaussianBlur(covered, (0, 0), max(_SOFT * width, 0.5))
+        share = cv2.GaussianBlur(about, (0, 0), max(_SOFT * width, 0.5))
         return cls(crop, skin, np.asarray(share, np.float32), corners, upper)
 
     def close(
@@ -99,9 +99,7 @@ class Lid:
         now = _edge(_in_eye(ring[:9] @ back[:, :2].T + back[:, 2], self.corners))
         width = float(np.linalg.norm(ring[8] - ring[0]))
         low, high = box_round(ring, margin=(2 * _ROUND + 3 * _SOFT + _LASHES[1]) * width, shape=frame.shape)
-        amount, hanging = (
-            float(smoothstep(np.array((start - opened) / (start - end)))) for start, end in (CLOSING, _SHUT)
-        )
+        amount, hanging = covered(opened), _ramp(opened, _SHUT)
         if amount == 0 or now is None or (high - low).min() < 2:
             return
         u, v = _in_eye_of_box(back, low, high, self.corners)
@@ -125,6 +123,17 @@ class Lid:
 def _between_corners(u: Float[np.ndarray, "rows columns"], room: float) -> Float[np.ndarray, "rows columns"]:
     """0 at the corners and beyond, 1 so far from them."""
     return np.asarray(smoothstep(u / room) * smoothstep((1 - u) / room))
+
+
+def covered(opened: float) -> float:
+    """How much of what closes over an eye is seen, in [0, 1], where it is open so far, of the source's own opening."""
+    return _ramp(opened, _CLOSING)
+
+
+def _ramp(opened: float, limits: tuple[float, float]) -> float:
+    """0 where an eye is open as far as the one limit, 1 from the other on."""
+    start, end = limits
+    return float(smoothstep(np.array((start - opened) / (start - end))))
 
 
 def _in_eye(places: Float[np.ndarray, "*any 2"], corners: Float32[np.ndarray, "2 2"]) -> Float[np.ndarray, "*any 2"]:

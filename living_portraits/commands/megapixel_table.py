@@ -26,9 +26,7 @@ ENGINE, USUAL, LARGE = "megaportraits", 512, 1024
 PORTRAITS = ("girl_with_a_pearl_earring", "mona_lisa", "ada_lovelace", "rembrandt")
 FRAMES = 48
 _SEEN = 256  # px, the side at which flicker is looked for
-_BLUR = (
-    0.7  # px of that: without it, cracks too fine for such pictures would glimmer there as they move, and only there
-)
+_BLUR = 0.7  # px of that: without it, cracks too fine for such pictures would glimmer in them as they move
 _LATER = 20  # frames in which the driver `talk` has not begun to speak
 
 
