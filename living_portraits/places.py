@@ -1,8 +1,11 @@
 """Where something is to be written: never over what is read, and known to be possible before the long work."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import filelock
 
 from living_portraits.errors import OptionError, OutputError
 
@@ -46,3 +49,27 @@ def make_room(target: Path) -> None:
 def preview_of(file: Path) -> Path:
     """The picture beside what was learned: under a name that no picture of the user's has."""
     return file.with_name(f"{file.stem}.preview.png")
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Holds a folder that is written in many steps; two commands in it would undo each other's work.
+
+    Made if need be. The system lets go of it when the process ends, however it ends; the file `.lock` stays.
+
+    Raises:
+        OptionError: another process holds it.
+        OutputError: the folder cannot be made or written.
+    """
+    lock = filelock.FileLock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+    except filelock.Timeout as error:
+        raise OptionError(f"Another command is at work in {folder}; wait until it ends, or name another.") from error
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made, or not be written ({error.strerror}); choose another.") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,6 +1,8 @@
 """What is read is never written over, whichever command writes, and a place that takes no file is known at once."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,3 +114,33 @@ def test_a_film_never_replaces_the_folder_that_its_source_is_in(tmp_path: Path, 
     assert main(told.split()) == 2
     assert "cannot be replaced" in capsys.readouterr().err
     assert picture.read_bytes() == before and len(list(picture.parent.iterdir())) == 1
+
+
+def test_a_folder_is_held_by_one_process_at_a_time(tmp_path: Path) -> None:
+    hold = "import sys, pathlib, living_portraits.places as p\nwith p.alone_in(pathlib.Path(sys.argv[1])):\n    "
+    with places.alone_in(tmp_path / "dataset"):
+        other = subprocess.run([sys.executable, "-c", f"{hold}print('in')", tmp_path / "dataset"], capture_output=True)
+    assert not other.stdout and b"Another command is at work in" in other.stderr
+    with places.alone_in(tmp_path / "dataset"):
+        pass
+    # Whoever dies in it leaves it free.
+    killed = subprocess.run([sys.executable, "-c", f"{hold}import os; os.kill(os.getpid(), 9)", tmp_path / "dataset"])
+    assert killed.returncode == -9
+    with places.alone_in(tmp_path / "dataset"):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="choose another"), places.alone_in(tmp_path / "file" / "dataset"):
+        pass
+
+
+def test_what_writes_a_folder_in_many_steps_does_so_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "videos" / "anna").mkdir(parents=True)
+    shutil.copy(samples.mona_lisa, tmp_path / "videos" / "anna")
+    prepare = ["prepare", "--videos", str(tmp_path / "videos"), "--out", str(tmp_path / "dataset"), "--sizes", "256"]
+    with places.alone_in(tmp_path / "dataset"):
+        assert main([*prepare, "--workers", "1"]) == 2
+    assert "Another command is at work in" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "dataset").iterdir()) == [".lock"]

@@ -39,6 +39,7 @@ from living_portraits.engine import Frame
 from living_portraits.errors import MediaError, OptionError
 from living_portraits.face import Face
 from living_portraits.metrics.identity import Embed, csim, mobilefacenet
+from living_portraits.places import alone_in
 from living_portraits.video.reel import Reel
 
 PSEUDO, EDITS = "pseudo", "edits"
@@ -183,10 +184,10 @@ def _add(
     names = hashlib.sha256("".join(piece.name for piece, _ in work).encode()).hexdigest()[:8]
     prefix = f"{kind}-{names}-"  # never the name of a shard that the dataset still needs
     tell = progress or (lambda stage, done, total: None)
-    there = [clip for clip in read_manifest(folder / MANIFEST) if clip.kind == kind]
-    if there and all(clip.shard.startswith(prefix) for clip in there):
-        return summarise(folder, read_manifest(folder / MANIFEST), read_failures(folder))
-    with disk_errors(folder):
+    with alone_in(folder), disk_errors(folder):
+        there = [clip for clip in read_manifest(folder / MANIFEST) if clip.kind == kind]
+        if there and all(clip.shard.startswith(prefix) for clip in there):
+            return summarise(folder, read_manifest(folder / MANIFEST), read_failures(folder))
         _pieces(folder, kind).mkdir(exist_ok=True)
         make_pieces(kind, work, workers=workers, tell=tell)
         read = [piece.read() for piece, _ in work]
@@ -210,7 +211,7 @@ def _prune(pieces: Path, names: set[str]) -> None:
 
 
 def _enter(folder: Path, kind: str, added: list[Clip], lost: list[Failure]) -> Summary:
-    """The manifest, read again for what another process may have added, then all that follows from it."""
+    """The manifest with the clips in it, then all that follows from it."""
     clips = [clip for clip in read_manifest(folder / MANIFEST) if clip.kind != kind] + added
     write_manifest(folder / f".{MANIFEST}.{kind}", clips)
     os.replace(folder / f".{MANIFEST}.{kind}", folder / MANIFEST)

@@ -21,6 +21,7 @@ from living_portraits.data.summary import (
     write_summary,
 )
 from living_portraits.errors import MediaError, OptionError, OutputError
+from living_portraits.places import alone_in
 from living_portraits.processes import do
 
 SIZES = (256, 512)
@@ -62,13 +63,26 @@ def prepare(
     """
     check(sizes, workers)
     footage, failures = list_footage(videos, table=table, apart=out)
-    _make_folder(out / PIECES)
+    with alone_in(out):
+        return _prepared(videos, out, footage, failures, sizes, workers, progress or (lambda stage, done, total: None))
+
+
+def _prepared(
+    videos: Path,
+    out: Path,
+    footage: Sequence[Footage],
+    failures: list[Failure],
+    sizes: tuple[int, ...],
+    workers: int | None,
+    tell: Progress,
+) -> Summary:
+    """What `prepare` does once it has the folder to itself."""
+    (out / PIECES).mkdir(exist_ok=True)
     jobs = [(one, _piece(videos, one, sizes, out / PIECES)) for one in footage]
     fingerprint = [piece.name for _, piece in jobs]
     if (out / MANIFEST).is_file() and read_fingerprint(out) == fingerprint:
         shutil.rmtree(out / PIECES, ignore_errors=True)
         return summarise(out, read_manifest(out / MANIFEST), read_failures(out))
-    tell = progress or (lambda stage, done, total: None)
     with disk_errors(out):
         work = [(piece, partial(_measured, videos, one, sizes)) for one, piece in jobs]
         # In the order of their names stills and long films mix: the first minutes tell how long the rest takes.
@@ -98,13 +112,6 @@ def check(sizes: tuple[int, ...], workers: int | None) -> None:
         raise OptionError("The sizes must ascend, each a multiple of 16 between 64 and 2048; 256 and 512 are usual.")
     if workers is not None and workers < 1:
         raise OptionError(f"To prepare clips takes 1 worker or more, not {workers}.")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder {folder} cannot be made ({error.strerror}); choose another.") from error
 
 
 @contextmanager

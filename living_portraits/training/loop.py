@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from living_portraits.errors import OptionError
+from living_portraits.places import alone_in
 from living_portraits.training import source as sources
 from living_portraits.training.folder import FILES, RunFolder
 from living_portraits.training.place import Place, find_place
@@ -132,11 +133,12 @@ def train(order: Order, dataset: Source, *, place: Place | None = None, began: f
         began = time.monotonic() if began is None else began
         ready = plan(order, dataset, place=place)
         run = RunFolder(order.out, writes=ready.place.first)
-        if ready.place.first:
-            _open(run, ready)
-        ready.place.wait()
-        run.say(ready.text())
-        return _Training(ready, run, stop=stop, deadline=began + 60 * order.minutes).go()
+        with alone_in(order.out) if run.writes else nullcontext():
+            if run.writes:
+                _open(run, ready)
+            ready.place.wait()
+            run.say(ready.text())
+            return _Training(ready, run, stop=stop, deadline=began + 60 * order.minutes).go()
 
 
 def _open(run: RunFolder, ready: Plan) -> None:
