@@ -395,7 +395,7 @@ def test_eight_bits_where_ranges_are_known(file, ranged, engine, tmp_path, monke
         MegaPortraits(size=SIZE, file=file, runtime="int8")
 
 
-@pytest.mark.parametrize("ranges", [{"nose": (0.0, 1.0)}, {"leave": ("a", "b")}, {"leave": 1.0}, [1]])
+@pytest.mark.parametrize("ranges", [{"nose": (0.0, 1.0)}, {"": (0.0, 1.0)}, {"leave": ("a", "b")}, {"leave": 1.0}, [1]])
 def test_ranges_of_nothing_that_it_has(file, tmp_path, ranges) -> None:
     config, state = weights.read(file)
     weights.write(tmp_path / "odd.safetensors", config=config | {"ranges": ranges}, state=state)

@@ -282,6 +282,11 @@ def test_what_cannot_be_had_is_said(monkeypatch, asked, installed, sentence):
 # --- 8 bits -----------------------------------------------------------------------------------------------------------
 
 
+def test_ranges_of_what_was_not_run_are_refused():
+    with pytest.raises(ValueError, match="none was run"):
+        ranges(Net(), lambda: None)
+
+
 def test_ranges_are_of_what_reaches_each_convolution():
     net = Net()
     found = measured(net)

@@ -23,6 +23,9 @@ def ranges(net: nn.Module, run: Callable[[], object]) -> Ranges:
     """What reaches each convolution of `net` while `run` uses it, as often and as variously as in real use.
 
     All of it: what is rare, as an open mouth, is what would be missed most. 0 is always inside, because padding is 0.
+
+    Raises:
+        ValueError: `run` does not use it, or it runs elsewhere than in PyTorch.
     """
     found: Ranges = {}
 
@@ -41,6 +44,8 @@ def ranges(net: nn.Module, run: Callable[[], object]) -> Ranges:
     finally:
         for each in watches:
             each.remove()
+    if not found:
+        raise ValueError("What reaches the convolutions can be watched in PyTorch alone, and none was run there.")
     return found
 
 

@@ -231,7 +231,8 @@ def read_base(file: Path) -> Base:
     try:
         base.load_state_dict({name.removeprefix("base."): value.float() for name, value in state.items()})
         for name, (low, high) in (config.get("ranges") or {}).items():
-            base.decoder.get_submodule(name)
+            if not isinstance(base.decoder.get_submodule(name), nn.Conv2d):
+                raise TypeError(f"{name} is no convolution")
             base.ranges[name] = float(low), float(high)
     except (RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise WeightsError(f"The model file {file.name} was written by another version: train it anew.") from error
