@@ -183,6 +183,43 @@ def test_a_compiled_network_is_kept_and_found_again(cache, monkeypatch):
 
 
 @needs_openvino
+def test_another_version_of_the_code_is_compiled_anew(cache, tmp_path, monkeypatch):
+    def net(result: str) -> torch.nn.Module:
+        file = tmp_path / "made_up_net.py"
+        file.write_text(f"import torch\n\nclass Own(torch.nn.Module):\n    def forward(self, x): return ({result},)\n")
+        spec = importlib.util.spec_from_file_location("made_up_net", file)
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, "made_up_net", module)
+        spec.loader.exec_module(module)
+        return module.Own()
+
+    given = torch.ones(1, 3, 8, 8)
+    for result, expected in (("x + 1", 2.0), ("x * 4.0", 4.0)):
+        [found] = runtime.compiled(net(result), (given,), runtime="openvino")(given)
+        assert torch.equal(found, torch.full_like(given, expected))
+
+
+@needs_openvino
+def test_what_was_not_used_for_longest_is_not_kept(cache, monkeypatch):
+    monkeypatch.setattr(runtime, "_AT_MOST", 2)
+    nets = [Net() for _ in range(3)]
+    for bias, net in enumerate(nets):
+        net.first.bias.data.fill_(bias)
+
+    def use(net: Net) -> set[str]:
+        runtime.compiled(net, inputs(), runtime="openvino")
+        return {path.stem for path in cache.iterdir()}
+
+    first = use(nets[0])
+    second = use(nets[1]) - first
+    for path in cache.iterdir():
+        os.utime(path, (1000, 1000) if path.stem in first else (2000, 2000))
+    use(nets[0])  # used again: now the second is the one that waits
+    third = use(nets[2]) - first - second
+    assert {path.stem for path in cache.iterdir()} == first | third and len(list(cache.iterdir())) == 4
+
+
+@needs_openvino
 @pytest.mark.parametrize("damage", ["cut", "unwritable"])
 def test_a_cache_that_does_not_work_costs_time_alone(cache, damage):
     net = Net()

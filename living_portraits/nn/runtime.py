@@ -8,10 +8,12 @@
 What was compiled is kept in a cache folder, so that only the first run of a network on a machine waits for it.
 """
 
+import contextlib
 import copy
 import functools
 import hashlib
 import importlib.util
+import inspect
 import os
 import tempfile
 import warnings
@@ -38,6 +40,8 @@ LIVE = 2
 """Frames of a motion that drives a portrait live: of now, and of rest. The first alone is wanted."""
 
 _MADE = 3  # raised where networks are converted in another way: what was kept of them before is not taken
+
+_AT_MOST = 32  # networks kept: every version of every engine has its own
 
 FOLDER_VARIABLE = "LIVING_PORTRAITS_COMPILED"
 
@@ -250,18 +254,30 @@ def _round(model: "object", ranges: Ranges) -> None:
 
 
 def _fingerprint(net: nn.Module, shapes: Sequence[tuple[int, ...]], version: str, ranges: Ranges | None) -> str:
-    """The same for the same network, shapes, version and ranges alone."""
+    """The same for the same network, code and all, shapes, version and ranges alone."""
     rounded = sorted(ranges.items()) if ranges else None
     told = hashlib.sha256(f"{version} {torch.__version__} {net} {shapes} {_MADE} {rounded}".encode())
     for name, value in net.state_dict().items():
         told.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    for file in sorted(set(_sources(net))):
+        told.update(file.read_bytes())
     return told.hexdigest()[:32]
+
+
+def _sources(net: nn.Module) -> Iterator[Path]:
+    """The files in which the network's own layers are defined; those of PyTorch change with its version."""
+    for kind in {type(layer) for layer in net.modules()}:
+        if not kind.__module__.startswith("torch."):
+            with contextlib.suppress(TypeError, OSError):  # defined in a notebook
+                yield Path(inspect.getfile(kind)).resolve(strict=True)
 
 
 def _kept(core: "object", path: Path) -> "object | None":
     if not path.is_file():
         return None
     try:
+        with contextlib.suppress(OSError):
+            os.utime(path)  # in use: what has not been for longest goes first
         return core.read_model(path)  # type: ignore[attr-defined]
     except RuntimeError:  # damaged: it is made again
         return None
@@ -277,5 +293,8 @@ def _keep(model: "object", path: Path) -> None:
             openvino.save_model(model, Path(beside) / path.name, compress_to_fp16=False)
             os.replace(Path(beside) / f"{path.stem}.bin", path.with_suffix(".bin"))
             os.replace(Path(beside) / path.name, path)
+        for old in sorted(path.parent.glob("*.xml"), key=lambda each: each.stat().st_mtime)[:-_AT_MOST]:
+            old.unlink(missing_ok=True)
+            old.with_suffix(".bin").unlink(missing_ok=True)
     except (OSError, RuntimeError):
         return
