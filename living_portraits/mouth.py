@@ -17,7 +17,7 @@ from living_portraits.begun import smile
 from living_portraits.engine import Frame
 from living_portraits.grain import Grain, grain_about
 from living_portraits.motion import AdaptedHead, SourceShape
-from living_portraits.teeth import HALF_HEIGHT, HALF_WIDTH, TEXEL, Colour, Layer, Look, mixed, row, tongue
+from living_portraits.teeth import Colour, Layer, Look, mixed, row, texels, tongue
 from living_portraits.tone import LIGHTNESS, monochrome, yellowed
 from living_portraits.warp import about, box_round, lay, polygon_mask, smoothstep
 
@@ -42,6 +42,7 @@ class Mouth:
 
     Attributes:
         source: the face it belongs to.
+        width: from corner to corner, in 4.3 cm.
         centre: `[3]` where the lips meet, face frame, cm; the textures are centred here.
         upper, smiling, lower, tongue: layers, `TEXEL` cm a pixel; the upper teeth in the shade, and in the light.
         cavity, gums: `[3]` colour of the depth, and of what is seen of it in a smile.
@@ -53,6 +54,7 @@ class Mouth:
     """
 
     source: SourceShape
+    width: float
     centre: Float32[np.ndarray, "3"]
     upper: Layer
     smiling: Layer
@@ -81,6 +83,7 @@ class Mouth:
         meeting[1] = source.shape[13, 1] - 0.15 * max(gap, 0.0)
         return cls(
             source=source,
+            width=width,
             centre=meeting.astype(np.float32),
             upper=row(shaded, width, upper=True),
             smiling=row(lit, width, upper=True),
@@ -173,19 +176,10 @@ class Mouth:
             (self.lower, (0.6 * shift, drop), shown),
             (mixed(self.upper, self.smiling, lit), (0.0, raised + lit * (_SMILING_RAISED - raised)), shown),
         ):
-            placed = cv2.warpAffine(layer, self._placement(head, offset, low), shape[::-1], flags=cv2.INTER_LINEAR)
+            middle = self.centre + np.array([*offset, -_DEPTH])
+            placed = cv2.remap(layer, texels(middle, self.width, head.pose, low, shape), None, cv2.INTER_LINEAR)
             inside = inside * (1 - alpha * placed[..., 3:]) + alpha * placed[..., :3]
         return inside
-
-    def _placement(self, head: AdaptedHead, offset: tuple[float, float], low: np.ndarray) -> Float32[np.ndarray, "2 3"]:
-        """From texture pixels to pixels of the box, through the head's pose: teeth turn with the skull."""
-        base = self.centre + np.array([offset[0], offset[1], -_DEPTH], np.float32)
-        corners = np.array([[-HALF_WIDTH, HALF_HEIGHT], [HALF_WIDTH, HALF_HEIGHT], [-HALF_WIDTH, -HALF_HEIGHT]])
-        places = base + np.column_stack([corners, np.zeros(3)])
-        target = head.pose.to_picture(places.astype(np.float64))[:, :2] - low
-        width, height = 2 * HALF_WIDTH / TEXEL, 2 * HALF_HEIGHT / TEXEL
-        texture = np.array([[0, 0], [width, 0], [0, height]], np.float32)
-        return cv2.getAffineTransform(texture, target.astype(np.float32)).astype(np.float32)
 
     def _keep_own(
         self, inside: Float32[np.ndarray, "height width 3"], head: AdaptedHead, low: np.ndarray, shape: tuple[int, int]

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float, Float32, Int
 
+from living_portraits.geometry import Pose
 from living_portraits.tone import LIGHTNESS
 from living_portraits.warp import smoothstep
 
@@ -26,6 +27,9 @@ _HEIGHT = 1.0
 _WIDTHS = (0.86, 0.66, 0.76, 0.66, 0.6, 0.7)  # cm from the middle outwards: incisors, canine, premolars, a molar
 _ROUNDED = (0.0, 0.09, 0.02, 0.1, 0.16, 0.2)  # cm that their edges are higher
 _ARCH = 2.6  # cm, radius
+_STEEPEST = 0.97  # of the radius: from there on a row goes no farther back
+_STEPS = 257  # from side to side, between which is known how far back a row is
+_NOWHERE = 2 * HALF_WIDTH  # beside every layer
 _IVORY = np.array((1.03, 1.0, 0.9), np.float32)
 _LIT = (6.0, 0.68, 1.45)  # a, b and c: in the light, teeth are as light as a l^b, at most c l, where skin is as l
 
@@ -105,6 +109,49 @@ def tongue(colour: Colour, width: float) -> Layer:
 def mixed(one: Layer, other: Layer, share: float) -> Layer:
     """So much of the other layer in the place of the one."""
     return one if share == 0 else cv2.addWeighted(one, 1 - share, other, share, 0)
+
+
+def receding(u: Float[np.ndarray, "*any"], width: float) -> Float[np.ndarray, "*any"]:
+    """How far behind its middle a row lies u cm to the side, cm; `width`: the mouth's, in 4.3 cm."""
+    radius = _ARCH * width
+    return radius - np.sqrt(radius**2 - np.minimum(np.abs(u), _STEEPEST * radius) ** 2)
+
+
+def texels(
+    middle: Float[np.ndarray, "3"],
+    width: float,
+    pose: Pose,
+    low: Float[np.ndarray, "2"] | Int[np.ndarray, "2"],
+    shape: tuple[int, int],
+) -> Float32[np.ndarray, "height width 2"]:
+    """Which place of a layer, px, each pixel of a box in the picture shows. Layers turn with the skull, and are bent.
+
+    A layer's place is u to the side, v up, and z(u) behind its middle, so it is seen at `x = a u + b v + c z(u)` and
+    `y = d u + e v + f z(u)`. `e x - b y` is without v: a function of u alone, which rises as far as the row is seen,
+    and falls where it goes behind itself.
+
+    Args:
+        middle: of the layer, face frame, cm. width: see `receding`.
+        pose: the head's. low: the box's upper left corner, px. shape: its rows and columns.
+    """
+    start, *ends = pose.to_picture(middle + np.concatenate([np.zeros((1, 3)), np.eye(3)]))[:, :2]
+    (a, d), (b, e), (c, f) = np.array(ends) - start
+    x = np.arange(shape[1]) + (low - start)[0]
+    y = (np.arange(shape[0]) + (low - start)[1])[:, None]
+    side = np.sign(a * e - b * d)
+    table = np.linspace(-HALF_WIDTH, HALF_WIDTH, _STEPS)
+    rising = side * ((a * e - b * d) * table - (c * e - b * f) * receding(table, width))
+    seen = _about_middle(np.diff(rising) > 0)
+    u = np.interp(side * (e * x - b * y), rising[seen], table[seen], left=-_NOWHERE, right=_NOWHERE)
+    v = (y - d * u + f * receding(u, width)) / e
+    return np.stack([(u + HALF_WIDTH) / TEXEL, (HALF_HEIGHT - v) / TEXEL], axis=-1).astype(np.float32)
+
+
+def _about_middle(rises: Bool[np.ndarray, "steps"]) -> slice:
+    """The places about the middle one between which every step rises."""
+    middle, falls = len(rises) // 2, np.flatnonzero(~rises)
+    before, behind = falls[falls < middle], falls[falls >= middle]
+    return slice(before[-1] + 1 if len(before) else 0, behind[0] + 1 if len(behind) else len(rises) + 1)
 
 
 def _layer(colour: Colour, light: np.ndarray, inside: np.ndarray) -> Layer:

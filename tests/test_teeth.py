@@ -9,7 +9,7 @@ from living_portraits import begun
 from living_portraits import geometry as geo
 from living_portraits.motion import AdaptedHead, SourceShape
 from living_portraits.mouth import Mouth
-from living_portraits.teeth import Look, mixed, row
+from living_portraits.teeth import HALF_HEIGHT, HALF_WIDTH, TEXEL, Look, mixed, receding, row, texels
 from living_portraits.tone import LIGHTNESS
 
 SIZE, CM = 320, 14.0
@@ -91,6 +91,22 @@ def test_a_row_is_scalloped_and_as_wide_as_its_mouth() -> None:
     assert np.ptp(edge[middle - 20 : middle + 20]) >= 2
     np.testing.assert_array_equal(mixed(layer, wide, 0.0), layer)
     np.testing.assert_allclose(mixed(layer, wide, 1.0), wide, atol=1e-4)
+
+
+@pytest.mark.parametrize("turn", [-40, 0, 20])
+def test_rows_are_bent_and_what_lies_behind_is_not_seen(turn: float) -> None:
+    cos, sin = np.cos(np.radians(turn)), np.sin(np.radians(turn))
+    pose = geo.Pose(40.0, np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]]), np.array([160.0, 0, 0]))
+    middle, width = np.array([0.1, -4.0, 5.0]), 0.9
+    found = texels(middle, width, pose, np.array([0, 0]), (SIZE, SIZE))
+    for u in (-1.9, -0.8, 0.0, 0.8, 1.9):
+        place = np.array([u, 0.4, -receding(np.array([u]), width)[0]])
+        x, y = pose.to_picture(middle + place)[:2]
+        shown = cv2.remap(found, np.full((1, 1), x, np.float32), np.full((1, 1), y, np.float32), cv2.INTER_LINEAR)
+        there = np.allclose(shown[0, 0] * TEXEL, (u + HALF_WIDTH, HALF_HEIGHT - 0.4), atol=0.05)
+        away = np.degrees(np.arctan2(abs(u), np.sqrt((2.6 * width) ** 2 - u**2)))  # so far to the side the tooth looks
+        assert there == (u * turn <= 0 or away + abs(turn) < 90)
+    assert receding(np.array([0.0]), width) == 0 and receding(np.array([1.9]), width) > 0.6
 
 
 def test_a_repaired_smile_keeps_light_teeth_where_varnish_has_yellowed_and_nowhere_else() -> None:
