@@ -23,6 +23,10 @@ from living_portraits.warp import about, box_round, lay, polygon_mask, smoothste
 
 _SMILES = (0.15, 0.65)  # more than at rest (`begun.smile`): lips begin to lie close to teeth, and do. See `teeth`.
 _RAISED, _SMILING_RAISED = 0.25, 0.12  # how far up teeth are: of the way that the upper lip is, and cm in a smile
+_LOST = (
+    0.55,
+    0.75,
+)  # of its light as it was drawn: with less a smile's tooth is as it was drawn, with more as repaired
 _GUMS = 0.75  # of the lip's light, what a smile shows beside teeth
 _WIDE = (0.9, 1.7)  # cm between lips: up to the one a smile shows that, from the other on the depth
 _DEPTH = 0.3  # cm that the teeth lie behind the lips: less than in life, lest a nod hide them
@@ -135,8 +139,11 @@ class Mouth:
         box = np.s_[low[1] : high[1], low[0] : high[0]]
         shape = (int(high[1] - low[1]), int(high[0] - low[0]))
         mask = polygon_mask(polygon, (int(low[0]), int(low[1])), shape, feather=0.035 * head.pose.scale)[..., None]
-        if self.foreign:  # teeth in the light, too, it knows in people's colours alone
-            lay(repaired[box], frame[box].astype(np.float32), self.foreign * self._smile(head) * made * mask)
+        if lit := self._smile(head) * made:
+            drawn = frame[box].astype(np.float32)
+            # Teeth in the light, too, it knows in people's colours alone, and in a dark face it takes them for shadow.
+            dark = _darker(repaired[box], drawn)
+            lay(repaired[box], drawn, lit * np.maximum(self.foreign, dark) * mask)
         if self.grain is not None:
             grain = self.grain.carried(self._carry(head, low), shape)
             lay(repaired[box], repaired[box] * grain[..., None], made * mask)
@@ -281,6 +288,12 @@ def _tone(repaired: Frame, frame: Frame, head: AdaptedHead, much: float) -> None
     colours = cv2.GaussianBlur(frame[box].astype(np.float32) + _DARK, (0, 0), _TONE_CM * unit)
     light = (repaired[box].astype(np.float32) @ LIGHTNESS)[..., None]
     lay(repaired[box], np.asarray(light * colours / (colours @ LIGHTNESS)[..., None], np.float32), much * share)
+
+
+def _darker(repaired: Frame, drawn: Float32[np.ndarray, "height width 3"]) -> Float32[np.ndarray, "height width 1"]:
+    """Where the repaired has lost more light than a smile's teeth can have, in [0, 1]."""
+    kept = (repaired.astype(np.float32) @ LIGHTNESS + 1) / (drawn @ LIGHTNESS + 1)
+    return (1 - smoothstep((kept - _LOST[0]) / (_LOST[1] - _LOST[0])))[..., None].astype(np.float32)
 
 
 def _pixels(crop: Frame, places: Float32[np.ndarray, "places 2"], radius: int) -> Float32[np.ndarray, "pixels 3"]:
