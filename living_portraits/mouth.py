@@ -23,10 +23,7 @@ from living_portraits.warp import about, box_round, lay, polygon_mask, smoothste
 
 _SMILES = (0.15, 0.65)  # more than at rest (`begun.smile`): lips begin to lie close to teeth, and do. See `teeth`.
 _RAISED, _SMILING_RAISED = 0.25, 0.12  # how far up teeth are: of the way that the upper lip is, and cm in a smile
-_LOST = (
-    0.55,
-    0.75,
-)  # of its light as it was drawn: with less a smile's tooth is as it was drawn, with more as repaired
+_LOST = (0.55, 0.75)  # of a smile's light: a tooth with less is as it was drawn, with more as repaired
 _GUMS = 0.75  # of the lip's light, what a smile shows beside teeth
 _WIDE = (0.9, 1.7)  # cm between lips: up to the one a smile shows that, from the other on the depth
 _DEPTH = 0.3  # cm that the teeth lie behind the lips: less than in life, lest a nod hide them
