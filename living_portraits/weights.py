@@ -62,8 +62,8 @@ FILES: dict[str, WeightsFile] = {
     ),
     "guided": WeightsFile(
         file="guided/guided.safetensors",
-        sha256="f81c2ae751d22df314002c6c6b35797bbc9f4a320bf2945aee76d29380a9f316",
-        size=1_709_114,
+        sha256="7a19b3fd6f4c33af2ec5d88e9ab018224aa9c2f9d1ec0aed30078eb4ba497187",
+        size=1_709_106,
         licence="Apache-2.0; what it was trained on, and on which terms: weights/guided/README.md",
     ),
     "megaportraits": WeightsFile(
