@@ -78,10 +78,10 @@ def _choreography_controls(wording: Wording) -> tuple[dict[str, Any], dict[str, 
     notes = {"drivers": components.note(elem_id="dance-choreography-note")}
     with wording.put(gr.Accordion, {"label": "options"}, open=False, elem_id="dance-options"):
         with gr.Row():
-            times = wording.put(gr.Number, {"label": "dance.times"}, value=1, minimum=1, maximum=MOST_TIMES,
+            times = wording.put(components.number, {"label": "dance.times"}, value=1, minimum=1, maximum=MOST_TIMES,
                                 precision=0, min_width=110, elem_id="dance-times")  # fmt: skip
-            start = wording.put(gr.Number, {"label": "start"}, value=0, minimum=0, step=0.1, min_width=110)
-            end = wording.put(gr.Number, {"label": "end"}, value=0, minimum=0, step=0.1, min_width=110,
+            start = wording.put(components.number, {"label": "start"}, value=0, minimum=0, step=0.1, min_width=110)
+            end = wording.put(components.number, {"label": "end"}, value=0, minimum=0, step=0.1, min_width=110,
                               elem_id="dance-end")  # fmt: skip
         sound = wording.put(
             gr.Dropdown,

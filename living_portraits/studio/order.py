@@ -106,7 +106,7 @@ def _places(points: Any) -> dict[str, Any] | None:
 
 def artwork(source: Path) -> str | None:
     """The name of the collection's artwork that this file is a copy of."""
-    length = source.stat().st_size
+    length = _length(source)
     if all(path.stat().st_size != length for path in COLLECTION.values()):
         return None
     return _digests().get(provenance.Ingredient(source.name, source, "source").sha256)
@@ -117,11 +117,18 @@ def _digests() -> dict[str, str]:
     return {provenance.Ingredient(name, path, "source").sha256: name for name, path in COLLECTION.items()}
 
 
+def _length(source: Path) -> int:
+    try:
+        return source.stat().st_size
+    except OSError:  # swept away while the page stood open
+        raise Trouble("source", "source.gone") from None
+
+
 def _source(path: str | None, limits: Limits) -> Path:
     if not path:
         raise Trouble("source", "source.missing")
     source = Path(path)
-    if source.stat().st_size > limits.upload_mb * 1e6:
+    if _length(source) > limits.upload_mb * 1e6:
         raise Trouble("source", "source.large", limit=limits.upload_mb)
     if not video.is_still(source):
         raise Trouble("source", "source.unreadable")

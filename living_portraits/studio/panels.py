@@ -10,7 +10,7 @@ from living_portraits import samples, video
 from living_portraits.engine import MOST_DEGREES
 from living_portraits.errors import LivingPortraitsError, MediaError
 from living_portraits.studio import components, views
-from living_portraits.studio.choices import FITTED, SIZES, Choices
+from living_portraits.studio.choices import FITTED, MOST_STRENGTH, SIZES, Choices
 from living_portraits.studio.components import items, points_of_face
 from living_portraits.studio.engine_list import EngineList
 from living_portraits.studio.order import COLLECTION, artwork
@@ -170,7 +170,7 @@ def engine_control(wording: Wording, engine_list: EngineList) -> Any:
 
 def option_controls(wording: Wording) -> dict[str, Any]:
     """One control for each field of `Choices` but the engine, and a file of sound."""
-    radio, number = gr.Radio, gr.Number
+    radio, number, slider = gr.Radio, components.number, components.slider
     with gr.Row():
         head = wording.put(
             radio,
@@ -194,9 +194,9 @@ def option_controls(wording: Wording) -> dict[str, Any]:
             min_width=220,
         )
     with gr.Row():
-        strength = wording.put(gr.Slider, {"label": "strength"}, value=FIRST.strength, minimum=0, maximum=2, step=0.05,
-                               min_width=180)  # fmt: skip
-        smoothing = wording.put(gr.Slider, {"label": "smoothing"}, value=FIRST.smoothing, minimum=0, maximum=1,
+        strength = wording.put(slider, {"label": "strength"}, value=FIRST.strength, minimum=0, maximum=MOST_STRENGTH,
+                               step=0.05, min_width=180)  # fmt: skip
+        smoothing = wording.put(slider, {"label": "smoothing"}, value=FIRST.smoothing, minimum=0, maximum=1,
                                 step=0.05, min_width=180)  # fmt: skip
     turns = _turn_controls(wording)
     with gr.Row():
@@ -238,14 +238,14 @@ def _turn_controls(wording: Wording) -> dict[str, Any]:
         with gr.Row():
             degrees = {
                 name: wording.put(
-                    gr.Number, {"label": f"turns.{name}"}, value=getattr(FIRST, name), minimum=-MOST_DEGREES,
+                    components.number, {"label": f"turns.{name}"}, value=getattr(FIRST, name), minimum=-MOST_DEGREES,
                     maximum=MOST_DEGREES, step=1, min_width=90, elem_id=f"turn-{name}",
                 )
                 for name in ("yaw", "pitch", "roll")
             }  # fmt: skip
         with gr.Row():
-            expression = wording.put(gr.Slider, {"label": "expression"}, value=FIRST.expression, minimum=0, maximum=2,
-                                     step=0.05, min_width=180)  # fmt: skip
+            expression = wording.put(components.slider, {"label": "expression"}, value=FIRST.expression, minimum=0,
+                                     maximum=MOST_STRENGTH, step=0.05, min_width=180)  # fmt: skip
             stay = wording.put(gr.Checkbox, {"label": "stay"}, value=FIRST.stay, min_width=180)
     return {**degrees, "expression": expression, "stay": stay}
 
@@ -254,6 +254,6 @@ def part_of_clip(wording: Wording, *, name: str, end: float = 0) -> dict[str, An
     """From which second of the clip to which it is filmed, by name; 0 is its own end."""
     number: dict[str, Any] = {"minimum": 0, "step": 0.1, "min_width": 110}
     with gr.Row():
-        first = wording.put(gr.Number, {"label": "start"}, value=0, **number)
-        last = wording.put(gr.Number, {"label": "end"}, value=end, **number, elem_id=f"{name}-end")
+        first = wording.put(components.number, {"label": "start"}, value=0, **number)
+        last = wording.put(components.number, {"label": "end"}, value=end, **number, elem_id=f"{name}-end")
     return {"start": first, "end": last}

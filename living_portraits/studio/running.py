@@ -1,5 +1,6 @@
 """Run, Stop, the stage, and what comes of it: the half of a tab where films are made."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,17 +59,20 @@ def wire_run_and_stop(
         stopped: key of the sentence on the stage after Stop.
         turn: how `work` waits for its turn.
     """
+
     # Stop is there at once, also for those who stand in the queue.
     running = run.click(
         lambda: [gr.update(interactive=False), gr.update(visible=True)], None, [run, stop], queue=False, **PRIVATE
     ).then(
-        work, inputs_kwargs=dict(inputs), outputs=[stage, *outputs], show_progress="full",
+        guarded(work, stage), inputs_kwargs=dict(inputs), outputs=[stage, *outputs], show_progress="full",
         show_progress_on=[stage], api_visibility="private", **turn,
     )  # fmt: skip
     # Also where it was cancelled, and then not before that has come through: it would cancel the next run instead.
-    running.then(
-        lambda: [gr.update(interactive=True), gr.update(visible=False)], None, [run, stop], queue=False, **PRIVATE
-    )
+    # What fails before `work` begins, as a control that refuses its value, is no end for `then`.
+    for ended in (running.then, running.failure):
+        ended(
+            lambda: [gr.update(interactive=True), gr.update(visible=False)], None, [run, stop], queue=False, **PRIVATE
+        )
 
     def said(language: str) -> Any:
         return views.message(say(stopped, language))
@@ -78,6 +82,19 @@ def wire_run_and_stop(
         lambda language: [said(language), gr.update(visible=False)], inputs["language"], [stage, stop],
         cancels=[running], queue=False, **PRIVATE,
     ).then(said, inputs["language"], stage, queue=False, **PRIVATE)  # fmt: skip
+
+
+def guarded(work: Callable[..., Iterator[dict[Any, Any]]], stage: Any) -> Callable[..., Iterator[dict[Any, Any]]]:
+    """`work`, whose errors that nobody foresaw are logged, and said on the stage."""
+
+    def run(**given: Any) -> Iterator[dict[Any, Any]]:
+        try:
+            yield from work(**given)
+        except Exception:
+            logging.getLogger(__name__).exception("A run ended with an error.")
+            yield {stage: views.message(say("stage.failed", given["language"]), "trouble")}
+
+    return run
 
 
 def refused(trouble: Trouble, language: str, notes: Mapping[str, Any], stage: Any, key: str) -> dict[Any, Any]:

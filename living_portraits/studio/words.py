@@ -31,6 +31,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Prima conferma il consenso qui sotto: l'immagine non fa parte della collezione.",
     ),
     "source.missing": ("Choose a portrait first.", "Scegli prima un ritratto."),
+    "source.gone": (
+        "This picture is no longer kept here: choose it again.",
+        "Questa immagine non è più conservata qui: sceglila di nuovo.",
+    ),
     "source.unreadable": (
         "This file cannot be read as a picture: choose a photograph or a scan.",
         "Questo file non si può leggere come immagine: scegli una fotografia o una scansione.",
@@ -165,6 +169,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "framing.head": ("the head alone", "solo la testa"),
     "framing.alpha": ("transparent (cut-out pictures)", "trasparente (immagini ritagliate)"),
     "beside": ("Portrait and clip beside it in the film", "Ritratto e filmato accanto, nel video"),
+    "option.kind": ("{name} takes a {kind}, not {value}.", "{name} richiede un valore di tipo {kind}, non {value}."),
+    "option.seconds": ("Start and end are seconds of the clip, 0 or more.", "Inizio e fine sono secondi, da 0 in su."),
+    "option.order": ("The end must come after the start.", "La fine deve venire dopo l'inizio."),
+    "option.face": ("Faces are counted from 0, the largest.", "I volti si contano da 0, il più grande."),
+    "option.factor": ("Strength and expression go from 0 to {high}.", "Intensità ed espressione vanno da 0 a {high}."),
+    "option.smoothing": ("Smoothing goes from 0 to {high}.", "La stabilizzazione va da 0 a {high}."),
+    "option.degrees": (
+        "A head is turned by at most {high} degrees either way.",
+        "La testa si gira al massimo di {high} gradi per parte.",
+    ),
     "restore": ("Restore settings from a file", "Ripristina le impostazioni da un file"),
     "restored": ("Settings restored.", "Impostazioni ripristinate."),
     "restored.but": (
@@ -184,6 +198,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "stage.frames": ("{done} of {total} frames", "{done} fotogrammi su {total}"),
     "stage.left": ("about {seconds} s left", "circa {seconds} s rimanenti"),
     "stage.stopped": ("Stopped. Nothing was kept.", "Fermato. Non è stato conservato nulla."),
+    "stage.failed": (
+        "Something went wrong and nothing was made; the studio's log says what it was.",
+        "Qualcosa è andato storto e non è stato creato nulla; il registro dello studio dice che cosa.",
+    ),
     "stage.refused": ("Nothing was made: {sentence}", "Nessun filmato: {sentence}"),
     "films": ("Films", "Filmati"),
     "film.beside": ("Show portrait and clip beside it", "Mostra accanto ritratto e filmato"),

@@ -166,6 +166,21 @@ def _ready_again(page: Any) -> None:
     page.wait_for_selector("#portrait-stage figure[data-stage=done] video")
 
 
+@pytest.mark.parametrize(("field", "number", "words"), [("#end", -1, "0 or more"), ("#turn-yaw", 30, "at most 15")])
+def test_a_number_out_of_range_gets_a_sentence_and_another_try(
+    opened: Open, field: str, number: float, words: str
+) -> None:
+    page = opened()
+    _choose(page, "erasmus", "smile", end=0.2)
+    page.click("#turns > button")
+    _enter(page, field, number)
+    page.click("#portrait-run")
+    page.wait_for_selector(f"#options-note [role=alert] >> text={words}")
+    page.wait_for_function("() => !document.querySelector('#portrait-run').disabled")
+    _enter(page, "#turn-yaw", 0)
+    _ready_again(page)
+
+
 def test_a_closed_tab_frees_its_job(opened: Open, server: Server) -> None:
     page, other = opened(), opened()
     before = _films(server)

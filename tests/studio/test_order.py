@@ -54,6 +54,15 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         ({"drivers": [], "recording": "clip.mp4", "start": 0.5}, "drivers", "is 3 s long"),
         ({"head": "sideways"}, "options", "portrait, frontal, clip"),
         ({"strength": "much"}, "options", "strength takes a float"),
+        ({"face": 0.5}, "options", "face takes a int"),
+        ({"face": -1}, "options", "counted from 0"),
+        ({"end": -1}, "options", "0 or more"),
+        ({"start": float("nan")}, "options", "0 or more"),
+        ({"start": 1.0}, "options", "after the start"),
+        ({"strength": 5}, "options", "from 0 to 2"),
+        ({"smoothing": 5}, "options", "from 0 to 1"),
+        ({"yaw": 30}, "options", "at most 15 degrees"),
+        ({"source": "/swept/away.png"}, "source", "no longer kept"),
     ],
 )
 def test_what_cannot_be_filmed_is_refused_beside_its_cause(
