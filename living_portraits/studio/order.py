@@ -67,7 +67,7 @@ def take_order(given: Mapping[str, Any], limits: Limits) -> Order:
         source: a picture's path.
         drivers: names of samples.
         clips: paths of further drivers; recording: one more.
-        points: {"places": {name: [x, y]}, "moved": bool}.
+        points: {"places": {name: [x, y]}, "moved": bool}; the page's also name their source.
         consent: whether the sentence about it was ticked.
         sound_file: path.
     """
@@ -80,7 +80,7 @@ def take_order(given: Mapping[str, Any], limits: Limits) -> Order:
         source=source,
         drivers=drivers,
         choices=choices,
-        places=_places(points),
+        places=_places(points, given.get("source")),
         consent=AGREED if name is None else f"Not needed: the artwork {name} of the project's own collection.",
         sound=None if sound is None else Path(sound),
     )
@@ -95,13 +95,14 @@ def portrait_of(path: str | None, consent: bool, limits: Limits) -> tuple[Path, 
     return source, name
 
 
-def _places(points: Any) -> dict[str, Any] | None:
-    """Those that were moved; whether they make a face is seen when it is made."""
+def _places(points: Any, source: Any) -> dict[str, Any] | None:
+    """Those that were moved in this picture; whether they make a face is seen when it is made."""
     if not points:
         return None
     if not isinstance(points, dict) or not isinstance(points.get("places"), dict):
         raise Trouble("source", "points.impossible")
-    return dict(points["places"]) if points.get("moved") else None
+    moved = points.get("moved") and points.get("source") in (None, source)
+    return dict(points["places"]) if moved else None
 
 
 def artwork(source: Path) -> str | None:

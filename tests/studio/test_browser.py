@@ -237,6 +237,24 @@ def test_a_picture_without_a_face_gets_a_sentence_and_points_by_hand(
     assert chin_point[0] > 130 and chin_point[1] > 150 + 0.23 * 260
 
 
+def test_consent_and_points_of_one_picture_are_none_of_the_next(opened: Open, nobody: Path, tmp_path: Path) -> None:
+    page = opened()
+    page.locator("#portrait-source input[type=file]").set_input_files(nobody)
+    page.wait_for_selector("#portrait-points .lp-handle")
+    page.check("#portrait-consent input")
+    page.route("**/queue/join*", lambda asked: None)  # the next picture is not looked at yet
+    other = tmp_path / "other.png"
+    Image.fromarray(picture(200, 240)).save(other)
+    page.locator("#portrait-source").get_by_role("button", name="Remove Image").click()
+    page.locator("#portrait-source input[type=file]").set_input_files(other)
+    page.wait_for_selector("#portrait-consent", state="hidden")
+    page.wait_for_selector("#portrait-points-box", state="hidden")
+    assert page.locator("#portrait-source-note p").count() == 0
+    page.unroute("**/queue/join*")  # which lets go what was held
+    page.wait_for_selector("#portrait-source-note [role=alert] >> text=No face was found")
+    assert not page.is_checked("#portrait-consent input")
+
+
 def test_two_users_do_not_see_each_other_and_each_reads_their_language(opened: Open, server: Server) -> None:
     english, italian = opened(), opened(locale="it-IT", viewport={"width": 390, "height": 844})
     assert italian.inner_text("#portrait-run") == "Dagli vita"

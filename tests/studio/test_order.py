@@ -107,6 +107,13 @@ def test_consent_is_recorded_and_points_that_nobody_moved_are_not(files: dict[st
     assert order.places is None
 
 
+def test_points_of_another_picture_are_not_taken(files: dict[str, str]) -> None:
+    points = {"places": {"chin": [1.0, 2.0]}, "moved": True, "source": files["own.png"]}
+    given = {"consent": True, "drivers": ["smile"], "end": 1, "points": points}
+    assert take_order({**given, "source": files["copy.jpg"]}, LIMITS).places is None
+    assert take_order({**given, "source": files["own.png"]}, LIMITS).places == {"chin": [1.0, 2.0]}
+
+
 def test_the_collection_is_known_by_content_and_holds_no_photograph(files: dict[str, str]) -> None:
     assert artwork(Path(files["copy.jpg"])) == "mona_lisa"
     assert artwork(Path(files["own.png"])) is None
