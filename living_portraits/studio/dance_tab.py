@@ -95,12 +95,13 @@ def _choreography_controls(wording: Wording) -> tuple[dict[str, Any], dict[str, 
 
 
 def _film_controls(wording: Wording) -> dict[str, Any]:
-    """Run, Stop, the stage and the files, by name."""
+    """Run, Stop, the note below them, the stage and the files, by name."""
     with gr.Row():
         run = wording.put(gr.Button, {"value": "dance.run"}, variant="primary", size="lg", elem_id="dance-run", scale=3)
         stop = wording.put(
             gr.Button, {"value": "stop"}, variant="stop", size="lg", visible=False, elem_id="dance-stop", scale=1
         )
+    note = components.note(elem_id="dance-run-note")
     stage = wording.remember(components.stage(elem_id="dance-stage"), empty=views.empty)
     files = wording.put(
         gr.File,
@@ -110,28 +111,32 @@ def _film_controls(wording: Wording) -> dict[str, Any]:
         visible=False,
         elem_id="dance-files",
     )
-    return {"run": run, "stop": stop, "stage": stage, "files": files}
+    return {"run": run, "stop": stop, "note": note, "stage": stage, "files": files}
 
 
 def _wire(studio: Studio, inputs: Mapping[str, Any], notes: Mapping[str, Any], shown: Mapping[str, Any]) -> None:
     """The events of Run and Stop, and the endpoint for scripts."""
-    run, stop, stage, files = (shown[name] for name in ("run", "stop", "stage", "files"))
+    run, stop, note, stage, files = (shown[name] for name in ("run", "stop", "note", "stage", "files"))
 
     def film(**given: Any) -> Iterator[dict[Any, Any]]:
         language = given["language"]
-        quiet = dict.fromkeys(notes.values(), "")
+        quiet = dict.fromkeys([note, *notes.values()], "")
         try:
             order = take_dance(given, studio.limits)
-            yield quiet | {files: gr.update(visible=False)}
+        except Trouble as trouble:  # the film of before stays
+            yield quiet | refused(trouble, language, notes, note, "stage.refused")
+            return
+        yield quiet | {files: gr.update(visible=False)}
+        try:
             for shot in dance(order, studio.root):
                 yield {stage: views.stage([shot], language)}
             made = [str(file) for file in files_of(shot)]
             yield {stage: views.films([shot], None, language), files: gr.update(value=made, visible=True)}
         except Trouble as trouble:
-            yield quiet | refused(trouble, language, notes, stage, "stage.refused")
+            yield refused(trouble, language, notes, stage, "stage.refused")
 
     wire_run_and_stop(
-        run, stop, stage, work=film, inputs=inputs, outputs=[files, *notes.values()],
+        run, stop, stage, work=film, inputs=inputs, outputs=[note, files, *notes.values()],
         stopped="stage.stopped", turn=ONE_AT_A_TIME,
     )  # fmt: skip
     _endpoint(studio, inputs)

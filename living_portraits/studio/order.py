@@ -66,7 +66,7 @@ def take_order(given: Mapping[str, Any], limits: Limits) -> Order:
     `given` holds the fields of `Choices` and
         source: a picture's path.
         drivers: names of samples.
-        clips: paths of further drivers; recording: one more.
+        clips: paths of further drivers; recording: one more. They go before the samples.
         points: {"places": {name: [x, y]}, "moved": bool}; the page's also name their source.
         consent: whether the sentence about it was ticked.
         sound_file: path.
@@ -137,13 +137,13 @@ def _source(path: str | None, limits: Limits) -> Path:
 
 
 def drivers_of(given: Mapping[str, Any], choices: Choices, limits: Limits) -> tuple[Path, ...]:
-    """The clips of `take_order`: samples first, in the collection's order, then files. Raises Trouble."""
+    """The clips of `take_order`: files first, then samples in the collection's order. Raises Trouble."""
     names = given.get("drivers") or []
     if unknown := [name for name in names if name not in samples.DRIVERS]:
         detail = f"There is no clip {unknown[0]!r} in the collection; choose from {', '.join(samples.DRIVERS)}."
         raise Trouble("drivers", "", detail=detail)
     files = [*(given.get("clips") or []), *([given["recording"]] if given.get("recording") else [])]
-    drivers = [samples.DRIVERS[name] for name in samples.DRIVERS if name in names] + [Path(file) for file in files]
+    drivers = [Path(file) for file in files] + [samples.DRIVERS[name] for name in samples.DRIVERS if name in names]
     if not drivers:
         raise Trouble("drivers", "driver.missing")
     if len(drivers) > limits.drivers:

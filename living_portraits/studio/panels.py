@@ -11,6 +11,7 @@ from living_portraits.studio import components
 from living_portraits.studio.choices import FITTED, MOST_STRENGTH, SIZES, Choices
 from living_portraits.studio.components import items
 from living_portraits.studio.engine_list import EngineList
+from living_portraits.studio.running import PRIVATE
 from living_portraits.studio.wording import Wording, options_of
 from living_portraits.studio.words import say
 
@@ -49,7 +50,20 @@ def driver_panel(wording: Wording, *, name: str, multiple: bool) -> DriverPanel:
             components.recording, {"label": "webcam"}, height=220, elem_id=f"{name}-recording",
         )  # fmt: skip
     note = components.note(elem_id=f"{name}-drivers-note")
+    if not multiple:
+        _keep_one(shelf, clips, recording)
     return DriverPanel(shelf, clips, recording, note)
+
+
+def _keep_one(shelf: Any, clips: Any, recording: Any) -> None:
+    """Where one clip is filmed, the one that was chosen last stands alone: what is seen is what is taken."""
+    own = [clips, recording]
+    for each in own:
+        others = [other for other in own if other is not each]
+        each.change(
+            lambda file: [[], None] if file else [gr.skip(), gr.skip()], each, [shelf, *others], queue=False, **PRIVATE
+        )
+    shelf.picked(lambda names: [None, None] if names else [gr.skip(), gr.skip()], shelf, own, queue=False, **PRIVATE)
 
 
 def engine_control(wording: Wording, engine_list: EngineList) -> Any:

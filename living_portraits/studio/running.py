@@ -50,6 +50,8 @@ def wire_run_and_stop(
     outputs: Sequence[Any],
     stopped: str,
     turn: Mapping[str, Any],
+    made: Any = None,
+    card: Any = None,
 ) -> None:
     """The events of the buttons Run and Stop.
 
@@ -58,8 +60,9 @@ def wire_run_and_stop(
         inputs: the controls by `work`'s argument names; "language" is one.
         stopped: key of the sentence on the stage after Stop.
         turn: how `work` waits for its turn.
+        made, card: what `work` keeps of its films once they are done, and where their figures will stand; whoever
+            stops it then ends the measuring alone.
     """
-
     # Stop is there at once, also for those who stand in the queue.
     running = run.click(
         lambda: [gr.update(interactive=False), gr.update(visible=True)], None, [run, stop], queue=False, **PRIVATE
@@ -74,14 +77,22 @@ def wire_run_and_stop(
             lambda: [gr.update(interactive=True), gr.update(visible=False)], None, [run, stop], queue=False, **PRIVATE
         )
 
-    def said(language: str) -> Any:
-        return views.message(say(stopped, language))
+    def said(language: str, done: Production | None = None) -> list[Any]:
+        if done is None:
+            return [views.message(say(stopped, language)), gr.skip()][: len(told)]
+        unmeasured = views.message(say("card.unmeasured", language))
+        return [gr.skip(), gr.skip() if done.figures else unmeasured]
 
+    asked, told = [inputs["language"], *_there(made)], [stage, *_there(card)]
     # Said twice: the browser doesn't wait for the end of what it cancels, whose last picture may come after the first.
     stop.click(
-        lambda language: [said(language), gr.update(visible=False)], inputs["language"], [stage, stop],
+        lambda *given: [*said(*given), gr.update(visible=False)], asked, [*told, stop],
         cancels=[running], queue=False, **PRIVATE,
-    ).then(said, inputs["language"], stage, queue=False, **PRIVATE)  # fmt: skip
+    ).then(said, asked, told, queue=False, **PRIVATE)  # fmt: skip
+
+
+def _there(control: Any) -> list[Any]:
+    return [] if control is None else [control]
 
 
 def guarded(work: Callable[..., Iterator[dict[Any, Any]]], stage: Any) -> Callable[..., Iterator[dict[Any, Any]]]:
@@ -98,7 +109,7 @@ def guarded(work: Callable[..., Iterator[dict[Any, Any]]], stage: Any) -> Callab
 
 
 def refused(trouble: Trouble, language: str, notes: Mapping[str, Any], stage: Any, key: str) -> dict[Any, Any]:
-    """The sentence beside its cause, and on the stage that nothing was made."""
+    """The sentence beside its cause, and on the stage, or in the note above it, that nothing was made."""
     sentence = trouble.sentence(language)
     beside = notes.get(trouble.place)
     told = {} if beside is None else {beside: views.message(sentence, "trouble")}
@@ -135,6 +146,7 @@ class Runner:
             self._stop = wording.put(
                 gr.Button, {"value": "stop"}, variant="stop", size="lg", visible=False, elem_id=f"{name}-stop", scale=1
             )
+        self._note = components.note(elem_id=f"{name}-run-note")
         self._stage = wording.remember(components.stage(elem_id=f"{name}-stage"), empty=views.empty)
         with gr.Column(visible=False, elem_id=f"{name}-results") as self.results:
             self._close = gr.HTML(elem_id=f"{name}-close", apply_default_css=False, visible=closer is not None)
@@ -156,10 +168,10 @@ class Runner:
         def film(**given: Any) -> Iterator[dict[Any, Any]]:
             yield from self._film(given, notes)
 
-        outputs = [self._close, self._card, self.files, self.results, self.made, *notes.values()]
+        outputs = [self._note, self._close, self._card, self.files, self.results, self.made, *notes.values()]
         wire_run_and_stop(
-            self._run, self._stop, self._stage,
-            work=film, inputs=inputs, outputs=outputs, stopped="stage.stopped", turn=ONE_AT_A_TIME,
+            self._run, self._stop, self._stage, work=film, inputs=inputs, outputs=outputs,
+            stopped="stage.stopped", turn=ONE_AT_A_TIME, made=self.made, card=self._card,
         )  # fmt: skip
         self._endpoint(inputs, endpoint, description)
 
@@ -167,13 +179,21 @@ class Runner:
         """What the page shows, from the click to the figures."""
         language = given["language"]
         quiet = {note: "" for place, note in notes.items() if place != "source"}  # what was seen there still holds
+        quiet[self._note] = ""
         try:
             order = self._take(given, self._studio.limits)
-            yield quiet | {self.results: gr.update(visible=False)}
+        except Trouble as trouble:  # the films of before stay
+            yield quiet | refused(trouble, language, notes, self._note, "stage.refused")
+            return
+        yield quiet | {self.results: gr.update(visible=False), self.made: None}
+        state = None
+        try:
             for state in self._produce(order):
                 yield self._shown(state, language)
         except Trouble as trouble:
-            yield quiet | refused(trouble, language, notes, self._stage, "stage.refused")
+            yield refused(trouble, language, notes, self._stage, "stage.refused")
+        if state is not None and state.files and not state.figures:
+            yield {self._card: views.message(say("card.unmeasured", language))}
 
     def _produce(self, order: Order) -> Iterator[Production]:
         return produce(order, self._studio.root, self._studio.engine_list)
@@ -191,7 +211,7 @@ class Runner:
                 self.made: state,
             }
         names = [views.name_of(shot, language) for shot in state.shots]
-        return {self._card: views.card(list(zip(names, state.figures, strict=True)), language)}
+        return {self._card: views.card(list(zip(names, state.figures, strict=True)), language), self.made: state}
 
     def _endpoint(self, inputs: Mapping[str, Any], name: str, description: str) -> None:
         """The same for scripts: files and figures instead of a page, and other forms of the films at once."""

@@ -219,6 +219,7 @@ WORDS: dict[str, tuple[str, str]] = {
     # The card
     "card": ("Report card", "Pagella"),
     "card.measuring": ("Measuring ...", "Misurazione ..."),
+    "card.unmeasured": ("The film was not measured.", "Il filmato non è stato misurato."),
     "card.fps": ("Frames made in a second", "Fotogrammi fatti al secondo"),
     "card.motion": ("Motion that arrives (1: all of it)", "Movimento trasferito (1: tutto)"),
     "card.mouth": ("Mouth in step with the clip (1: exactly)", "Bocca a tempo con il filmato (1: perfetta)"),

@@ -11,7 +11,7 @@ from drawn import picture
 from open_studio import Server
 from PIL import Image
 
-from living_portraits import engines, provenance
+from living_portraits import engines, provenance, samples
 
 LONG = 60_000  # ms; a shared machine is slow at times
 
@@ -155,6 +155,7 @@ def test_stop_really_stops_and_leaves_nothing(opened: Open, server: Server) -> N
     page.wait_for_selector("#portrait-stage >> text=Stopped")
     page.wait_for_function("() => !document.querySelector('#portrait-run').disabled")
     page.wait_for_timeout(700)
+    assert not page.is_visible("#portrait-stage [data-testid=status-tracker] .error")
     assert _films(server) == before
     _ready_again(page)
 
@@ -164,6 +165,23 @@ def _ready_again(page: Any) -> None:
     _enter(page, "#end", 0.2)
     page.click("#portrait-run")
     page.wait_for_selector("#portrait-stage figure[data-stage=done] video")
+
+
+def test_a_film_that_is_made_stays(opened: Open) -> None:
+    page = opened()
+    _choose(page, "mona_lisa", "talk", end=4)
+    page.click("#portrait-run")
+    film = "#portrait-stage figure[data-stage=done] video"
+    page.wait_for_selector(film)
+    page.click("#portrait-stop")  # while it is measured
+    page.wait_for_selector("#portrait-card >> text=was not measured")
+    page.wait_for_function("() => !document.querySelector('#portrait-run').disabled")
+    assert page.is_visible(film) and page.is_visible("#portrait-files")
+    assert not page.is_visible("#portrait-stage [data-testid=status-tracker] .error")
+    page.click("#portrait-drivers [data-name=talk]")
+    page.click("#portrait-run")
+    page.wait_for_selector("#portrait-run-note >> text=Nothing was made: Choose at least one clip")
+    assert page.is_visible(film) and page.is_visible("#portrait-files")
 
 
 @pytest.mark.parametrize(("field", "number", "words"), [("#end", -1, "0 or more"), ("#turn-yaw", 30, "at most 15")])
@@ -334,6 +352,23 @@ def test_a_dance_is_stopped_and_leaves_nothing(opened: Open, server: Server) -> 
     page.wait_for_function("() => !document.querySelector('#dance-run').disabled")
     page.wait_for_timeout(700)
     assert _films(server) == before
+
+
+def test_where_one_clip_is_filmed_the_last_choice_stands_alone(opened: Open) -> None:
+    page = opened()
+    page.get_by_role("tab", name="Compare").click()
+    smile = page.locator("#compare-drivers [data-name=smile]")
+    smile.click()
+    page.get_by_role("button", name="Your own clips").click()
+    own = page.locator("#compare-clips input[type=file]").first
+    own.set_input_files(samples.talk)
+    page.wait_for_selector("#compare-clips >> text=talk")
+    page.wait_for_selector("#compare-drivers [data-name=smile][aria-pressed=false]")
+    smile.click()
+    page.wait_for_selector("#compare-clips >> text=talk", state="detached")
+    page.wait_for_selector("#compare-drivers [data-name=smile][aria-pressed=true]")
+    smile.click()
+    page.wait_for_selector("#compare-drivers [data-name=smile][aria-pressed=false]")
 
 
 def test_a_large_film_says_beforehand_what_it_needs(opened: Open) -> None:

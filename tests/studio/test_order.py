@@ -92,7 +92,7 @@ def test_an_order_knows_its_artwork_its_clips_and_its_points(files: dict[str, st
         LIMITS,
     )  # fmt: skip
     assert "artwork mona_lisa" in order.consent
-    assert order.drivers == (samples.talk, Path(files["clip.mp4"]))
+    assert order.drivers == (Path(files["clip.mp4"]), samples.talk)  # where one is filmed, it is one's own
     assert order.places == {"chin": [1.0, 2.0]}
     assert order.choices == Choices(start=0.5, end=2.0, size=256)
     settings = order.settings()
