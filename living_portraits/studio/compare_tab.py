@@ -40,4 +40,4 @@ def compare_tab(studio: Studio, wording: Wording, language: Any) -> None:
         runner.wire(
             inputs, {**chosen.notes, "drivers": drivers.note, "options": note}, endpoint="compare", description=ABOUT
         )
-    chosen.wire(glance, [chosen.source, language])
+    chosen.wire(glance, [chosen.source, language], language)

@@ -18,7 +18,7 @@ from living_portraits.studio.dance_order import (
 from living_portraits.studio.lesson_panel import lesson_panel
 from living_portraits.studio.running import ONE_AT_A_TIME, PRIVATE, Studio, refused, wire_run_and_stop
 from living_portraits.studio.trouble import Trouble
-from living_portraits.studio.wording import Wording, options_of
+from living_portraits.studio.wording import Spoken, Wording, options_of
 from living_portraits.studio.words import say
 
 CLIP_TYPES = ["video", ".dance", ".gif", ".mkv", ".avi"]
@@ -40,8 +40,8 @@ def dance_tab(studio: Studio, wording: Wording, language: Any) -> None:
             with gr.Column(scale=7, min_width=320, elem_classes="lp-right"):
                 shown = _film_controls(wording)
         inputs = {"dancer": dancer, **inputs, "language": language}
-        _wire(studio, inputs, {"dancer": nobody, **notes}, shown)
-        lesson.wire(studio, language, (dancer, nobody))
+        _wire(studio, wording, inputs, {"dancer": nobody, **notes}, shown)
+        lesson.wire(studio, wording, language, (dancer, nobody))
         for event in (tab.select, dancer.focus):
             event(lambda language: gr.update(choices=dancer_choices(language)), language, dancer, **PRIVATE)
         names = gr.JSON(visible=False, label="dancers")
@@ -114,30 +114,37 @@ def _film_controls(wording: Wording) -> dict[str, Any]:
     return {"run": run, "stop": stop, "note": note, "stage": stage, "files": files}
 
 
-def _wire(studio: Studio, inputs: Mapping[str, Any], notes: Mapping[str, Any], shown: Mapping[str, Any]) -> None:
+def _wire(
+    studio: Studio, wording: Wording, inputs: Mapping[str, Any], notes: Mapping[str, Any], shown: Mapping[str, Any]
+) -> None:
     """The events of Run and Stop, and the endpoint for scripts."""
     run, stop, note, stage, files = (shown[name] for name in ("run", "stop", "note", "stage", "files"))
 
-    def film(**given: Any) -> Iterator[dict[Any, Any]]:
-        language = given["language"]
+    made = gr.State(None)
+
+    def film(spoken: Spoken, **given: Any) -> Iterator[dict[Any, Any]]:
         quiet = dict.fromkeys([note, *notes.values()], "")
         try:
             order = take_dance(given, studio.limits)
         except Trouble as trouble:  # the film of before stays
-            yield quiet | refused(trouble, language, notes, note, "stage.refused")
+            yield quiet | refused(trouble, spoken.language, notes, note, "stage.refused")
             return
-        yield quiet | {files: gr.update(visible=False)}
+        yield quiet | {files: gr.update(visible=False), made: None}
         try:
             for shot in dance(order, studio.root):
-                yield {stage: views.stage([shot], language)}
-            made = [str(file) for file in files_of(shot)]
-            yield {stage: views.films([shot], None, language), files: gr.update(value=made, visible=True)}
+                yield {stage: views.stage([shot], spoken.language)}
+            there = gr.update(value=[str(file) for file in files_of(shot)], visible=True)
+            yield {stage: views.films([shot], None, spoken.language), files: there, made: shot}
         except Trouble as trouble:
-            yield refused(trouble, language, notes, stage, "stage.refused")
+            yield refused(trouble, spoken.language, notes, stage, "stage.refused")
 
     wire_run_and_stop(
-        run, stop, stage, work=film, inputs=inputs, outputs=[note, files, *notes.values()],
+        run, stop, stage, work=film, inputs=inputs, spoken=wording.spoken, outputs=[note, files, made, *notes.values()],
         stopped="stage.stopped", turn=ONE_AT_A_TIME,
+    )  # fmt: skip
+    inputs["language"].change(
+        lambda shot, language: ["" if shot is None else views.films([shot], None, language), "", "", ""],
+        [made, inputs["language"]], [stage, note, notes["drivers"], notes["options"]], **PRIVATE,
     )  # fmt: skip
     _endpoint(studio, inputs)
 

@@ -39,7 +39,7 @@ def live_tab(studio: Studio, wording: Wording, language: Any) -> None:
                 )
                 notes = {**chosen.notes, "run": components.note(elem_id="live-note")}
                 stage = _stage(wording, seats)
-    chosen.wire(glance, [chosen.source, language])
+    chosen.wire(glance, [chosen.source, language], language)
 
     def begin(source: str | None, consent: bool, language: str) -> dict[Any, Any]:
         quiet = {note: "" for place, note in notes.items() if place != "source"}
@@ -65,6 +65,7 @@ def live_tab(studio: Studio, wording: Wording, language: Any) -> None:
     # The page frees the seat itself, once none of its frames are on their way.
     stop.click(stopped, None, [stage, start, stop], queue=False, **PRIVATE)
     stage.ended(end, [stage, language], [stage, start, stop, notes["run"]], queue=False, **PRIVATE)
+    language.change(lambda: ["", ""], None, [notes["run"], notes["consent"]], queue=False, **PRIVATE)
     with tab:
         _endpoints(studio, seats, {"source": chosen.source, "consent": chosen.consent, "language": language})
 

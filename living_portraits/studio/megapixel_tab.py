@@ -49,7 +49,7 @@ def megapixel_tab(studio: Studio, wording: Wording, language: Any) -> None:
             {"source": chosen.source, **clip, "consent": chosen.consent, **part, "language": language},
             {**chosen.notes, "drivers": drivers.note, "options": note}, endpoint="megapixel", description=ABOUT,
         )  # fmt: skip
-    chosen.wire(glance_at_head, [chosen.source, language])
+    chosen.wire(glance_at_head, [chosen.source, language], language)
     told = [drivers.clips, part["start"], part["end"], language]
     for event in (tab.select, drivers.shelf.picked, *(each.change for each in told)):
         event(_expected(studio), [drivers.shelf, *told], expected, **PRIVATE)

@@ -108,7 +108,7 @@ def _landmarks_endpoint(chosen: SourcePanel, face: Any) -> None:
 
 def _source_events(chosen: SourcePanel, face: Any, language: Any, restored: Any, looked: list[Any]) -> None:
     """What happens when a portrait is chosen, and when its points are moved."""
-    chosen.wire(look, looked, face)
+    chosen.wire(look, looked, language, face)
     chosen.editor.moved(
         correct, [chosen.source, face, chosen.editor, language], [chosen.editor, chosen.notes["source"]],
         **PRIVATE,

@@ -38,7 +38,7 @@ class SourcePanel:
         told = [self.shelf, self.consent, self.notes["source"]]
         return told if self.editor is None else [*told, self.notes["consent"], self.box, self.editor]
 
-    def wire(self, look: Callable[..., list[Any]], inputs: Sequence[Any], *also: Any) -> None:
+    def wire(self, look: Callable[..., list[Any]], inputs: Sequence[Any], language: Any, *also: Any) -> None:
         """Has `look` look at every portrait that is chosen, and again whenever one of the controls `also` changes.
 
         That takes a while with large pictures. What belongs to the one before, its consent above all, goes at once.
@@ -54,6 +54,8 @@ class SourcePanel:
             control.change(forget, None, gone, queue=False, **PRIVATE).then(
                 look, list(inputs), self.looked, trigger_mode="always_last", **PRIVATE
             )
+        # Who had agreed, and where points lie, does not depend on the language.
+        language.change(lambda *given: look(*given)[2], list(inputs), self.notes["source"], **PRIVATE)
 
 
 def source_panel(wording: Wording, *, name: str, editable: bool = False) -> SourcePanel:

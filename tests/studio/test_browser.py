@@ -294,6 +294,25 @@ def test_two_users_do_not_see_each_other_and_each_reads_their_language(opened: O
     assert answer.status == 403  # nobody can list what there is
 
 
+def test_another_language_is_spoken_everywhere_at_once(opened: Open) -> None:
+    page = opened()
+    _choose(page, "erasmus", "surprise", end=2)
+    page.click("#portrait-run")
+    page.wait_for_selector("#portrait-stage figcaption >> text=painting")
+    page.get_by_role("radio", name="Italiano").check()
+    page.wait_for_selector("#portrait-stage figcaption >> text=pittura")
+    page.wait_for_selector("#portrait-stage figure[data-stage=done] a >> text=Scarica")
+    page.wait_for_selector("#portrait-card >> text=Tremolio")
+    page.get_by_role("radio", name="English").check()
+    page.wait_for_selector("#portrait-stage figure[data-stage=done] a >> text=Download")
+    page.wait_for_selector("#portrait-card >> text=Jitter")
+    page.click("#portrait-drivers [data-name=surprise]")
+    page.click("#portrait-run")
+    page.wait_for_selector("#portrait-drivers-note p")
+    page.get_by_role("radio", name="Italiano").check()
+    page.wait_for_selector("#portrait-drivers-note p", state="detached")
+
+
 def test_a_phone_is_wide_enough_in_the_dark(opened: Open) -> None:
     page = opened(viewport={"width": 390, "height": 844}, color_scheme="dark")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -313,6 +332,10 @@ def test_a_film_is_checked_in_the_browser(opened: Open, server: Server, tmp_path
     for file, verdict in ((films[0], "good"), (changed, "bad")):
         page.locator("#check-file input[type=file]").set_input_files(file)
         page.wait_for_selector(f"#check-found [data-verdict={verdict}]")
+        page.get_by_role("radio", name="Italiano").check()
+        page.wait_for_selector("#check-found th >> text=Motore")
+        page.get_by_role("radio", name="English").check()
+        page.wait_for_selector("#check-found th >> text=Engine")
         page.locator("#check-file button[aria-label=Clear]").first.click()
 
 
