@@ -8,6 +8,7 @@ import gradio as gr
 from living_portraits.errors import LivingPortraitsError
 from living_portraits.studio import views
 from living_portraits.studio.checking import check
+from living_portraits.studio.library_words import retold
 from living_portraits.studio.running import PRIVATE, Studio
 from living_portraits.studio.wording import Wording
 
@@ -34,7 +35,8 @@ def _page(file: str | None, language: str) -> str:
     try:
         return views.finding(check(Path(file), language))
     except LivingPortraitsError as error:
-        return views.message(_short(error, file), "trouble")
+        told = _short(error, file)
+        return views.message(retold(told, language) or told, "trouble")
 
 
 def _data(file: str | None) -> dict[str, Any]:

@@ -212,6 +212,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Every film says that it is made by AI: a small sign, and a content credential.",
         "Ogni filmato dichiara di essere fatto con l'IA: un piccolo segno e una credenziale.",
     ),
+    "film.sign.clear": (
+        "A transparent film says that it is made by AI by a small sign and in its plain tags.",
+        "Un filmato trasparente dichiara di essere fatto con l'IA con un piccolo segno e nei suoi dati.",
+    ),
     "files": ("Files: films, settings", "File: filmati, impostazioni"),
     "make.gif": ("Also as GIF", "Anche come GIF"),
     "make.frames": ("Also as single frames (zip)", "Anche come fotogrammi (zip)"),
@@ -321,7 +325,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "check.mark": ("Visible sign", "Segno visibile"),
     "check.consent": ("Consent", "Consenso"),
     "check.settings": ("Settings", "Impostazioni"),
-    "check.signer": ("In full", "Per esteso"),
+    "check.signer": ("Signed with", "Firmato con"),
+    "check.signer.test": (
+        "the project's public test certificate, which reveals accidents but not forgery",
+        "il certificato di prova pubblico del progetto, che rivela gli incidenti ma non i falsi",
+    ),
+    "check.signer.named": ("the certificate that was named", "il certificato indicato"),
+    "check.signer.unknown": (
+        "a certificate that is unknown here, so that the names prove nothing",
+        "un certificato qui sconosciuto: i nomi non provano nulla",
+    ),
     "yes": ("yes", "sì"),
     "no": ("no", "no"),
     "compare.help": (

@@ -56,6 +56,14 @@ def test_the_stage_says_how_far_a_film_is(shot: Shot, words: str, share: int) ->
     assert "<b>Sorriso</b>" in views.stage([shot], "it")
 
 
+def test_a_transparent_film_is_not_said_to_have_a_credential() -> None:
+    done = Shot("puppet", samples.smile, Path("film.mp4"), "done")
+    assert "credential" in views.films([done], None, "en")
+    clear = replace(done, out=Path("film.webm"), notices=("film.webm carries plain metadata only: so do others.",))
+    shown = views.films([clear], None, "it")
+    assert "piccolo segno e nei suoi dati" in shown and "plain" not in shown
+
+
 def test_a_preview_is_small_and_needs_no_request() -> None:
     data = views.picture_data(drawn.picture(1200, 800), height=360)
     assert data.startswith("data:image/jpeg;base64,") and len(data) < 120_000
