@@ -77,7 +77,7 @@ def _choreography_controls(wording: Wording) -> tuple[dict[str, Any], dict[str, 
     clip = wording.put(gr.File, {"label": "dance.clip"}, file_types=CLIP_TYPES, height=140, elem_id="dance-clip")
     notes = {"drivers": components.note(elem_id="dance-choreography-note")}
     with wording.put(gr.Accordion, {"label": "options"}, open=False, elem_id="dance-options"):
-        with gr.Row():
+        with gr.Row(elem_classes="lp-fields"):
             times = wording.put(components.number, {"label": "dance.times"}, value=1, minimum=1, maximum=MOST_TIMES,
                                 precision=0, min_width=110, elem_id="dance-times")  # fmt: skip
             start = wording.put(components.number, {"label": "start"}, value=0, minimum=0, step=0.1, min_width=110)

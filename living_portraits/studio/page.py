@@ -123,6 +123,9 @@ def theme() -> Any:
     return base.set(
         body_text_color_subdued="*neutral_600",  # as dark as small print must be to be read
         body_text_color_subdued_dark="*neutral_400",
+        block_title_text_color="*neutral_600",
+        block_label_text_color="*neutral_600",
+        link_text_color_dark="*primary_300",
         body_background_fill="*neutral_50",
         body_background_fill_dark="*neutral_950",
         block_background_fill="white",

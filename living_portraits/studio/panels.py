@@ -112,24 +112,24 @@ def option_controls(wording: Wording) -> dict[str, Any]:
         smoothing = wording.put(slider, {"label": "smoothing"}, value=FIRST.smoothing, minimum=0, maximum=1,
                                 step=0.05, min_width=180)  # fmt: skip
     turns = _turn_controls(wording)
-    with gr.Row():
+    with gr.Row(elem_classes="lp-fields"):
         start = wording.put(number, {"label": "start"}, value=FIRST.start, minimum=0, step=0.1, min_width=110,
                             elem_id="start")  # fmt: skip
         end = wording.put(number, {"label": "end"}, value=FIRST.end, minimum=0, step=0.1, min_width=110, elem_id="end")
         face = wording.put(number, {"label": "face"}, value=FIRST.face, minimum=0, precision=0, min_width=110)
-    with gr.Row():
-        size = wording.put(gr.Dropdown, {"label": "size", "choices": sizes}, value=FIRST.size, min_width=110)
+    with gr.Row(elem_classes="lp-fields"):
+        size = wording.put(gr.Dropdown, {"label": "size", "choices": sizes}, value=FIRST.size, min_width=170)
         neutral = wording.put(
             gr.Dropdown,
             {"label": "neutral", "choices": options_of(("neutral.first", "first"), ("neutral.auto", "auto"))},
             value=FIRST.neutral,
-            min_width=110,
+            min_width=170,
         )
         sound = wording.put(
             gr.Dropdown,
             {"label": "sound", "choices": options_of(("sound.driver", "driver"), ("sound.none", "none"))},
             value=FIRST.sound,
-            min_width=110,
+            min_width=170,
         )
     sound_file = wording.put(gr.File, {"label": "sound.file"}, file_types=["audio", "video"], height=120)
     beside = wording.put(gr.Checkbox, {"label": "beside"}, value=FIRST.beside)
@@ -148,7 +148,7 @@ def sizes(language: str) -> list[tuple[str, int]]:
 def _turn_controls(wording: Wording) -> dict[str, Any]:
     """What is done to the head on top of the clip's motion, by name; folded away."""
     with wording.put(gr.Accordion, {"label": "turns"}, open=False, elem_id="turns"):
-        with gr.Row():
+        with gr.Row(elem_classes="lp-fields"):
             degrees = {
                 name: wording.put(
                     components.number, {"label": f"turns.{name}"}, value=getattr(FIRST, name), minimum=-MOST_DEGREES,
@@ -166,7 +166,7 @@ def _turn_controls(wording: Wording) -> dict[str, Any]:
 def part_of_clip(wording: Wording, *, name: str, end: float = 0) -> dict[str, Any]:
     """From which second of the clip to which it is filmed, by name; 0 is its own end."""
     number: dict[str, Any] = {"minimum": 0, "step": 0.1, "min_width": 110}
-    with gr.Row():
+    with gr.Row(elem_classes="lp-fields"):
         first = wording.put(components.number, {"label": "start"}, value=0, **number)
         last = wording.put(components.number, {"label": "end"}, value=end, **number, elem_id=f"{name}-end")
     return {"start": first, "end": last}

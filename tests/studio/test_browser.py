@@ -319,6 +319,60 @@ def test_a_phone_is_wide_enough_in_the_dark(opened: Open) -> None:
     assert page.evaluate("document.body.classList.contains('dark')")
 
 
+CONTRASTS = """() => {
+  const parts = text => {
+    const numbers = text.match(/[\\d.]+/g).map(Number);
+    const scale = text.startsWith('color(') ? 255 : 1;
+    return [...numbers.slice(0, 3).map(number => number * scale), numbers[3] ?? 1];
+  };
+  const linear = value => value / 255 <= 0.03928 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  const ground = element => {
+    for (let each = element; each; each = each.parentElement) {
+      const colour = parts(getComputedStyle(each).backgroundColor);
+      if (colour[3] > 0.9) return colour;
+    }
+    return [255, 255, 255, 1];
+  };
+  const said = element => [...element.childNodes].filter(node => node.nodeType === 3 && node.textContent.trim());
+  return [...document.querySelectorAll('body *')].filter(each => each.offsetParent && said(each).length).map(each => {
+    const below = ground(each), above = parts(getComputedStyle(each).color);
+    let share = above[3];
+    for (let one = each; one; one = one.parentElement) share *= Number(getComputedStyle(one).opacity);
+    if (share < 0.1) return [21, ''];
+    const seen = [0, 1, 2].map(at => above[at] * share + below[at] * (1 - share));
+    const [low, high] = [light(seen), light(below)].sort((one, other) => one - other);
+    return [(high + 0.05) / (low + 0.05), each.textContent.trim().slice(0, 40)];
+  });
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_stands_out_from_what_is_behind_it(opened: Open, scheme: str) -> None:
+    page = opened(color_scheme=scheme)
+    _choose(page, "young_woman", "surprise", end=0.2)
+    page.click("#turns > button")
+    page.click("#portrait-run")
+    page.wait_for_selector("#portrait-card table")
+    page.wait_for_selector("#portrait-run:enabled")
+    page.wait_for_timeout(700)  # colours fade in
+    seen = page.evaluate(CONTRASTS)
+    assert len(seen) > 60
+    assert [text for contrast, text in seen if contrast < 4.5] == []
+
+
+def test_the_names_of_files_are_whole_on_a_phone(opened: Open) -> None:
+    page = opened(viewport={"width": 390, "height": 844})
+    _choose(page, "girl_with_a_pearl_earring", "surprise", end=0.2)
+    page.click("#portrait-run")
+    stem = page.wait_for_selector("#portrait-files .stem")
+    assert stem.inner_text() == "girl_with_a_pearl_earring_surprise"
+    assert stem.evaluate(
+        "stem => stem.scrollWidth <= stem.clientWidth + 1 || getComputedStyle(stem).overflow === 'visible'"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_a_film_is_checked_in_the_browser(opened: Open, server: Server, tmp_path: Path) -> None:
     page = opened()
     deadline = time.monotonic() + 30
