@@ -62,6 +62,13 @@ def live_tab(studio: Studio, wording: Wording, language: Any) -> None:
         begin, [chosen.source, chosen.consent, language], [stage, start, stop, *notes.values()],
         api_visibility="private", show_progress="full", show_progress_on=[stage],
     )  # fmt: skip
+
+    def changed(value: dict[str, Any] | None, language: str) -> list[Any]:
+        if not (value or {}).get("seat"):
+            return [gr.skip()] * 4
+        return [*stopped(), views.message(say("live.changed", language))]
+
+    chosen.source.change(changed, [stage, language], [stage, start, stop, notes["run"]], queue=False, **PRIVATE)
     # The page frees the seat itself, once none of its frames are on their way.
     stop.click(stopped, None, [stage, start, stop], queue=False, **PRIVATE)
     stage.ended(end, [stage, language], [stage, start, stop, notes["run"]], queue=False, **PRIVATE)

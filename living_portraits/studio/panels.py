@@ -118,7 +118,7 @@ def option_controls(wording: Wording) -> dict[str, Any]:
         end = wording.put(number, {"label": "end"}, value=FIRST.end, minimum=0, step=0.1, min_width=110, elem_id="end")
         face = wording.put(number, {"label": "face"}, value=FIRST.face, minimum=0, precision=0, min_width=110)
     with gr.Row(elem_classes="lp-fields"):
-        size = wording.put(gr.Dropdown, {"label": "size", "choices": sizes}, value=FIRST.size, min_width=170)
+        size = wording.put(gr.Dropdown, {"label": "size", "choices": sizes}, value=FIRST.size, min_width=230)
         neutral = wording.put(
             gr.Dropdown,
             {"label": "neutral", "choices": options_of(("neutral.first", "first"), ("neutral.auto", "auto"))},

@@ -107,6 +107,8 @@ def look(source: str | None, which: int | None, language: str, restored: dict[st
             "value": shown["value"] | {"places": restored["places"], "moved": True},
             "lines": lines(placed.points),
         }
+    elif count and face is None:
+        note = views.message(say("source.by_hand", language))
     elif not count:
         note = views.message(say("source.no_face", language), "trouble")
     elif count > 1:
@@ -116,7 +118,7 @@ def look(source: str | None, which: int | None, language: str, restored: dict[st
         consent,
         note,
         "",
-        gr.update(visible=True, open=not count),
+        gr.update(visible=True, open=face is None),
         gr.update(**shown),
     ]
 

@@ -52,10 +52,16 @@ WORDS: dict[str, tuple[str, str]] = {
         "Non è stato trovato nessun volto: scegli un'altra immagine.",
     ),
     "source.faces": (
-        "There are {count} faces; the one with the points moves (another: Options, Which face).",
-        "Ci sono {count} volti; si muove quello con i punti (per un altro: Opzioni, Quale volto).",
+        "There are {count} faces; the one with the points moves (another: Options, Which face; one that was not found: "
+        "{count} there).",
+        "Ci sono {count} volti; si muove quello con i punti (per un altro: Opzioni, Quale volto; per uno non trovato: "
+        "{count}).",
     ),
     "source.no_such_face": ("There is no face number {face} in this picture.", "Non c'è un volto numero {face}."),
+    "source.by_hand": (
+        "None of the faces that were found: drag the points below onto the one that is to move.",
+        "Nessuno dei volti trovati: trascina i punti qui sotto su quello che deve muoversi.",
+    ),
     "points": ("Landmarks", "Punti del volto"),
     "points.help": (
         "Drag a point, or focus it and use the arrow keys, where the lines miss the face.",
@@ -285,6 +291,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "live.rest": ("This is my neutral face", "Questo è il mio volto a riposo"),
     "live.picture": ("The portrait, moving as you do; made by AI", "Il ritratto, che si muove come te; fatto con l'IA"),
     "live.ended": ("The session has ended; start the camera again.", "La sessione è finita; avvia di nuovo la camera."),
+    "live.changed": (
+        "Another portrait was chosen: start the camera again.",
+        "È stato scelto un altro ritratto: avvia di nuovo la camera.",
+    ),
     "live.camera": (
         "The browser gives no camera: allow it for this page, or plug one in.",
         "Il browser non fornisce una camera: consentila per questa pagina, o collegane una.",
