@@ -23,7 +23,7 @@ from living_portraits.face import Face, FaceTrack, as_source
 from living_portraits.film_options import Options
 from living_portraits.fineness import fitted
 from living_portraits.manifest import Manifest, write_manifest
-from living_portraits.notices import along
+from living_portraits.notices import Notice, along, tell
 from living_portraits.pipeline import ahead
 from living_portraits.portrait import Portrait, open_portrait
 from living_portraits.recent import Recent, version_of
@@ -191,7 +191,14 @@ class Animator:
     def _open(self, source: Path, options: Options) -> Portrait:
         points = options.points and version_of(options.points)
         key = version_of(source), options.face, options.all_faces, options.alpha, options.backend, points
-        return self._portraits.of(key, lambda: open_portrait(source, options))
+        # The head alone is filmed at the engine's size, from as fine a picture as there is.
+        most = None if options.crop_only else options.largest
+
+        def opened() -> Portrait:
+            portrait = open_portrait(source, options)
+            return portrait if most is None else _held(portrait, most)
+
+        return self._portraits.of((*key, most), opened)
 
     def _follow(self, mover: Driver, options: Options, progress: Callable[[Progress], None] | None) -> FaceTrack:
         key = version_of(mover.path), options.start, options.end, options.fps, options.smoothing
@@ -231,6 +238,9 @@ class Animator:
             height, width = bottom - top, right - left
         if options.side_by_side:
             width = sum(draw.fitted_width(shape, height=height) for shape in (source, mover.shape, (height, width)))
+            if width > options.largest:
+                row, height = (height, width), max(height * options.largest // width, 1)
+                width = draw.fitted_width(row, height=height)
         return height, width
 
     def _window(self, portrait: Portrait) -> Box:
@@ -276,7 +286,9 @@ class Animator:
             frames = (matting.cut_out(*pair) for pair in zip(*films, strict=True))
         if options.side_by_side:
             pairs = zip(mover.pictures(track), frames, strict=False)
-            frames = (draw.side_by_side(portrait.opaque, *pair) for pair in pairs)
+            rows = (draw.side_by_side(portrait.opaque, *pair) for pair in pairs)
+            height, _ = self._shape(portrait, mover, options)
+            frames = (draw.fit(row, height=height) for row in rows)
         return (provenance.mark(frame) for frame in frames) if options.mark else frames
 
     def _animate(self, scene: Frame, parts: list[tuple[_Part, Any]], window: Box | None) -> Iterator[Frame]:
@@ -324,6 +336,16 @@ class Animator:
             consent=options.consent,
             source_type="trainedAlgorithmicMedia" if self.engine.spec.weights else "compositeSynthetic",
         )
+
+
+def _held(portrait: Portrait, largest: int) -> Portrait:
+    """The portrait within that size, which is told where it is a smaller one."""
+    held = portrait.within(largest)
+    if held is not portrait:
+        (rows, columns), (height, width) = (each.picture.rgb.shape[:2] for each in (portrait, held))
+        sentence = f"{portrait.path} has {columns} x {rows} px and is moved at {width} x {height}"
+        tell(Notice(f"{sentence}, as larger films hardly play anywhere; the option largest allows more."), stacklevel=3)
+    return held
 
 
 def _check_places(source: Path, driver: Path, out: Path, options: Options) -> None:

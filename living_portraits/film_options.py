@@ -12,6 +12,9 @@ from living_portraits.errors import OptionError
 
 Parse = Callable[[Any], Any]
 
+LARGEST, SMALLEST = 2560, 64
+"""px of a film's longest side: unless more is asked for, as what is larger hardly plays anywhere; and at least."""
+
 
 def _says(explanation: str, *, takes: str = "True or False", parse: Parse = bool, flag: str = "") -> dict[str, Any]:
     """What is known of a field of `Options`.
@@ -38,6 +41,12 @@ def _whole(value: Any) -> int:
     if int(value) != float(value) or int(value) < 0:
         raise ValueError
     return int(value)
+
+
+def _side(value: Any) -> int:
+    if _whole(value) < SMALLEST:
+        raise ValueError
+    return _whole(value)
 
 
 def _text(value: Any) -> str:
@@ -128,6 +137,14 @@ class Options:
     all_faces: bool = field(default=False, metadata=_says("move all faces of the source"))
     crop_only: bool = field(
         default=False, metadata=_says("film the square around the face, as far as the picture goes, not all of it")
+    )
+    largest: int = field(
+        default=LARGEST,
+        metadata=_says(
+            "longest side of the film in px: a larger one is made smaller, so that it plays everywhere",
+            takes=f"a whole number from {SMALLEST}",
+            parse=_side,
+        ),
     )
     side_by_side: bool = field(default=False, metadata=_says("show source, driver and result next to each other"))
     sound: str | Path = field(

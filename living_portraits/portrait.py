@@ -2,14 +2,22 @@
 
 import mimetypes
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
 
 from living_portraits import face, matting, video
 from living_portraits.engine import Frame
 from living_portraits.errors import FaceError, MediaError, OptionError
 from living_portraits.film_options import Options
 from living_portraits.notices import Notice, tell
+
+Resized: TypeAlias = UInt8[np.ndarray, "rows columns 3"]
+"""A `Frame` of another size than one that it is made from."""
 
 SEARCH_SECONDS, SEARCH_FPS = 10.0, 5.0
 """How much of a filmed source is searched for a face, and how many frames a second of it."""
@@ -34,6 +42,28 @@ class Portrait:
         """The picture as it looks in front of white."""
         picture = self.picture
         return picture.rgb if picture.alpha is None else matting.over_white(picture.rgb, picture.alpha)
+
+    def within(self, largest: int) -> "Portrait":
+        """The same with no side longer than `largest` px."""
+        rgb, alpha = self.picture.rgb, self.picture.alpha
+        height, width = rgb.shape[:2]
+        zoom = largest / max(height, width)
+        if zoom >= 1:
+            return self
+        size = (max(round(width * zoom), 1), max(round(height * zoom), 1))
+
+        if alpha is None:
+            picture = video.Picture(_resized(rgb, size))
+        else:  # what is transparent lends nothing of its colour to what stands beside it
+            black, white = (_resized(over(rgb, alpha), size) for over in (matting.over_black, matting.over_white))
+            cutout = matting.cut_out(black, white)
+            picture = video.Picture(cutout[..., :3], cutout[..., 3])
+        faces = [replace(found, points=found.points * np.float32(zoom)) for found in self.faces]
+        return Portrait(self.path, picture, faces)
+
+
+def _resized(scene: Frame, size: tuple[int, int]) -> Resized:
+    return np.asarray(cv2.resize(scene, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def open_portrait(path: Path, options: Options) -> Portrait:

@@ -8,6 +8,7 @@ import threading
 import time
 import warnings
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -28,6 +29,7 @@ from living_portraits.film_options import Options
 from living_portraits.geometry import LIPS_INNER_LOWER, LIPS_INNER_UPPER
 from living_portraits.manifest import read_manifest
 from living_portraits.notices import Notice
+from living_portraits.portrait import Portrait
 
 WIDTH, HEIGHT = 121, 151
 
@@ -329,6 +331,46 @@ def test_a_film_of_the_head_alone_ends_where_the_picture_does(toy, clip, tmp_pat
     assert face[:, 1].max() < made["chin"].height < face[:, 1].max() + 0.15 * SIZE
     beside = toy.animate(tmp_path / "chin.png", clip, tmp_path / "both", crop_only=True, side_by_side=True, mark=False)
     assert beside.height == made["chin"].height
+
+
+def test_no_side_of_a_film_is_longer_than_asked_for(toy, painting, clip, tmp_path):
+    with pytest.warns(Notice, match=f"{WIDTH} x {HEIGHT} px and is moved at 64 x 80"):
+        small = toy.animate(painting, clip, tmp_path / "small", largest=80, mark=False)
+    assert (small.width, small.height) == (64, 80)
+    frames = frames_of(tmp_path / "small")
+    assert frames[3].shape == (80, 64, 3)
+    toy.animate(painting, clip, tmp_path / "whole", mark=False)
+    whole = frames_of(tmp_path / "whole")[3]
+    shrunk = np.asarray(Image.fromarray(whole).resize((64, 80), Image.Resampling.BOX))
+    assert np.abs(frames[3].astype(int) - shrunk)[:20].mean() < 4  # above the face
+
+
+@pytest.mark.parametrize("more", [{"side_by_side": True}, {"crop_only": True, "side_by_side": True}], ids=str)
+def test_a_film_with_more_beside_it_is_held_to_that_as_well(toy, painting, clip, tmp_path, more):
+    result = toy.animate(painting, clip, tmp_path / "frames", largest=HEIGHT, mark=False, **more)
+    assert 0.9 * HEIGHT < result.width <= HEIGHT
+    assert frames_of(tmp_path / "frames")[0].shape == (result.height, result.width, 3)
+
+
+def test_the_head_alone_is_as_fine_as_the_picture(toy, painting, clip, tmp_path):
+    for name, largest in (("held", SIZE), ("free", 2560)):
+        toy.animate(painting, clip, tmp_path / name, largest=largest, crop_only=True, mark=False)
+    np.testing.assert_array_equal(frames_of(tmp_path / "held")[3], frames_of(tmp_path / "free")[3])
+
+
+def test_a_smaller_portrait_keeps_its_transparency_and_its_face():
+    rgb = np.full((120, 90, 3), (200, 40, 30), np.uint8)
+    rgb[:, :45] = 0  # of no concern, as nothing of it is seen
+    alpha = np.full((120, 90), 255, np.uint8)
+    alpha[:, :45] = 0
+    face = found()
+    small = Portrait(Path("cutout.png"), video.Picture(rgb, alpha), [face]).within(40)
+    assert small.picture.rgb.shape == (40, 30, 3)
+    seen = small.picture.alpha > 20
+    np.testing.assert_allclose(
+        small.picture.rgb[seen], np.broadcast_to((200, 40, 30), small.picture.rgb[seen].shape), atol=6
+    )
+    np.testing.assert_allclose(small.faces[0].points, face.points / 3, rtol=1e-5)
 
 
 @pytest.mark.parametrize("saved", [False, True], ids=["clip", "motion file"])

@@ -111,6 +111,7 @@ ROWS = {
     "not a number": ({"strength": "much"}, OptionError, r"strength takes a number from 0 to 3, not 'much'"),
     "no number at all": ({"strength": float("nan")}, OptionError, r"strength takes a number from 0 to 3, not nan"),
     "an endless clip": ({"end": float("inf")}, OptionError, r"end takes seconds"),
+    "a film of no size": ({"largest": 10}, OptionError, r"largest takes a whole number from 64, not 10"),
     "half a face": ({"face": 0.5}, OptionError, r"face takes a whole number from 0, not 0.5"),
     "a negative face": ({"face": -1}, OptionError, r"face takes a whole number from 0, not -1"),
     "before the start": ({"start": -1}, OptionError, r"start takes seconds, 0 or more, not -1"),

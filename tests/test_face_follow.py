@@ -182,9 +182,9 @@ def test_a_short_absence_is_bridged(head) -> None:
         ("FFFBBBBBBFFF", "lost at 00:00.3 for longer than 0.2 s"),
         ("FFFBBBBBB", "lost at 00:00.3 for longer than 0.2 s"),
         ("BBBBFF", "first face appears at 00:00.4: start there"),
-        ("BBBBBB", "shows no face in its 00:00.6"),
-        ("BB", "shows no face in its 00:00.2"),
-        ("", "shows no face in its 00:00.0"),
+        ("BBBBBB", "shows no face in its 0.6 s"),
+        ("BB", "shows no face in its 0.2 s"),
+        ("", "shows no face in its 0.0 s"),
     ],
 )
 def test_holes(head, shown: str, expected: str | tuple[tuple[int, int], ...]) -> None:

@@ -98,7 +98,7 @@ def follow(
             if on_frame is not None:
                 on_frame(number + 1)
     if all(face is None for face in seen):
-        raise FaceError(f"The clip shows no face in its {timecode(len(seen) / fps)}: choose one that does.")
+        raise FaceError(f"The clip shows no face in its {len(seen) / fps:.1f} s: choose one that does.")
     return steadied_track(bridged(seen, fps), smoothing)
 
 

@@ -6,11 +6,9 @@ from the neutral frame, and frames are generated as they are asked for, so that 
 
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
@@ -71,8 +69,8 @@ class Avatar:
         self, engine: Engine[Any, Any], source: Path, *, strength: float = 1.0, crop_only: bool = False
     ) -> None:
         self.engine, self._source, self._strength = engine, source, strength
-        portrait = open_portrait(source, Options())
-        scene, shown = _reduced(portrait.opaque, portrait.faces[0])
+        portrait = open_portrait(source, Options()).within(LARGEST)
+        scene, shown = portrait.opaque, portrait.faces[0]
         crop, cut = face.as_source(scene, shown, size=engine.spec.size)
         self._canvas = Canvas(scene, crop)
         self._identity = engine.encode_identity(cut)
@@ -123,13 +121,3 @@ class Avatar:
             return provenance.mark(self._canvas.paste(patch))
         left, top, right, bottom = self._window
         return provenance.mark(np.ascontiguousarray(patch[top:bottom, left:right]))
-
-
-def _reduced(scene: Frame, found: face.Face) -> tuple[Shown, face.Face]:
-    """Both, no larger than `LARGEST`."""
-    height, width = scene.shape[:2]
-    zoom = LARGEST / max(height, width)
-    if zoom >= 1:
-        return scene, found
-    small = cv2.resize(scene, (round(width * zoom), round(height * zoom)), interpolation=cv2.INTER_AREA)
-    return np.asarray(small), replace(found, points=found.points * np.float32(zoom))

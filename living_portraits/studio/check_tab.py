@@ -8,7 +8,8 @@ import gradio as gr
 from living_portraits.errors import LivingPortraitsError
 from living_portraits.studio import views
 from living_portraits.studio.checking import check
-from living_portraits.studio.running import Studio
+from living_portraits.studio.library_words import retold
+from living_portraits.studio.running import PRIVATE, Studio
 from living_portraits.studio.wording import Wording
 
 ABOUT = "What a film or picture says of its making: made_here, intact, signer, sentence and claim."
@@ -21,7 +22,8 @@ def check_tab(studio: Studio, wording: Wording, language: Any) -> None:
         file = wording.put(gr.File, {"label": "check.file"}, elem_id="check-file", height=150)
         found = gr.HTML(elem_id="check-found", apply_default_css=False)
         data = gr.JSON(visible=False, label="finding")
-        file.change(_page, [file, language], found, api_visibility="private", show_progress="hidden")
+        for control in (file, language):
+            control.change(_page, [file, language], found, **PRIVATE)
         gr.Button(visible=False).click(
             _data, inputs_kwargs={"file": file}, outputs=data, api_name="check_film", api_description=ABOUT
         )
@@ -33,7 +35,8 @@ def _page(file: str | None, language: str) -> str:
     try:
         return views.finding(check(Path(file), language))
     except LivingPortraitsError as error:
-        return views.message(_short(error, file), "trouble")
+        told = _short(error, file)
+        return views.message(retold(told, language) or told, "trouble")
 
 
 def _data(file: str | None) -> dict[str, Any]:

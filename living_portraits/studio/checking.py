@@ -42,7 +42,8 @@ def check(path: Path, language: str) -> Finding:
             (say("check.consent", language), str(claim.get("consent") or "–")),
             (say("check.settings", language), ", ".join(f"{name} {_short(value)}" for name, value in settings.items())),
         ]
-    rows.append((say("check.signer", language), report.sentence))
+    if report.signer is not None:
+        rows.append((say("check.signer", language), say(f"check.signer.{report.signer}", language)))
     data = {"made_here": report.made_here, "intact": report.intact, "signer": report.signer}
     return Finding(verdict, say(key, language), tuple(rows), data | {"sentence": report.sentence, "claim": dict(claim)})
 

@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from living_portraits import engines, samples
+from living_portraits.engine import MOST_DEGREES
 from living_portraits.errors import OptionError
 from living_portraits.film_options import Options
 from living_portraits.studio.trouble import Trouble
@@ -17,6 +19,8 @@ FITTED, USUAL = 0, 512
 """Sizes of the face, px: as large as the picture bears, from the usual one up; and the usual one."""
 
 SIZES = (FITTED, 256, USUAL, 768, 1024)
+MOST_STRENGTH = 2.0
+"""Factor on motion and expression."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +70,17 @@ class Choices:
             kind: type = type(getattr(cls, known.name))
             try:
                 values[known.name] = kind(value)
-            except (TypeError, ValueError):
-                raise Trouble("options", "", detail=f"{known.name} takes a {kind.__name__}, not {value!r}.") from None
+                if kind is int and values[known.name] != float(value):
+                    raise ValueError
+            except (TypeError, ValueError, OverflowError):
+                told = {"name": known.name, "kind": kind.__name__, "value": repr(value)}
+                raise Trouble("options", "option.kind", **told) from None
         chosen = cls(**values)
+        for name, (low, high, key) in _RANGES.items():
+            if not low <= getattr(chosen, name) <= high:
+                raise Trouble("options", key, high=f"{high:g}")
+        if chosen.end and chosen.end <= chosen.start:
+            raise Trouble("options", "option.order")
         for name, allowed in _ALLOWED.items():
             if getattr(chosen, name) not in allowed:
                 detail = f"{name} is one of {', '.join(allowed)}, not {getattr(chosen, name)!r}."
@@ -108,6 +120,17 @@ class Choices:
         """Of the film's file: mp4 knows no transparency."""
         return ".webm" if self.framing == "alpha" else ".mp4"
 
+
+_RANGES = {
+    "start": (0, math.inf, "option.seconds"),
+    "end": (0, math.inf, "option.seconds"),
+    "face": (0, math.inf, "option.face"),
+    "strength": (0, MOST_STRENGTH, "option.factor"),
+    "expression": (0, MOST_STRENGTH, "option.factor"),
+    "smoothing": (0, 1, "option.smoothing"),
+    **dict.fromkeys(("roll", "pitch", "yaw"), (-MOST_DEGREES, MOST_DEGREES, "option.degrees")),
+}
+"""Lowest and highest values, and the sentence for others."""
 
 _ALLOWED = {
     "head": ("portrait", "frontal", "clip"),

@@ -6,13 +6,12 @@ from typing import Any
 
 import gradio as gr
 
-from living_portraits.studio import components, panels, views
+from living_portraits.studio import components, panels
 from living_portraits.studio.order import Order, Version, take_order
-from living_portraits.studio.portrait_tab import pick_portrait
-from living_portraits.studio.running import PRIVATE, Runner, Studio
+from living_portraits.studio.running import Runner, Studio
 from living_portraits.studio.shelf import Limits
+from living_portraits.studio.source_panel import glance, source_panel
 from living_portraits.studio.wording import Wording
-from living_portraits.studio.words import say
 
 ABOUT = "One film of a portrait and a clip with every engine that can be used here; yields as animate does."
 
@@ -28,7 +27,7 @@ def compare_tab(studio: Studio, wording: Wording, language: Any) -> None:
         wording.put(gr.Markdown, {"value": "compare.help"}, elem_classes="lp-hint")
         with gr.Row(equal_height=False):
             with gr.Column(scale=5, min_width=320):
-                chosen = panels.source_panel(wording, name="compare")
+                chosen = source_panel(wording, name="compare")
                 drivers = panels.driver_panel(wording, name="compare", multiple=False)
                 part = panels.part_of_clip(wording, name="compare")
                 note = components.note(elem_id="compare-note")
@@ -41,14 +40,4 @@ def compare_tab(studio: Studio, wording: Wording, language: Any) -> None:
         runner.wire(
             inputs, {**chosen.notes, "drivers": drivers.note, "options": note}, endpoint="compare", description=ABOUT
         )
-    chosen.shelf.picked(pick_portrait, chosen.shelf, chosen.source, **PRIVATE)
-    outputs = [chosen.shelf, chosen.consent, chosen.notes["source"]]
-    chosen.source.change(look_at, [chosen.source, language], outputs, **PRIVATE)
-
-
-def look_at(source: str | None, language: str) -> list[Any]:
-    """Updates of shelf, consent and the source's note."""
-    found = panels.look(source, 0, language, None)[:3]
-    if source and found[2] and say("source.no_face", language) in found[2]:  # here are no points to move
-        found[2] = views.message(say("source.no_face.short", language), "trouble")
-    return found
+    chosen.wire(glance, [chosen.source, language], language)

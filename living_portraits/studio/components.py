@@ -33,6 +33,21 @@ def recording(**more: Any) -> Any:
 _CAMERA: dict[str, Any] = {"webcam_options": gr.WebcamOptions(mirror=False), "buttons": []}
 
 
+def number(**more: Any) -> Any:
+    """A number as it was typed: whether it makes sense is for an order to say, beside it and in the page's language."""
+    return _unchecked(gr.Number(**more))
+
+
+def slider(**more: Any) -> Any:
+    """The same, with a handle."""
+    return _unchecked(gr.Slider(**more))
+
+
+def _unchecked(control: Any) -> Any:
+    control.preprocess = lambda payload: payload
+    return control
+
+
 def _unopened(control: Any) -> Any:
     control.preprocess = lambda payload: None if payload is None else str(payload.path)
     return control

@@ -78,6 +78,10 @@ def take_dance(given: Mapping[str, Any], limits: Limits) -> DancerOrder:
         raise Trouble("dancer", "dancer.unknown", name=dancer, known=", ".join(known) or "–")
     steps = _steps(given)
     start, end = (_number(given, name) for name in ("start", "end"))
+    if not (start >= 0 and end >= 0):
+        raise Trouble("options", "option.seconds")
+    if end and end <= start:
+        raise Trouble("options", "option.order")
     times = _number(given, "times", first=1.0)
     if times != int(times) or not 1 <= times <= MOST_TIMES:
         raise Trouble("options", "dance.times.wrong", most=MOST_TIMES)

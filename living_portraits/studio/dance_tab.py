@@ -18,7 +18,7 @@ from living_portraits.studio.dance_order import (
 from living_portraits.studio.lesson_panel import lesson_panel
 from living_portraits.studio.running import ONE_AT_A_TIME, PRIVATE, Studio, refused, wire_run_and_stop
 from living_portraits.studio.trouble import Trouble
-from living_portraits.studio.wording import Wording, options_of
+from living_portraits.studio.wording import Spoken, Wording, options_of
 from living_portraits.studio.words import say
 
 CLIP_TYPES = ["video", ".dance", ".gif", ".mkv", ".avi"]
@@ -40,8 +40,8 @@ def dance_tab(studio: Studio, wording: Wording, language: Any) -> None:
             with gr.Column(scale=7, min_width=320, elem_classes="lp-right"):
                 shown = _film_controls(wording)
         inputs = {"dancer": dancer, **inputs, "language": language}
-        _wire(studio, inputs, {"dancer": nobody, **notes}, shown)
-        lesson.wire(studio, language, (dancer, nobody))
+        _wire(studio, wording, inputs, {"dancer": nobody, **notes}, shown)
+        lesson.wire(studio, wording, language, (dancer, nobody))
         for event in (tab.select, dancer.focus):
             event(lambda language: gr.update(choices=dancer_choices(language)), language, dancer, **PRIVATE)
         names = gr.JSON(visible=False, label="dancers")
@@ -77,11 +77,11 @@ def _choreography_controls(wording: Wording) -> tuple[dict[str, Any], dict[str, 
     clip = wording.put(gr.File, {"label": "dance.clip"}, file_types=CLIP_TYPES, height=140, elem_id="dance-clip")
     notes = {"drivers": components.note(elem_id="dance-choreography-note")}
     with wording.put(gr.Accordion, {"label": "options"}, open=False, elem_id="dance-options"):
-        with gr.Row():
-            times = wording.put(gr.Number, {"label": "dance.times"}, value=1, minimum=1, maximum=MOST_TIMES,
+        with gr.Row(elem_classes="lp-fields"):
+            times = wording.put(components.number, {"label": "dance.times"}, value=1, minimum=1, maximum=MOST_TIMES,
                                 precision=0, min_width=110, elem_id="dance-times")  # fmt: skip
-            start = wording.put(gr.Number, {"label": "start"}, value=0, minimum=0, step=0.1, min_width=110)
-            end = wording.put(gr.Number, {"label": "end"}, value=0, minimum=0, step=0.1, min_width=110,
+            start = wording.put(components.number, {"label": "start"}, value=0, minimum=0, step=0.1, min_width=110)
+            end = wording.put(components.number, {"label": "end"}, value=0, minimum=0, step=0.1, min_width=110,
                               elem_id="dance-end")  # fmt: skip
         sound = wording.put(
             gr.Dropdown,
@@ -95,12 +95,13 @@ def _choreography_controls(wording: Wording) -> tuple[dict[str, Any], dict[str, 
 
 
 def _film_controls(wording: Wording) -> dict[str, Any]:
-    """Run, Stop, the stage and the files, by name."""
+    """Run, Stop, the note below them, the stage and the files, by name."""
     with gr.Row():
         run = wording.put(gr.Button, {"value": "dance.run"}, variant="primary", size="lg", elem_id="dance-run", scale=3)
         stop = wording.put(
             gr.Button, {"value": "stop"}, variant="stop", size="lg", visible=False, elem_id="dance-stop", scale=1
         )
+    note = components.note(elem_id="dance-run-note")
     stage = wording.remember(components.stage(elem_id="dance-stage"), empty=views.empty)
     files = wording.put(
         gr.File,
@@ -110,29 +111,40 @@ def _film_controls(wording: Wording) -> dict[str, Any]:
         visible=False,
         elem_id="dance-files",
     )
-    return {"run": run, "stop": stop, "stage": stage, "files": files}
+    return {"run": run, "stop": stop, "note": note, "stage": stage, "files": files}
 
 
-def _wire(studio: Studio, inputs: Mapping[str, Any], notes: Mapping[str, Any], shown: Mapping[str, Any]) -> None:
+def _wire(
+    studio: Studio, wording: Wording, inputs: Mapping[str, Any], notes: Mapping[str, Any], shown: Mapping[str, Any]
+) -> None:
     """The events of Run and Stop, and the endpoint for scripts."""
-    run, stop, stage, files = (shown[name] for name in ("run", "stop", "stage", "files"))
+    run, stop, note, stage, files = (shown[name] for name in ("run", "stop", "note", "stage", "files"))
 
-    def film(**given: Any) -> Iterator[dict[Any, Any]]:
-        language = given["language"]
-        quiet = dict.fromkeys(notes.values(), "")
+    made = gr.State(None)
+
+    def film(spoken: Spoken, **given: Any) -> Iterator[dict[Any, Any]]:
+        quiet = dict.fromkeys([note, *notes.values()], "")
         try:
             order = take_dance(given, studio.limits)
-            yield quiet | {files: gr.update(visible=False)}
+        except Trouble as trouble:  # the film of before stays
+            yield quiet | refused(trouble, spoken.language, notes, note, "stage.refused")
+            return
+        yield quiet | {files: gr.update(visible=False), made: None}
+        try:
             for shot in dance(order, studio.root):
-                yield {stage: views.stage([shot], language)}
-            made = [str(file) for file in files_of(shot)]
-            yield {stage: views.films([shot], None, language), files: gr.update(value=made, visible=True)}
+                yield {stage: views.stage([shot], spoken.language)}
+            there = gr.update(value=[str(file) for file in files_of(shot)], visible=True)
+            yield {stage: views.films([shot], None, spoken.language), files: there, made: shot}
         except Trouble as trouble:
-            yield quiet | refused(trouble, language, notes, stage, "stage.refused")
+            yield refused(trouble, spoken.language, notes, stage, "stage.refused")
 
     wire_run_and_stop(
-        run, stop, stage, work=film, inputs=inputs, outputs=[files, *notes.values()],
+        run, stop, stage, work=film, inputs=inputs, spoken=wording.spoken, outputs=[note, files, made, *notes.values()],
         stopped="stage.stopped", turn=ONE_AT_A_TIME,
+    )  # fmt: skip
+    inputs["language"].change(
+        lambda shot, language: ["" if shot is None else views.films([shot], None, language), "", "", ""],
+        [made, inputs["language"]], [stage, note, notes["drivers"], notes["options"]], **PRIVATE,
     )  # fmt: skip
     _endpoint(studio, inputs)
 

@@ -25,7 +25,7 @@ def schooling(state: Schooling, language: str) -> str:
         f'aria-valuemax="100" aria-valuenow="{share}"><span style="width:{share}%"></span></div>'
         f"<figcaption><b>{html.escape(state.name)}</b><span>{html.escape(words)}</span></figcaption>"
     )
-    parts.append(notices(state.notices))
+    parts.append(notices(state.notices, language))
     if state.errors:
         parts.append(curve(state.errors) + message(say("teach.error", language, error=f"{state.errors[-1]:.3f}")))
     return (

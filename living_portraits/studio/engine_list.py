@@ -2,10 +2,12 @@
 
 import tempfile
 import threading
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from living_portraits import engines, samples, weights
 from living_portraits.animator import Animator, Progress, load
@@ -18,6 +20,9 @@ TRIALS = (0.1, 1.0)
 
 FPS = 15.0
 """Frames a second of an engine that was not tried yet: a guess for two cores."""
+
+HEARD = 5
+"""Films of each engine and size whose speeds are remembered."""
 
 REMEMBERED = 4
 """Portraits and clips that each engine keeps in memory."""
@@ -39,8 +44,7 @@ class EngineList:
     """What the registry has, with the speeds measured so far."""
 
     def __init__(self) -> None:
-        self._speeds: dict[str, float] = {}
-        self._by_size: dict[tuple[str, int], float] = {}
+        self._speeds: defaultdict[tuple[str, int], deque[float]] = defaultdict(lambda: deque(maxlen=HEARD))
         self._animators: dict[tuple[str, int], Animator] = {}
         self._changed, self._waiting = threading.Condition(), 0
 
@@ -54,15 +58,20 @@ class EngineList:
         return tuple(entry.name for entry in self.entries() if entry.usable)
 
     def note(self, name: str, fps: float, *, size: int = FITTED) -> None:
-        """Remembers how fast an engine was; the latest film speaks for this machine as it is now."""
-        self._by_size[name, size] = fps
-        if size <= USUAL:  # what is said of an engine is meant for a film of the usual size
-            self._speeds[name] = fps
+        """Remembers how fast an engine was; the latest films speak for this machine as it is now."""
+        self._speeds[name, size].append(fps)
+        if 0 < size <= USUAL:  # what is said of an engine is meant for a film of the usual size
+            self._speeds[name, FITTED].append(fps)
 
     def seconds(self, name: str, size: int, frames: int) -> float:
-        """About how long a film of so many frames takes here: as long as the last one, else by the number of pixels."""
-        usual = self._speeds.get(name, FPS)
-        return frames / self._by_size.get((name, size), usual * min((USUAL / (size or USUAL)) ** 2, 1.0))
+        """About how long a film of so many frames takes here: as the last ones did, else by the number of pixels."""
+        usual = self._speed(name, FITTED) or FPS
+        return frames / (self._speed(name, size) or usual * min((USUAL / (size or USUAL)) ** 2, 1.0))
+
+    def _speed(self, name: str, size: int) -> float | None:
+        """Of the last films, that in the middle: one that had to share the machine says little of it."""
+        heard = self._speeds.get((name, size))
+        return median(heard) if heard else None
 
     def animator(self, name: str, size: int, identity: str = "") -> Animator:
         """One that remembers portraits and clips, as people try several of one with the other. Raises OptionError."""
@@ -76,8 +85,11 @@ class EngineList:
     def line(self, name: str, language: str) -> str:
         """What it is good for, and how fast it is here."""
         words = say(f"engine.{name}", language) if known(f"engine.{name}") else engines.spec(name).title
-        speed = self._speeds.get(name)
-        return f"{name}: {words}" + (f"; {say('engine.speed', language, fps=round(speed))}" if speed else "")
+        speed = self._speed(name, FITTED)
+        if not speed:
+            return f"{name}: {words}"
+        fps = f"{speed:.0f}" if speed >= 2 else f"{speed:.1f}"
+        return f"{name}: {words}; {say('engine.speed', language, fps=fps)}"
 
     def choices(self, language: str) -> list[tuple[str, str]]:
         """(line, name) of those that can be used."""
@@ -113,7 +125,7 @@ class EngineList:
                 animator = self.animator(name, FITTED) if name == engines.DEFAULT else load(name)
                 for end in TRIALS:
                     speed = self._trial(animator, Path(folder, f"{name}.mp4"), end)
-                if speed and name not in self._speeds:
+                if speed and not self._speed(name, FITTED):
                     self.note(name, speed)
 
     def _trial(self, animator: Animator, out: Path, end: float) -> float | None:

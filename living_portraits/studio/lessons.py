@@ -6,10 +6,10 @@ from typing import Any
 
 import gradio as gr
 
-from living_portraits.studio.running import Studio, refused, wire_run_and_stop
+from living_portraits.studio.running import PRIVATE, Studio, refused, wire_run_and_stop
 from living_portraits.studio.shelf import Limits
 from living_portraits.studio.trouble import Trouble
-from living_portraits.studio.wording import Wording
+from living_portraits.studio.wording import Spoken, Wording
 
 ONE_LESSON: dict[str, Any] = {"concurrency_id": "lesson", "concurrency_limit": 1}
 """Lessons wait for each other, and no film waits for them."""
@@ -48,7 +48,7 @@ class LessonPanel:
     stop: Any
     stage: Any
 
-    def wire(self, studio: Studio, language: Any, taught: tuple[Any, Any]) -> None:
+    def wire(self, studio: Studio, wording: Wording, language: Any, taught: tuple[Any, Any]) -> None:
         """The events, and the endpoint for scripts.
 
         Args:
@@ -56,23 +56,26 @@ class LessonPanel:
         """
         run, stop, stage, subject = self.run, self.stop, self.stage, self.subject
 
-        def lesson(**given: Any) -> Iterator[dict[Any, Any]]:
-            said = given["language"]
+        def lesson(spoken: Spoken, **given: Any) -> Iterator[dict[Any, Any]]:
             quiet = dict.fromkeys(self.notes.values(), "")
             try:
                 order = subject.take(given, studio.limits)
                 yield quiet
                 for state in subject.teach(order):
-                    yield {stage: subject.shown(state, said)}
-                yield {taught[0]: gr.update(choices=subject.choices(said), value=order.name), taught[1]: ""}
+                    yield {stage: subject.shown(state, spoken.language)}
+                choices = subject.choices(spoken.language)
+                yield {taught[0]: gr.update(choices=choices, value=order.name), taught[1]: ""}
             except Trouble as trouble:
-                yield quiet | refused(trouble, said, self.notes, stage, subject.words["refused"])
+                yield quiet | refused(trouble, spoken.language, self.notes, stage, subject.words["refused"])
 
         inputs = {**self.inputs, "language": language}
         wire_run_and_stop(
-            run, stop, stage, work=lesson, inputs=inputs, outputs=[*taught, *self.notes.values()],
+            run, stop, stage, work=lesson, inputs=inputs, spoken=wording.spoken,
+            outputs=[*taught, *self.notes.values()],
             stopped=subject.words["stopped"], turn=ONE_LESSON,
         )  # fmt: skip
+        said = list(self.notes.values())
+        language.change(lambda: [""] * len(said), None, said, queue=False, **PRIVATE)
         self._endpoint(studio, inputs)
 
     def _endpoint(self, studio: Studio, inputs: Mapping[str, Any]) -> None:

@@ -8,12 +8,11 @@ import gradio as gr
 from living_portraits import engines
 from living_portraits.errors import LivingPortraitsError
 from living_portraits.live import Avatar, open_avatar
-from living_portraits.studio import components, panels, views
-from living_portraits.studio.compare_tab import look_at
+from living_portraits.studio import components, views
 from living_portraits.studio.live_seats import Seats
 from living_portraits.studio.order import COLLECTION, portrait_of
-from living_portraits.studio.portrait_tab import pick_portrait
 from living_portraits.studio.running import PRIVATE, Studio
+from living_portraits.studio.source_panel import glance, source_panel
 from living_portraits.studio.trouble import Trouble, explain
 from living_portraits.studio.wording import Wording
 from living_portraits.studio.words import say
@@ -32,7 +31,7 @@ def live_tab(studio: Studio, wording: Wording, language: Any) -> None:
         wording.put(gr.Markdown, {"value": "live.help"}, elem_classes="lp-hint")
         with gr.Row(equal_height=False):
             with gr.Column(scale=5, min_width=320):
-                chosen = panels.source_panel(wording, name="live")
+                chosen = source_panel(wording, name="live")
             with gr.Column(scale=8, min_width=320, elem_classes="lp-right"):
                 start = wording.put(gr.Button, {"value": "live.run"}, variant="primary", size="lg", elem_id="live-run")
                 stop = wording.put(
@@ -40,9 +39,7 @@ def live_tab(studio: Studio, wording: Wording, language: Any) -> None:
                 )
                 notes = {**chosen.notes, "run": components.note(elem_id="live-note")}
                 stage = _stage(wording, seats)
-    chosen.shelf.picked(pick_portrait, chosen.shelf, chosen.source, **PRIVATE)
-    looked = [chosen.shelf, chosen.consent, chosen.notes["source"]]
-    chosen.source.change(look_at, [chosen.source, language], looked, **PRIVATE)
+    chosen.wire(glance, [chosen.source, language], language)
 
     def begin(source: str | None, consent: bool, language: str) -> dict[Any, Any]:
         quiet = {note: "" for place, note in notes.items() if place != "source"}
@@ -65,9 +62,17 @@ def live_tab(studio: Studio, wording: Wording, language: Any) -> None:
         begin, [chosen.source, chosen.consent, language], [stage, start, stop, *notes.values()],
         api_visibility="private", show_progress="full", show_progress_on=[stage],
     )  # fmt: skip
+
+    def changed(value: dict[str, Any] | None, language: str) -> list[Any]:
+        if not (value or {}).get("seat"):
+            return [gr.skip()] * 4
+        return [*stopped(), views.message(say("live.changed", language))]
+
+    chosen.source.change(changed, [stage, language], [stage, start, stop, notes["run"]], queue=False, **PRIVATE)
     # The page frees the seat itself, once none of its frames are on their way.
     stop.click(stopped, None, [stage, start, stop], queue=False, **PRIVATE)
     stage.ended(end, [stage, language], [stage, start, stop, notes["run"]], queue=False, **PRIVATE)
+    language.change(lambda: ["", ""], None, [notes["run"], notes["consent"]], queue=False, **PRIVATE)
     with tab:
         _endpoints(studio, seats, {"source": chosen.source, "consent": chosen.consent, "language": language})
 

@@ -12,13 +12,12 @@ from living_portraits.align import Crop
 from living_portraits.errors import LivingPortraitsError
 from living_portraits.studio import components, panels, views
 from living_portraits.studio.choices import USUAL, Choices
-from living_portraits.studio.compare_tab import look_at
 from living_portraits.studio.megapixel_views import closer
 from living_portraits.studio.order import Order, Version, take_order
 from living_portraits.studio.placing import found_face
-from living_portraits.studio.portrait_tab import pick_portrait
 from living_portraits.studio.running import PRIVATE, Runner, Studio
 from living_portraits.studio.shelf import Limits
+from living_portraits.studio.source_panel import glance, source_panel
 from living_portraits.studio.wording import Wording
 from living_portraits.studio.words import say
 
@@ -35,7 +34,7 @@ def megapixel_tab(studio: Studio, wording: Wording, language: Any) -> None:
         wording.put(gr.Markdown, {"value": "megapixel.help"}, elem_classes="lp-hint")
         with gr.Row(equal_height=False):
             with gr.Column(scale=5, min_width=320):
-                chosen = panels.source_panel(wording, name="megapixel")
+                chosen = source_panel(wording, name="megapixel")
                 drivers = panels.driver_panel(wording, name="megapixel", multiple=False)
                 part = panels.part_of_clip(wording, name="megapixel", end=SECONDS)
                 note = components.note(elem_id="megapixel-note")
@@ -50,9 +49,7 @@ def megapixel_tab(studio: Studio, wording: Wording, language: Any) -> None:
             {"source": chosen.source, **clip, "consent": chosen.consent, **part, "language": language},
             {**chosen.notes, "drivers": drivers.note, "options": note}, endpoint="megapixel", description=ABOUT,
         )  # fmt: skip
-    chosen.shelf.picked(pick_portrait, chosen.shelf, chosen.source, **PRIVATE)
-    outputs = [chosen.shelf, chosen.consent, chosen.notes["source"]]
-    chosen.source.change(look_at_head, [chosen.source, language], outputs, **PRIVATE)
+    chosen.wire(glance_at_head, [chosen.source, language], language)
     told = [drivers.clips, part["start"], part["end"], language]
     for event in (tab.select, drivers.shelf.picked, *(each.change for each in told)):
         event(_expected(studio), [drivers.shelf, *told], expected, **PRIVATE)
@@ -67,9 +64,9 @@ def take_both(given: Mapping[str, Any], limits: Limits) -> Order:
     )
 
 
-def look_at_head(source: str | None, language: str) -> list[Any]:
+def glance_at_head(source: str | None, language: str) -> list[Any]:
     """Updates of shelf, consent and the source's note, which says whether the picture is large enough."""
-    found = look_at(source, language)
+    found = glance(source, language)
     if source and found[2] == "" and (face := found_face(Path(source), 0)) is not None:
         side = round(LARGE / Crop.around(face.points, size=LARGE).zoom)
         key = "megapixel.enough" if side >= LARGE else "megapixel.small"

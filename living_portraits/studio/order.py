@@ -66,8 +66,8 @@ def take_order(given: Mapping[str, Any], limits: Limits) -> Order:
     `given` holds the fields of `Choices` and
         source: a picture's path.
         drivers: names of samples.
-        clips: paths of further drivers; recording: one more.
-        points: {"places": {name: [x, y]}, "moved": bool}.
+        clips: paths of further drivers; recording: one more. They go before the samples.
+        points: {"places": {name: [x, y]}, "moved": bool}; the page's also name their source.
         consent: whether the sentence about it was ticked.
         sound_file: path.
     """
@@ -80,7 +80,7 @@ def take_order(given: Mapping[str, Any], limits: Limits) -> Order:
         source=source,
         drivers=drivers,
         choices=choices,
-        places=_places(points),
+        places=_places(points, given.get("source")),
         consent=AGREED if name is None else f"Not needed: the artwork {name} of the project's own collection.",
         sound=None if sound is None else Path(sound),
     )
@@ -95,18 +95,19 @@ def portrait_of(path: str | None, consent: bool, limits: Limits) -> tuple[Path, 
     return source, name
 
 
-def _places(points: Any) -> dict[str, Any] | None:
-    """Those that were moved; whether they make a face is seen when it is made."""
+def _places(points: Any, source: Any) -> dict[str, Any] | None:
+    """Those that were moved in this picture; whether they make a face is seen when it is made."""
     if not points:
         return None
     if not isinstance(points, dict) or not isinstance(points.get("places"), dict):
         raise Trouble("source", "points.impossible")
-    return dict(points["places"]) if points.get("moved") else None
+    moved = points.get("moved") and points.get("source") in (None, source)
+    return dict(points["places"]) if moved else None
 
 
 def artwork(source: Path) -> str | None:
     """The name of the collection's artwork that this file is a copy of."""
-    length = source.stat().st_size
+    length = _length(source)
     if all(path.stat().st_size != length for path in COLLECTION.values()):
         return None
     return _digests().get(provenance.Ingredient(source.name, source, "source").sha256)
@@ -117,11 +118,18 @@ def _digests() -> dict[str, str]:
     return {provenance.Ingredient(name, path, "source").sha256: name for name, path in COLLECTION.items()}
 
 
+def _length(source: Path) -> int:
+    try:
+        return source.stat().st_size
+    except OSError:  # swept away while the page stood open
+        raise Trouble("source", "source.gone") from None
+
+
 def _source(path: str | None, limits: Limits) -> Path:
     if not path:
         raise Trouble("source", "source.missing")
     source = Path(path)
-    if source.stat().st_size > limits.upload_mb * 1e6:
+    if _length(source) > limits.upload_mb * 1e6:
         raise Trouble("source", "source.large", limit=limits.upload_mb)
     if not video.is_still(source):
         raise Trouble("source", "source.unreadable")
@@ -129,13 +137,13 @@ def _source(path: str | None, limits: Limits) -> Path:
 
 
 def drivers_of(given: Mapping[str, Any], choices: Choices, limits: Limits) -> tuple[Path, ...]:
-    """The clips of `take_order`: samples first, in the collection's order, then files. Raises Trouble."""
+    """The clips of `take_order`: files first, then samples in the collection's order. Raises Trouble."""
     names = given.get("drivers") or []
     if unknown := [name for name in names if name not in samples.DRIVERS]:
         detail = f"There is no clip {unknown[0]!r} in the collection; choose from {', '.join(samples.DRIVERS)}."
         raise Trouble("drivers", "", detail=detail)
     files = [*(given.get("clips") or []), *([given["recording"]] if given.get("recording") else [])]
-    drivers = [samples.DRIVERS[name] for name in samples.DRIVERS if name in names] + [Path(file) for file in files]
+    drivers = [Path(file) for file in files] + [samples.DRIVERS[name] for name in samples.DRIVERS if name in names]
     if not drivers:
         raise Trouble("drivers", "driver.missing")
     if len(drivers) > limits.drivers:

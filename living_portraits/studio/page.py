@@ -19,7 +19,7 @@ from living_portraits.studio.live_tab import live_tab
 from living_portraits.studio.megapixel_tab import megapixel_tab
 from living_portraits.studio.person_tab import person_tab
 from living_portraits.studio.portrait_tab import portrait_tab
-from living_portraits.studio.running import Studio
+from living_portraits.studio.running import PRIVATE, Studio
 from living_portraits.studio.shelf import Limits, keep_swept, place_in
 from living_portraits.studio.wording import Wording, preferred
 from living_portraits.studio.words import LANGUAGES, say
@@ -47,8 +47,8 @@ def build(folder: Path | None = None, *, limits: Limits | None = None, engine_li
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     gr.set_static_paths([Path(samples.__file__).parent])
     studio = Studio(root, limits or Limits(), engine_list or EngineList())
-    wording = Wording()
     with gr.Blocks(title=say("title"), analytics_enabled=False) as page:
+        wording = Wording()
         with gr.Row(elem_classes="lp-header"):
             with gr.Column(scale=5, min_width=260):
                 wording.put(gr.HTML, {"value": _header}, apply_default_css=False)
@@ -60,9 +60,9 @@ def build(folder: Path | None = None, *, limits: Limits | None = None, engine_li
         with gr.Tabs():
             for tab in TABS:
                 tab(studio, wording, language)
-        language.change(wording.updates, language, wording.controls, api_visibility="private", show_progress="hidden")
+        language.change(wording.updates, [language, wording.spoken], wording.controls, **PRIVATE)
         # Nothing else is touched: a tab that is opened just then would show its controls without their properties.
-        page.load(_greet(wording), None, [language, *wording.live], api_visibility="private", show_progress="hidden")
+        page.load(_greet(wording), None, [language, *wording.live], **PRIVATE)
     page.queue(max_size=studio.limits.waiting, default_concurrency_limit=4)
     page._queue.sleep_when_free = REST_SECONDS
     page.studio = studio
@@ -123,6 +123,9 @@ def theme() -> Any:
     return base.set(
         body_text_color_subdued="*neutral_600",  # as dark as small print must be to be read
         body_text_color_subdued_dark="*neutral_400",
+        block_title_text_color="*neutral_600",
+        block_label_text_color="*neutral_600",
+        link_text_color_dark="*primary_300",
         body_background_fill="*neutral_50",
         body_background_fill_dark="*neutral_950",
         block_background_fill="white",

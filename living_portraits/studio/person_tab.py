@@ -60,7 +60,7 @@ def person_tab(studio: Studio, wording: Wording, language: Any) -> None:
             {"person": nobody, "source": nobody, "drivers": drivers.note, "options": note},
             endpoint="person", description=ABOUT,
         )  # fmt: skip
-        lesson.wire(studio, language, (person, nobody))
+        lesson.wire(studio, wording, language, (person, nobody))
         for event in (tab.select, person.focus):
             event(lambda language: gr.update(choices=PERSON.choices(language)), language, person, **PRIVATE)
         names = gr.JSON(visible=False, label="people")

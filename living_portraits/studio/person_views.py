@@ -24,7 +24,7 @@ def learning(state: Learning, language: str) -> str:
         f'aria-valuemax="100" aria-valuenow="{share}"><span style="width:{share}%"></span></div>'
         f"<figcaption><b>{html.escape(state.name)}</b><span>{html.escape(words)}</span></figcaption>"
     )
-    parts.append(notices(state.notices))
+    parts.append(notices(state.notices, language))
     if state.errors:
         first, best = state.errors[0], min(state.errors)
         said = say("person.error", language, first=f"{first:.2f}", now=f"{state.errors[-1]:.2f}", best=f"{best:.2f}")

@@ -58,11 +58,14 @@ def sight(source: Path) -> Sight:
 
 
 def found_face(source: Path, which: int) -> face.Face | None:
-    """The face of that number, None where there is none at all. Raises Trouble if there are fewer faces."""
+    """The face of that number; None where there is none at all, and for the number after the last: none of those found.
+
+    Raises Trouble if there are fewer faces.
+    """
     faces = sight(source).faces
-    if faces and which >= len(faces):
+    if faces and which > len(faces):
         raise Trouble("options", "source.no_such_face", face=which)
-    return faces[which] if faces else None
+    return faces[which] if which < len(faces) else None
 
 
 def placed_face(source: Path, which: int, places: Places) -> face.Face:

@@ -13,9 +13,10 @@ from living_portraits.studio import components, panels, views
 from living_portraits.studio.ahead import Ahead
 from living_portraits.studio.choices import Choices, Settings, read_settings
 from living_portraits.studio.converting import FORMS, Form, convert
-from living_portraits.studio.order import COLLECTION, drivers_of
+from living_portraits.studio.order import drivers_of
 from living_portraits.studio.production import Production
 from living_portraits.studio.running import ONE_AT_A_TIME, PRIVATE, Runner, Studio
+from living_portraits.studio.source_panel import SourcePanel, correct, found_landmarks, look, source_panel
 from living_portraits.studio.trouble import Trouble
 from living_portraits.studio.wording import Wording
 from living_portraits.studio.words import say
@@ -31,7 +32,7 @@ def portrait_tab(studio: Studio, wording: Wording, language: Any) -> None:
     with wording.put(gr.Tab, {"label": "tab.portrait"}, id="portrait"):
         with gr.Row(equal_height=False):
             with gr.Column(scale=6, min_width=320):
-                chosen = panels.source_panel(wording, name="portrait", editable=True)
+                chosen = source_panel(wording, name="portrait", editable=True)
                 drivers = panels.driver_panel(wording, name="portrait", multiple=True)
                 options, options_note = _options(studio, wording)
             with gr.Column(scale=7, min_width=320, elem_classes="lp-right"):
@@ -53,7 +54,7 @@ def portrait_tab(studio: Studio, wording: Wording, language: Any) -> None:
     restore.upload(
         _restorer(tuple(controls)), [restore, language],
         [chosen.source, drivers.shelf, restored, options_note, *controls.values()], **PRIVATE,
-    ).success(panels.look, looked, _look_outputs(chosen), **PRIVATE)  # fmt: skip
+    ).success(look, looked, chosen.looked, **PRIVATE)  # fmt: skip
 
 
 def _options(studio: Studio, wording: Wording) -> tuple[dict[str, Any], Any]:
@@ -89,12 +90,12 @@ def _follow(studio: Studio, choices: Choices, drivers: tuple[Path, ...], check: 
         animator.follow(driver, progress=check, **choices.options())
 
 
-def _landmarks_endpoint(chosen: panels.SourcePanel, face: Any) -> None:
+def _landmarks_endpoint(chosen: SourcePanel, face: Any) -> None:
     """What the tracker sees in a portrait, and what corrected points make of it, for scripts."""
 
     def landmarks(source: str | None, face: int | None, points: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
-            return panels.landmarks(source, face, points)
+            return found_landmarks(source, face, points)
         except LivingPortraitsError as error:
             raise gr.Error(str(error).replace(str(source), Path(str(source)).name), print_exception=False) from error
 
@@ -105,28 +106,14 @@ def _landmarks_endpoint(chosen: panels.SourcePanel, face: Any) -> None:
     )  # fmt: skip
 
 
-def _look_outputs(chosen: panels.SourcePanel) -> list[Any]:
-    notes = chosen.notes
-    return [chosen.shelf, chosen.consent, notes["source"], notes["consent"], chosen.box, chosen.editor]
-
-
-def _source_events(chosen: panels.SourcePanel, face: Any, language: Any, restored: Any, looked: list[Any]) -> None:
+def _source_events(chosen: SourcePanel, face: Any, language: Any, restored: Any, looked: list[Any]) -> None:
     """What happens when a portrait is chosen, and when its points are moved."""
-    chosen.shelf.picked(pick_portrait, chosen.shelf, chosen.source, **PRIVATE)
-    for control in (chosen.source, face):
-        control.change(panels.look, looked, _look_outputs(chosen), **PRIVATE)
+    chosen.wire(look, looked, language, face)
     chosen.editor.moved(
-        panels.correct, [chosen.source, face, chosen.editor, language], [chosen.editor, chosen.notes["source"]],
+        correct, [chosen.source, face, chosen.editor, language], [chosen.editor, chosen.notes["source"]],
         **PRIVATE,
     )  # fmt: skip
-    chosen.reset.click(lambda: None, None, restored, **PRIVATE).then(
-        panels.look, looked, _look_outputs(chosen), **PRIVATE
-    )
-
-
-def pick_portrait(names: list[str]) -> str | None:
-    """The file of the artwork that was picked."""
-    return str(COLLECTION[names[0]]) if names and names[0] in COLLECTION else None
+    chosen.reset.click(lambda: None, None, restored, **PRIVATE).then(look, looked, chosen.looked, **PRIVATE)
 
 
 def _also_buttons(wording: Wording, runner: Runner, language: Any) -> None:

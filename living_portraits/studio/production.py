@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from living_portraits import video
 from living_portraits.driver import MOTION_SUFFIX
 from living_portraits.errors import LivingPortraitsError
 from living_portraits.studio.choices import write_settings
@@ -16,6 +17,8 @@ from living_portraits.studio.order import Order
 from living_portraits.studio.shelf import new_folder
 
 SETTINGS = "settings.json"
+USUAL_SIDE = 1600
+"""px; a larger film says nothing of how fast its engine is with others."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def _produce(order: Order, root: Path, engine_list: EngineList) -> Iterator[Prod
     for shots in shoot(order, shots, engine_list.animator):  # noqa: B020 (the newest state of the same films)
         yield Production(order, shots)
     for shot in shots:
-        engine_list.note(shot.engine, shot.fps, size=shot.size)
+        if is_usual(shot.out):
+            engine_list.note(shot.engine, shot.fps, size=shot.size)
     write_settings(folder / SETTINGS, order.settings())
     motions = [shot.out.with_suffix(MOTION_SUFFIX) for shot in shots]
     files = (*(shot.out for shot in shots), *(file for file in motions if file.exists()), folder / SETTINGS)
@@ -72,3 +76,9 @@ def _produce(order: Order, root: Path, engine_list: EngineList) -> Iterator[Prod
     except LivingPortraitsError:  # a film that cannot be read back has no figures, but it is what was asked for
         return
     yield Production(order, shots, files, figures)
+
+
+def is_usual(film: Path) -> bool:
+    """Whether its speed holds for other films: it is no larger than most, and painted once, not twice to be clear."""
+    info = video.probe(film)
+    return film.suffix == ".mp4" and max(info.width, info.height) <= USUAL_SIDE

@@ -1,7 +1,8 @@
 """Run, Stop, the stage, and what comes of it: the half of a tab where films are made."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from living_portraits.studio.order import Order, take_order
 from living_portraits.studio.production import Production, produce
 from living_portraits.studio.shelf import Limits
 from living_portraits.studio.trouble import Trouble
-from living_portraits.studio.wording import Wording
+from living_portraits.studio.wording import Spoken, Wording
 from living_portraits.studio.words import say
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -46,42 +47,71 @@ def wire_run_and_stop(
     *,
     work: Callable[..., Iterator[dict[Any, Any]]],
     inputs: Mapping[str, Any],
+    spoken: Any,
     outputs: Sequence[Any],
     stopped: str,
     turn: Mapping[str, Any],
+    made: Any = None,
+    card: Any = None,
 ) -> None:
     """The events of the buttons Run and Stop.
 
     Args:
-        work: yields updates of the stage and `outputs`.
+        work: yields updates of the stage and `outputs`; takes `spoken`, too.
         inputs: the controls by `work`'s argument names; "language" is one.
+        spoken: the state with the language of each moment.
         stopped: key of the sentence on the stage after Stop.
         turn: how `work` waits for its turn.
+        made, card: what `work` keeps of its films once they are done, and where their figures will stand; whoever
+            stops it then ends the measuring alone.
     """
     # Stop is there at once, also for those who stand in the queue.
     running = run.click(
         lambda: [gr.update(interactive=False), gr.update(visible=True)], None, [run, stop], queue=False, **PRIVATE
     ).then(
-        work, inputs_kwargs=dict(inputs), outputs=[stage, *outputs], show_progress="full",
-        show_progress_on=[stage], api_visibility="private", **turn,
+        guarded(work, stage), inputs_kwargs={**inputs, "spoken": spoken}, outputs=[stage, *outputs],
+        show_progress="full", show_progress_on=[stage], api_visibility="private", **turn,
     )  # fmt: skip
     # Also where it was cancelled, and then not before that has come through: it would cancel the next run instead.
-    running.then(
-        lambda: [gr.update(interactive=True), gr.update(visible=False)], None, [run, stop], queue=False, **PRIVATE
-    )
+    # What fails before `work` begins, as a control that refuses its value, is no end for `then`.
+    for ended in (running.then, running.failure):
+        ended(
+            lambda: [gr.update(interactive=True), gr.update(visible=False)], None, [run, stop], queue=False, **PRIVATE
+        )
 
-    def said(language: str) -> Any:
-        return views.message(say(stopped, language))
+    def said(language: str, done: Production | None = None) -> list[Any]:
+        if done is None:
+            return [views.message(say(stopped, language)), gr.skip()][: len(told)]
+        unmeasured = views.message(say("card.unmeasured", language))
+        return [gr.skip(), gr.skip() if done.figures else unmeasured]
 
+    asked, told = [inputs["language"], *_there(made)], [stage, *_there(card)]
     # Said twice: the browser doesn't wait for the end of what it cancels, whose last picture may come after the first.
     stop.click(
-        lambda language: [said(language), gr.update(visible=False)], inputs["language"], [stage, stop],
+        lambda *given: [*said(*given), gr.update(visible=False)], asked, [*told, stop],
         cancels=[running], queue=False, **PRIVATE,
-    ).then(said, inputs["language"], stage, queue=False, **PRIVATE)  # fmt: skip
+    ).then(said, asked, told, queue=False, **PRIVATE)  # fmt: skip
+
+
+def _there(control: Any) -> list[Any]:
+    return [] if control is None else [control]
+
+
+def guarded(work: Callable[..., Iterator[dict[Any, Any]]], stage: Any) -> Callable[..., Iterator[dict[Any, Any]]]:
+    """`work`, whose errors that nobody foresaw are logged, and said on the stage."""
+
+    def run(**given: Any) -> Iterator[dict[Any, Any]]:
+        try:
+            yield from work(**given)
+        except Exception:
+            logging.getLogger(__name__).exception("A run ended with an error.")
+            yield {stage: views.message(say("stage.failed", given["spoken"].language), "trouble")}
+
+    return run
 
 
 def refused(trouble: Trouble, language: str, notes: Mapping[str, Any], stage: Any, key: str) -> dict[Any, Any]:
-    """The sentence beside its cause, and on the stage that nothing was made."""
+    """The sentence beside its cause, and on the stage, or in the note above it, that nothing was made."""
     sentence = trouble.sentence(language)
     beside = notes.get(trouble.place)
     told = {} if beside is None else {beside: views.message(sentence, "trouble")}
@@ -110,7 +140,7 @@ class Runner:
         take: Callable[[Mapping[str, Any], Limits], Order] = take_order,
         closer: Callable[[Production, str], str] | None = None,
     ) -> None:
-        self._studio, self._take, self._closer = studio, take, closer
+        self._studio, self._take, self._closer, self._spoken = studio, take, closer, wording.spoken
         with gr.Row():
             self._run = wording.put(
                 gr.Button, {"value": run_key}, variant="primary", size="lg", elem_id=f"{name}-run", scale=3
@@ -118,6 +148,7 @@ class Runner:
             self._stop = wording.put(
                 gr.Button, {"value": "stop"}, variant="stop", size="lg", visible=False, elem_id=f"{name}-stop", scale=1
             )
+        self._note = components.note(elem_id=f"{name}-run-note")
         self._stage = wording.remember(components.stage(elem_id=f"{name}-stage"), empty=views.empty)
         with gr.Column(visible=False, elem_id=f"{name}-results") as self.results:
             self._close = gr.HTML(elem_id=f"{name}-close", apply_default_css=False, visible=closer is not None)
@@ -136,27 +167,47 @@ class Runner:
             notes: what shows a sentence, by `Trouble`'s places.
         """
 
-        def film(**given: Any) -> Iterator[dict[Any, Any]]:
-            yield from self._film(given, notes)
+        def film(spoken: Spoken, **given: Any) -> Iterator[dict[Any, Any]]:
+            yield from self._film(given, spoken, notes)
 
-        outputs = [self._close, self._card, self.files, self.results, self.made, *notes.values()]
+        outputs = [self._note, self._close, self._card, self.files, self.results, self.made, *notes.values()]
         wire_run_and_stop(
-            self._run, self._stop, self._stage,
-            work=film, inputs=inputs, outputs=outputs, stopped="stage.stopped", turn=ONE_AT_A_TIME,
+            self._run, self._stop, self._stage, work=film, inputs=inputs, spoken=self._spoken, outputs=outputs,
+            stopped="stage.stopped", turn=ONE_AT_A_TIME, made=self.made, card=self._card,
         )  # fmt: skip
+        shown = [self._stage, self._close, self._card]
+        inputs["language"].change(self._redrawn, [self.made, inputs["language"]], shown, **PRIVATE)
+        said = [self._note, *(note for place, note in notes.items() if place != "source")]
+        inputs["language"].change(lambda: [""] * len(said), None, said, queue=False, **PRIVATE)
         self._endpoint(inputs, endpoint, description)
 
-    def _film(self, given: Mapping[str, Any], notes: Mapping[str, Any]) -> Iterator[dict[Any, Any]]:
+    def _film(self, given: Mapping[str, Any], spoken: Spoken, notes: Mapping[str, Any]) -> Iterator[dict[Any, Any]]:
         """What the page shows, from the click to the figures."""
-        language = given["language"]
         quiet = {note: "" for place, note in notes.items() if place != "source"}  # what was seen there still holds
+        quiet[self._note] = ""
         try:
             order = self._take(given, self._studio.limits)
-            yield quiet | {self.results: gr.update(visible=False)}
+        except Trouble as trouble:  # the films of before stay
+            yield quiet | refused(trouble, spoken.language, notes, self._note, "stage.refused")
+            return
+        yield quiet | {self.results: gr.update(visible=False), self.made: None}
+        state = None
+        try:
             for state in self._produce(order):
-                yield self._shown(state, language)
+                yield self._shown(state, spoken.language)
         except Trouble as trouble:
-            yield quiet | refused(trouble, language, notes, self._stage, "stage.refused")
+            yield refused(trouble, spoken.language, notes, self._stage, "stage.refused")
+        if state is not None and state.files and not state.figures:
+            yield {self._card: views.message(say("card.unmeasured", spoken.language))}
+
+    def _redrawn(self, made: Production | None, language: str) -> list[Any]:
+        """Stage, what stands below it, and card in another language; films in the making go on in it by themselves."""
+        if made is None:
+            return ["", gr.skip(), gr.skip()]
+        shown = self._shown(replace(made, figures=()), language)
+        key = "card.unmeasured"
+        card = self._shown(made, language)[self._card] if made.figures else views.message(say(key, language))
+        return [shown[self._stage], shown[self._close], card]
 
     def _produce(self, order: Order) -> Iterator[Production]:
         return produce(order, self._studio.root, self._studio.engine_list)
@@ -174,7 +225,7 @@ class Runner:
                 self.made: state,
             }
         names = [views.name_of(shot, language) for shot in state.shots]
-        return {self._card: views.card(list(zip(names, state.figures, strict=True)), language)}
+        return {self._card: views.card(list(zip(names, state.figures, strict=True)), language), self.made: state}
 
     def _endpoint(self, inputs: Mapping[str, Any], name: str, description: str) -> None:
         """The same for scripts: files and figures instead of a page, and other forms of the films at once."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from living_portraits.errors import FaceError, LivingPortraitsError, MediaError, OptionError
+from living_portraits.studio.library_words import retold
 from living_portraits.studio.words import say
 
 Place: TypeAlias = Literal["source", "consent", "drivers", "options", "run", "dancer", "person", "target", "name"]
@@ -22,9 +23,10 @@ class Trouble(LivingPortraitsError):
 
     def sentence(self, language: str) -> str:
         """In that language where the studio has words for it, else in English."""
-        if not self._key:
-            return str(self._values["detail"])
         detail = self._values.get("detail")
+        told = None if detail is None else retold(str(detail), language)
+        if told or not self._key:
+            return told or str(detail)
         return say(self._key, language, **self._values) + (f" ({detail})" if detail else "")
 
 
@@ -41,7 +43,7 @@ def explain(error: LivingPortraitsError, *, source: Path, driver: Path, begun: b
     if isinstance(error, FaceError):
         if about_the_driver:
             return Trouble("drivers", "driver.no_face", name=driver.name, detail=detail)
-        return Trouble("source", "" if "number" in detail else "source.no_face", detail=detail)
+        return Trouble("source", "", detail=detail)
     if isinstance(error, MediaError):
         return Trouble("drivers" if about_the_driver else "source", "", detail=detail)
     return Trouble("run", "", detail=detail)

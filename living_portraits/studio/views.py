@@ -15,6 +15,7 @@ from living_portraits.engine import Frame
 from living_portraits.studio.checking import Finding
 from living_portraits.studio.figures import Figures
 from living_portraits.studio.filming import Pixels, Shot
+from living_portraits.studio.library_words import retold
 from living_portraits.studio.words import known, say
 
 PREVIEW_HEIGHT, THUMBNAIL_HEIGHT, EDITOR_HEIGHT = 360, 132, 720
@@ -119,19 +120,20 @@ def films(shots: Sequence[Shot], source: Path | None, language: str) -> str:
         )
         figures.append(
             f'<figure data-stage="done">{_video(shot.out, name, language)}'
-            f"<figcaption><b>{html.escape(name)}</b>{link}</figcaption>{notices(shot.notices)}</figure>"
+            f"<figcaption><b>{html.escape(name)}</b>{link}</figcaption>{notices(shot.notices, language)}</figure>"
         )
     extras = len(seen) + (source is not None)
     count = len(figures) - extras
     words = html.escape(say("film.beside" if source is not None else "dance.film.beside", language))
     switch = f'<label class="lp-switch"><input type="checkbox" class="lp-beside">{words}</label>' if extras else ""
-    note = f'<p class="lp-note">{html.escape(say("film.sign", language))}</p>'
+    clear = any(shot.out.suffix == ".webm" for shot in shots)
+    note = f'<p class="lp-note">{html.escape(say("film.sign.clear" if clear else "film.sign", language))}</p>'
     return f'<div class="lp-films" data-count="{count}">{"".join(figures)}</div>{switch}{note}'
 
 
-def notices(sentences: Sequence[str]) -> str:
+def notices(sentences: Sequence[str], language: str) -> str:
     """What else there is to say of a film or a lesson."""
-    return "".join(f'<p class="lp-note" role="status">{html.escape(sentence)}</p>' for sentence in sentences)
+    return "".join(message(retold(sentence, language) or sentence) for sentence in sentences)
 
 
 def _beside_portrait(source: Path, language: str) -> str:

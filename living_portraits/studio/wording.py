@@ -1,6 +1,7 @@
 """Which control shows which text, so that the page can change its language as a whole."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import gradio as gr
@@ -11,10 +12,22 @@ Text: TypeAlias = str | Callable[[str], Any]
 """A key of the table, or what makes a value from a language."""
 
 
+@dataclass
+class Spoken:
+    """The language that a visitor's page has now; what runs for them looks here whenever it has something to say."""
+
+    language: str = "en"
+
+
 class Wording:
-    """The texts of a page under construction."""
+    """The texts of a page under construction.
+
+    Attributes:
+        spoken: the state that holds a visitor's `Spoken`.
+    """
 
     def __init__(self) -> None:
+        self.spoken = gr.State(Spoken())
         self._texts: list[tuple[Any, dict[str, Text]]] = []
         self._live: list[Any] = []
 
@@ -35,8 +48,9 @@ class Wording:
         """All that have texts, in the order of `updates`."""
         return [control for control, _ in self._texts]
 
-    def updates(self, language: str) -> list[Any]:
+    def updates(self, language: str, spoken: Spoken) -> list[Any]:
         """What each control needs to change to that language."""
+        spoken.language = language
         return [gr.update(**_resolved(texts, language)) for _, texts in self._texts]
 
     @property

@@ -31,6 +31,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Prima conferma il consenso qui sotto: l'immagine non fa parte della collezione.",
     ),
     "source.missing": ("Choose a portrait first.", "Scegli prima un ritratto."),
+    "source.gone": (
+        "This picture is no longer kept here: choose it again.",
+        "Questa immagine non è più conservata qui: sceglila di nuovo.",
+    ),
     "source.unreadable": (
         "This file cannot be read as a picture: choose a photograph or a scan.",
         "Questo file non si può leggere come immagine: scegli una fotografia o una scansione.",
@@ -48,10 +52,16 @@ WORDS: dict[str, tuple[str, str]] = {
         "Non è stato trovato nessun volto: scegli un'altra immagine.",
     ),
     "source.faces": (
-        "There are {count} faces; the one with the points moves (another: Options, Which face).",
-        "Ci sono {count} volti; si muove quello con i punti (per un altro: Opzioni, Quale volto).",
+        "There are {count} faces; the one with the points moves (another: Options, Which face; one that was not found: "
+        "{count} there).",
+        "Ci sono {count} volti; si muove quello con i punti (per un altro: Opzioni, Quale volto; per uno non trovato: "
+        "{count}).",
     ),
     "source.no_such_face": ("There is no face number {face} in this picture.", "Non c'è un volto numero {face}."),
+    "source.by_hand": (
+        "None of the faces that were found: drag the points below onto the one that is to move.",
+        "Nessuno dei volti trovati: trascina i punti qui sotto su quello che deve muoversi.",
+    ),
     "points": ("Landmarks", "Punti del volto"),
     "points.help": (
         "Drag a point, or focus it and use the arrow keys, where the lines miss the face.",
@@ -165,6 +175,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "framing.head": ("the head alone", "solo la testa"),
     "framing.alpha": ("transparent (cut-out pictures)", "trasparente (immagini ritagliate)"),
     "beside": ("Portrait and clip beside it in the film", "Ritratto e filmato accanto, nel video"),
+    "option.kind": ("{name} takes a {kind}, not {value}.", "{name} richiede un valore di tipo {kind}, non {value}."),
+    "option.seconds": ("Start and end are seconds of the clip, 0 or more.", "Inizio e fine sono secondi, da 0 in su."),
+    "option.order": ("The end must come after the start.", "La fine deve venire dopo l'inizio."),
+    "option.face": ("Faces are counted from 0, the largest.", "I volti si contano da 0, il più grande."),
+    "option.factor": ("Strength and expression go from 0 to {high}.", "Intensità ed espressione vanno da 0 a {high}."),
+    "option.smoothing": ("Smoothing goes from 0 to {high}.", "La stabilizzazione va da 0 a {high}."),
+    "option.degrees": (
+        "A head is turned by at most {high} degrees either way.",
+        "La testa si gira al massimo di {high} gradi per parte.",
+    ),
     "restore": ("Restore settings from a file", "Ripristina le impostazioni da un file"),
     "restored": ("Settings restored.", "Impostazioni ripristinate."),
     "restored.but": (
@@ -184,6 +204,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "stage.frames": ("{done} of {total} frames", "{done} fotogrammi su {total}"),
     "stage.left": ("about {seconds} s left", "circa {seconds} s rimanenti"),
     "stage.stopped": ("Stopped. Nothing was kept.", "Fermato. Non è stato conservato nulla."),
+    "stage.failed": (
+        "Something went wrong and nothing was made; the studio's log says what it was.",
+        "Qualcosa è andato storto e non è stato creato nulla; il registro dello studio dice che cosa.",
+    ),
     "stage.refused": ("Nothing was made: {sentence}", "Nessun filmato: {sentence}"),
     "films": ("Films", "Filmati"),
     "film.beside": ("Show portrait and clip beside it", "Mostra accanto ritratto e filmato"),
@@ -194,6 +218,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Every film says that it is made by AI: a small sign, and a content credential.",
         "Ogni filmato dichiara di essere fatto con l'IA: un piccolo segno e una credenziale.",
     ),
+    "film.sign.clear": (
+        "A transparent film says that it is made by AI by a small sign and in its plain tags.",
+        "Un filmato trasparente dichiara di essere fatto con l'IA con un piccolo segno e nei suoi dati.",
+    ),
     "files": ("Files: films, settings", "File: filmati, impostazioni"),
     "make.gif": ("Also as GIF", "Anche come GIF"),
     "make.frames": ("Also as single frames (zip)", "Anche come fotogrammi (zip)"),
@@ -201,6 +229,7 @@ WORDS: dict[str, tuple[str, str]] = {
     # The card
     "card": ("Report card", "Pagella"),
     "card.measuring": ("Measuring ...", "Misurazione ..."),
+    "card.unmeasured": ("The film was not measured.", "Il filmato non è stato misurato."),
     "card.fps": ("Frames made in a second", "Fotogrammi fatti al secondo"),
     "card.motion": ("Motion that arrives (1: all of it)", "Movimento trasferito (1: tutto)"),
     "card.mouth": ("Mouth in step with the clip (1: exactly)", "Bocca a tempo con il filmato (1: perfetta)"),
@@ -262,6 +291,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "live.rest": ("This is my neutral face", "Questo è il mio volto a riposo"),
     "live.picture": ("The portrait, moving as you do; made by AI", "Il ritratto, che si muove come te; fatto con l'IA"),
     "live.ended": ("The session has ended; start the camera again.", "La sessione è finita; avvia di nuovo la camera."),
+    "live.changed": (
+        "Another portrait was chosen: start the camera again.",
+        "È stato scelto un altro ritratto: avvia di nuovo la camera.",
+    ),
     "live.camera": (
         "The browser gives no camera: allow it for this page, or plug one in.",
         "Il browser non fornisce una camera: consentila per questa pagina, o collegane una.",
@@ -302,7 +335,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "check.mark": ("Visible sign", "Segno visibile"),
     "check.consent": ("Consent", "Consenso"),
     "check.settings": ("Settings", "Impostazioni"),
-    "check.signer": ("In full", "Per esteso"),
+    "check.signer": ("Signed with", "Firmato con"),
+    "check.signer.test": (
+        "the project's public test certificate, which reveals accidents but not forgery",
+        "il certificato di prova pubblico del progetto, che rivela gli incidenti ma non i falsi",
+    ),
+    "check.signer.named": ("the certificate that was named", "il certificato indicato"),
+    "check.signer.unknown": (
+        "a certificate that is unknown here, so that the names prove nothing",
+        "un certificato qui sconosciuto: i nomi non provano nulla",
+    ),
     "yes": ("yes", "sì"),
     "no": ("no", "no"),
     "compare.help": (

@@ -11,7 +11,7 @@ from drawn import picture
 from open_studio import Server
 from PIL import Image
 
-from living_portraits import engines, provenance
+from living_portraits import engines, provenance, samples
 
 LONG = 60_000  # ms; a shared machine is slow at times
 
@@ -155,6 +155,7 @@ def test_stop_really_stops_and_leaves_nothing(opened: Open, server: Server) -> N
     page.wait_for_selector("#portrait-stage >> text=Stopped")
     page.wait_for_function("() => !document.querySelector('#portrait-run').disabled")
     page.wait_for_timeout(700)
+    assert not page.is_visible("#portrait-stage [data-testid=status-tracker] .error")
     assert _films(server) == before
     _ready_again(page)
 
@@ -164,6 +165,38 @@ def _ready_again(page: Any) -> None:
     _enter(page, "#end", 0.2)
     page.click("#portrait-run")
     page.wait_for_selector("#portrait-stage figure[data-stage=done] video")
+
+
+def test_a_film_that_is_made_stays(opened: Open) -> None:
+    page = opened()
+    _choose(page, "mona_lisa", "talk", end=4)
+    page.click("#portrait-run")
+    film = "#portrait-stage figure[data-stage=done] video"
+    page.wait_for_selector(film)
+    page.click("#portrait-stop")  # while it is measured
+    page.wait_for_selector("#portrait-card >> text=was not measured")
+    page.wait_for_function("() => !document.querySelector('#portrait-run').disabled")
+    assert page.is_visible(film) and page.is_visible("#portrait-files")
+    assert not page.is_visible("#portrait-stage [data-testid=status-tracker] .error")
+    page.click("#portrait-drivers [data-name=talk]")
+    page.click("#portrait-run")
+    page.wait_for_selector("#portrait-run-note >> text=Nothing was made: Choose at least one clip")
+    assert page.is_visible(film) and page.is_visible("#portrait-files")
+
+
+@pytest.mark.parametrize(("field", "number", "words"), [("#end", -1, "0 or more"), ("#turn-yaw", 30, "at most 15")])
+def test_a_number_out_of_range_gets_a_sentence_and_another_try(
+    opened: Open, field: str, number: float, words: str
+) -> None:
+    page = opened()
+    _choose(page, "erasmus", "smile", end=0.2)
+    page.click("#turns > button")
+    _enter(page, field, number)
+    page.click("#portrait-run")
+    page.wait_for_selector(f"#options-note [role=alert] >> text={words}")
+    page.wait_for_function("() => !document.querySelector('#portrait-run').disabled")
+    _enter(page, "#turn-yaw", 0)
+    _ready_again(page)
 
 
 def test_a_closed_tab_frees_its_job(opened: Open, server: Server) -> None:
@@ -222,6 +255,24 @@ def test_a_picture_without_a_face_gets_a_sentence_and_points_by_hand(
     assert chin_point[0] > 130 and chin_point[1] > 150 + 0.23 * 260
 
 
+def test_consent_and_points_of_one_picture_are_none_of_the_next(opened: Open, nobody: Path, tmp_path: Path) -> None:
+    page = opened()
+    page.locator("#portrait-source input[type=file]").set_input_files(nobody)
+    page.wait_for_selector("#portrait-points .lp-handle")
+    page.check("#portrait-consent input")
+    page.route("**/queue/join*", lambda asked: None)  # the next picture is not looked at yet
+    other = tmp_path / "other.png"
+    Image.fromarray(picture(200, 240)).save(other)
+    page.locator("#portrait-source").get_by_role("button", name="Remove Image").click()
+    page.locator("#portrait-source input[type=file]").set_input_files(other)
+    page.wait_for_selector("#portrait-consent", state="hidden")
+    page.wait_for_selector("#portrait-points-box", state="hidden")
+    assert page.locator("#portrait-source-note p").count() == 0
+    page.unroute("**/queue/join*")  # which lets go what was held
+    page.wait_for_selector("#portrait-source-note [role=alert] >> text=No face was found")
+    assert not page.is_checked("#portrait-consent input")
+
+
 def test_two_users_do_not_see_each_other_and_each_reads_their_language(opened: Open, server: Server) -> None:
     english, italian = opened(), opened(locale="it-IT", viewport={"width": 390, "height": 844})
     assert italian.inner_text("#portrait-run") == "Dagli vita"
@@ -243,10 +294,83 @@ def test_two_users_do_not_see_each_other_and_each_reads_their_language(opened: O
     assert answer.status == 403  # nobody can list what there is
 
 
+def test_another_language_is_spoken_everywhere_at_once(opened: Open) -> None:
+    page = opened()
+    _choose(page, "erasmus", "surprise", end=2)
+    page.click("#portrait-run")
+    page.wait_for_selector("#portrait-stage figcaption >> text=painting")
+    page.get_by_role("radio", name="Italiano").check()
+    page.wait_for_selector("#portrait-stage figcaption >> text=pittura")
+    page.wait_for_selector("#portrait-stage figure[data-stage=done] a >> text=Scarica")
+    page.wait_for_selector("#portrait-card >> text=Tremolio")
+    page.get_by_role("radio", name="English").check()
+    page.wait_for_selector("#portrait-stage figure[data-stage=done] a >> text=Download")
+    page.wait_for_selector("#portrait-card >> text=Jitter")
+    page.click("#portrait-drivers [data-name=surprise]")
+    page.click("#portrait-run")
+    page.wait_for_selector("#portrait-drivers-note p")
+    page.get_by_role("radio", name="Italiano").check()
+    page.wait_for_selector("#portrait-drivers-note p", state="detached")
+
+
 def test_a_phone_is_wide_enough_in_the_dark(opened: Open) -> None:
     page = opened(viewport={"width": 390, "height": 844}, color_scheme="dark")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate("document.body.classList.contains('dark')")
+
+
+CONTRASTS = """() => {
+  const parts = text => {
+    const numbers = text.match(/[\\d.]+/g).map(Number);
+    const scale = text.startsWith('color(') ? 255 : 1;
+    return [...numbers.slice(0, 3).map(number => number * scale), numbers[3] ?? 1];
+  };
+  const linear = value => value / 255 <= 0.03928 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  const ground = element => {
+    for (let each = element; each; each = each.parentElement) {
+      const colour = parts(getComputedStyle(each).backgroundColor);
+      if (colour[3] > 0.9) return colour;
+    }
+    return [255, 255, 255, 1];
+  };
+  const said = element => [...element.childNodes].filter(node => node.nodeType === 3 && node.textContent.trim());
+  return [...document.querySelectorAll('body *')].filter(each => each.offsetParent && said(each).length).map(each => {
+    const below = ground(each), above = parts(getComputedStyle(each).color);
+    let share = above[3];
+    for (let one = each; one; one = one.parentElement) share *= Number(getComputedStyle(one).opacity);
+    if (share < 0.1) return [21, ''];
+    const seen = [0, 1, 2].map(at => above[at] * share + below[at] * (1 - share));
+    const [low, high] = [light(seen), light(below)].sort((one, other) => one - other);
+    return [(high + 0.05) / (low + 0.05), each.textContent.trim().slice(0, 40)];
+  });
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_stands_out_from_what_is_behind_it(opened: Open, scheme: str) -> None:
+    page = opened(color_scheme=scheme)
+    _choose(page, "young_woman", "surprise", end=0.2)
+    page.click("#turns > button")
+    page.click("#portrait-run")
+    page.wait_for_selector("#portrait-card table")
+    page.wait_for_selector("#portrait-run:enabled")
+    page.wait_for_timeout(700)  # colours fade in
+    seen = page.evaluate(CONTRASTS)
+    assert len(seen) > 60
+    assert [text for contrast, text in seen if contrast < 4.5] == []
+
+
+def test_the_names_of_files_are_whole_on_a_phone(opened: Open) -> None:
+    page = opened(viewport={"width": 390, "height": 844})
+    _choose(page, "girl_with_a_pearl_earring", "surprise", end=0.2)
+    page.click("#portrait-run")
+    stem = page.wait_for_selector("#portrait-files .stem")
+    assert stem.inner_text() == "girl_with_a_pearl_earring_surprise"
+    assert stem.evaluate(
+        "stem => stem.scrollWidth <= stem.clientWidth + 1 || getComputedStyle(stem).overflow === 'visible'"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_a_film_is_checked_in_the_browser(opened: Open, server: Server, tmp_path: Path) -> None:
@@ -262,6 +386,10 @@ def test_a_film_is_checked_in_the_browser(opened: Open, server: Server, tmp_path
     for file, verdict in ((films[0], "good"), (changed, "bad")):
         page.locator("#check-file input[type=file]").set_input_files(file)
         page.wait_for_selector(f"#check-found [data-verdict={verdict}]")
+        page.get_by_role("radio", name="Italiano").check()
+        page.wait_for_selector("#check-found th >> text=Motore")
+        page.get_by_role("radio", name="English").check()
+        page.wait_for_selector("#check-found th >> text=Engine")
         page.locator("#check-file button[aria-label=Clear]").first.click()
 
 
@@ -301,6 +429,23 @@ def test_a_dance_is_stopped_and_leaves_nothing(opened: Open, server: Server) -> 
     page.wait_for_function("() => !document.querySelector('#dance-run').disabled")
     page.wait_for_timeout(700)
     assert _films(server) == before
+
+
+def test_where_one_clip_is_filmed_the_last_choice_stands_alone(opened: Open) -> None:
+    page = opened()
+    page.get_by_role("tab", name="Compare").click()
+    smile = page.locator("#compare-drivers [data-name=smile]")
+    smile.click()
+    page.get_by_role("button", name="Your own clips").click()
+    own = page.locator("#compare-clips input[type=file]").first
+    own.set_input_files(samples.talk)
+    page.wait_for_selector("#compare-clips >> text=talk")
+    page.wait_for_selector("#compare-drivers [data-name=smile][aria-pressed=false]")
+    smile.click()
+    page.wait_for_selector("#compare-clips >> text=talk", state="detached")
+    page.wait_for_selector("#compare-drivers [data-name=smile][aria-pressed=true]")
+    smile.click()
+    page.wait_for_selector("#compare-drivers [data-name=smile][aria-pressed=false]")
 
 
 def test_a_large_film_says_beforehand_what_it_needs(opened: Open) -> None:

@@ -160,6 +160,15 @@ def test_who_cannot_be_taught_gets_one_sentence(connect: Connect) -> None:
         assert "/" not in str(error.value)
 
 
+def test_run_can_be_pressed_again_after_any_end(server: Server) -> None:
+    events = httpx.get(f"{server.url}config", trust_env=False).json()["dependencies"]
+    runs = {run for event in events for run in event["cancels"]}
+    assert len(runs) >= 5
+    for run in runs:
+        after = {event["trigger_only_on_failure"] for event in events if event["trigger_after"] == run}
+        assert after == {True, False}  # an error, and every other end
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux tells how often a process wakes up")
 def test_a_studio_without_work_rests(server: Server) -> None:
     def woken() -> int:

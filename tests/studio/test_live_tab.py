@@ -212,6 +212,12 @@ def test_the_browsers_camera_moves_the_portrait(with_camera: Any, server: Server
     page.wait_for_selector("#live-run", state="visible")
     page.wait_for_selector("#live-stage .lp-empty", state="visible")
     assert page.inner_text("#live-note").strip() == ""
+    page.click("#live-run")
+    page.wait_for_selector("#live-stop", state="visible")
+    page.click("#live-portraits [data-name=erasmus]")
+    page.wait_for_selector("#live-note >> text=Another portrait was chosen")
+    page.wait_for_selector("#live-run", state="visible")
+    page.wait_for_selector("#live-stage .lp-empty", state="visible")
     assert complaints == []
 
 

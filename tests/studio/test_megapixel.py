@@ -38,13 +38,13 @@ def test_one_clip_gives_a_film_of_the_head_at_two_sizes(tmp_path: Path) -> None:
     ],
 )
 def test_the_page_says_whether_a_picture_is_large_enough(source: Path, words: str) -> None:
-    assert re.search(words, megapixel_tab.look_at_head(str(source), "en")[2])
+    assert re.search(words, megapixel_tab.glance_at_head(str(source), "en")[2])
 
 
 def test_what_is_wrong_with_a_picture_is_said_instead(tmp_path: Path) -> None:
     (tmp_path / "words.png").write_text("no picture")
-    assert "cannot be read" in megapixel_tab.look_at_head(str(tmp_path / "words.png"), "en")[2]
-    assert megapixel_tab.look_at_head(None, "en")[2] == ""
+    assert "cannot be read" in megapixel_tab.glance_at_head(str(tmp_path / "words.png"), "en")[2]
+    assert megapixel_tab.glance_at_head(None, "en")[2] == ""
 
 
 def test_the_expected_time_follows_the_clip_and_what_was_measured(tmp_path: Path) -> None:

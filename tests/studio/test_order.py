@@ -54,6 +54,15 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         ({"drivers": [], "recording": "clip.mp4", "start": 0.5}, "drivers", "is 3 s long"),
         ({"head": "sideways"}, "options", "portrait, frontal, clip"),
         ({"strength": "much"}, "options", "strength takes a float"),
+        ({"face": 0.5}, "options", "face takes a int"),
+        ({"face": -1}, "options", "counted from 0"),
+        ({"end": -1}, "options", "0 or more"),
+        ({"start": float("nan")}, "options", "0 or more"),
+        ({"start": 1.0}, "options", "after the start"),
+        ({"strength": 5}, "options", "from 0 to 2"),
+        ({"smoothing": 5}, "options", "from 0 to 1"),
+        ({"yaw": 30}, "options", "at most 15 degrees"),
+        ({"source": "/swept/away.png"}, "source", "no longer kept"),
     ],
 )
 def test_what_cannot_be_filmed_is_refused_beside_its_cause(
@@ -83,7 +92,7 @@ def test_an_order_knows_its_artwork_its_clips_and_its_points(files: dict[str, st
         LIMITS,
     )  # fmt: skip
     assert "artwork mona_lisa" in order.consent
-    assert order.drivers == (samples.talk, Path(files["clip.mp4"]))
+    assert order.drivers == (Path(files["clip.mp4"]), samples.talk)  # where one is filmed, it is one's own
     assert order.places == {"chin": [1.0, 2.0]}
     assert order.choices == Choices(start=0.5, end=2.0, size=256)
     settings = order.settings()
@@ -96,6 +105,13 @@ def test_consent_is_recorded_and_points_that_nobody_moved_are_not(files: dict[st
     order = take_order(given, LIMITS)
     assert order.consent == AGREED
     assert order.places is None
+
+
+def test_points_of_another_picture_are_not_taken(files: dict[str, str]) -> None:
+    points = {"places": {"chin": [1.0, 2.0]}, "moved": True, "source": files["own.png"]}
+    given = {"consent": True, "drivers": ["smile"], "end": 1, "points": points}
+    assert take_order({**given, "source": files["copy.jpg"]}, LIMITS).places is None
+    assert take_order({**given, "source": files["own.png"]}, LIMITS).places == {"chin": [1.0, 2.0]}
 
 
 def test_the_collection_is_known_by_content_and_holds_no_photograph(files: dict[str, str]) -> None:

@@ -20,6 +20,7 @@ from living_portraits.studio.placing import (
     places_of,
     sight,
 )
+from living_portraits.studio.source_panel import look
 from living_portraits.studio.trouble import Trouble
 
 
@@ -28,6 +29,15 @@ def nobody(tmp_path: Path) -> Path:
     path = tmp_path / "nobody.png"
     Image.fromarray(drawn.picture(300, 260)).save(path)
     return path
+
+
+def test_beside_the_faces_that_were_found_another_can_be_placed() -> None:
+    assert len(sight(samples.mona_lisa).faces) == 1 and found_face(samples.mona_lisa, 1) is None
+    places = {name: [x + 40, y + 300] for name, (x, y) in guessed_places(samples.mona_lisa).items()}
+    after = places_of(placed_face(samples.mona_lisa, 1, places).points)
+    assert after["nose_tip"] == pytest.approx(places["nose_tip"], abs=4)
+    note, *_, box, editor = look(str(samples.mona_lisa), 1, "en", None)[2:]
+    assert "None of the faces" in note and box["open"] and editor["value"]["places"] and not editor["lines"]
 
 
 def test_moved_points_are_met_and_the_rest_of_the_face_follows_smoothly() -> None:

@@ -29,6 +29,7 @@ from living_portraits.studio.engine_list import EngineList
 from living_portraits.studio.figures import Figures
 from living_portraits.studio.filming import Shot, plan
 from living_portraits.studio.order import Order, Version
+from living_portraits.studio.production import is_usual
 from living_portraits.studio.trouble import explain
 
 EVIL = Path("/nowhere/<script>alert(1)</script>.mp4")
@@ -53,6 +54,14 @@ def test_the_stage_says_how_far_a_film_is(shot: Shot, words: str, share: int) ->
     shown = views.stage([shot], "en")
     assert words in shown and f'aria-valuenow="{share}"' in shown and "<b>Smile</b>" in shown
     assert "<b>Sorriso</b>" in views.stage([shot], "it")
+
+
+def test_a_transparent_film_is_not_said_to_have_a_credential() -> None:
+    done = Shot("puppet", samples.smile, Path("film.mp4"), "done")
+    assert "credential" in views.films([done], None, "en")
+    clear = replace(done, out=Path("film.webm"), notices=("film.webm carries plain metadata only: so do others.",))
+    shown = views.films([clear], None, "it")
+    assert "piccolo segno e nei suoi dati" in shown and "plain" not in shown
 
 
 def test_a_preview_is_small_and_needs_no_request() -> None:
@@ -194,6 +203,26 @@ def test_engines_are_listed_with_their_speed_and_why_not(monkeypatch: pytest.Mon
     monkeypatch.setattr(engines, "spec", lambda name: lacking)
     assert known.usable() == ()
     assert "nowhere" in known.excuses("en")[0]
+
+
+def test_one_slow_film_does_not_make_a_slow_engine() -> None:
+    known = EngineList()
+    for fps in (20.0, 0.4, 22.0):
+        known.note("puppet", fps)
+    assert "about 20 frames a second" in known.line("puppet", "en")
+    known.note("still", 0.44)
+    assert "about 0.4 frames a second" in known.line("still", "en")
+    known.note("puppet", 4.0, size=1024)
+    assert known.seconds("puppet", 1024, 40) == 10 and known.seconds("puppet", 0, 40) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "expected"), [("a.mp4", 64, True), ("a.mp4", 1700, False), ("a.webm", 64, False)]
+)
+def test_films_that_are_unusual_say_nothing_of_speed(tmp_path: Path, name: str, side: int, expected: bool) -> None:
+    with video.Film(tmp_path / name, width=side, height=64, fps=25.0) as film:
+        film.write(np.zeros((64, side, 3), np.uint8))
+    assert is_usual(tmp_path / name) is expected
 
 
 def test_trials_stand_still_while_somebody_waits_for_a_film(monkeypatch: pytest.MonkeyPatch) -> None:

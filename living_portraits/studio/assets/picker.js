@@ -17,6 +17,6 @@ element.addEventListener('click', event => {
   if (!name) return;
   const chosen = props.value || [];
   const others = props.multiple ? chosen.filter(other => other !== name) : [];
-  props.value = chosen.includes(name) && props.multiple ? others : [...others, name];
+  props.value = chosen.includes(name) ? others : [...others, name];
   trigger('picked');
 });

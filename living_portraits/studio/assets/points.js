@@ -9,7 +9,7 @@ const place = event => {
 const move = (handle, [x, y]) => handle.setAttribute('transform', `translate(${x} ${y})`);
 const commit = (name, [x, y]) => {
   const round = number => Math.round(number * 10) / 10;
-  props.value = { places: { ...props.value.places, [name]: [round(x), round(y)] }, moved: true };
+  props.value = { ...props.value, places: { ...props.value.places, [name]: [round(x), round(y)] }, moved: true };
   trigger('moved');
 };
 element.addEventListener('pointerdown', event => {
