@@ -1,4 +1,5 @@
-"""Where something is to be written: never over what is read, and known to be possible before the long work."""
+"""Where something is to be written: never over what is read, known to be possible before the long work, and by one
+command at a time."""
 
 import os
 from collections.abc import Iterable, Iterator

@@ -138,9 +138,10 @@ def texels(
     (a, d), (b, e), (c, f) = np.array(ends) - start
     x = np.arange(shape[1]) + (low - start)[0]
     y = (np.arange(shape[0]) + (low - start)[1])[:, None]
-    side = np.sign(a * e - b * d)
+    flat, bent = a * e - b * d, c * e - b * f  # what u and z(u) add to `e x - b y`
+    side = np.sign(flat)
     table = np.linspace(-HALF_WIDTH, HALF_WIDTH, _STEPS)
-    rising = side * ((a * e - b * d) * table - (c * e - b * f) * receding(table, width))
+    rising = side * (flat * table - bent * receding(table, width))
     seen = _about_middle(np.diff(rising) > 0)
     u = np.interp(side * (e * x - b * y), rising[seen], table[seen], left=-_NOWHERE, right=_NOWHERE)
     v = (y - d * u + f * receding(u, width)) / e

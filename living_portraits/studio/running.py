@@ -82,8 +82,7 @@ def wire_run_and_stop(
     def said(language: str, done: Production | None = None) -> list[Any]:
         if done is None:
             return [views.message(say(stopped, language)), gr.skip()][: len(told)]
-        unmeasured = views.message(say("card.unmeasured", language))
-        return [gr.skip(), gr.skip() if done.figures else unmeasured]
+        return [gr.skip(), gr.skip() if done.figures else _unmeasured(language)]
 
     asked, told = [inputs["language"], *_there(made)], [stage, *_there(card)]
     # Said twice: the browser doesn't wait for the end of what it cancels, whose last picture may come after the first.
@@ -95,6 +94,11 @@ def wire_run_and_stop(
 
 def _there(control: Any) -> list[Any]:
     return [] if control is None else [control]
+
+
+def _unmeasured(language: str) -> str:
+    """What the card says of films that have no figures."""
+    return views.message(say("card.unmeasured", language))
 
 
 def guarded(work: Callable[..., Iterator[dict[Any, Any]]], stage: Any) -> Callable[..., Iterator[dict[Any, Any]]]:
@@ -198,15 +202,14 @@ class Runner:
         except Trouble as trouble:
             yield refused(trouble, spoken.language, notes, self._stage, "stage.refused")
         if state is not None and state.files and not state.figures:
-            yield {self._card: views.message(say("card.unmeasured", spoken.language))}
+            yield {self._card: _unmeasured(spoken.language)}
 
     def _redrawn(self, made: Production | None, language: str) -> list[Any]:
         """Stage, what stands below it, and card in another language; films in the making go on in it by themselves."""
         if made is None:
             return ["", gr.skip(), gr.skip()]
         shown = self._shown(replace(made, figures=()), language)
-        key = "card.unmeasured"
-        card = self._shown(made, language)[self._card] if made.figures else views.message(say(key, language))
+        card = self._shown(made, language)[self._card] if made.figures else _unmeasured(language)
         return [shown[self._stage], shown[self._close], card]
 
     def _produce(self, order: Order) -> Iterator[Production]:
