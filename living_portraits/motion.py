@@ -26,6 +26,9 @@ _EYES = (
 # as an open eye; most open eyes read 0.25 to 0.4.
 _SHUT, _OPEN = 0.07, 0.2
 _WIDEST = 1.2
+# Lids move together: in 8,900 frames of people who do not wink the tracker tells them apart by .02 in the middle and
+# .3 at most, and most where both are nearly shut, one of which would stay open.
+_WINK = 0.45
 _LIP_DEADBAND_CM = 0.04
 _UNLIKE_CM = 0.18  # faces of one person in two clips are 0.15 apart, those of two people 0.32 (medians)
 _GAZE = slice(11, 19)  # blendshapes eyeLookDown ... eyeLookUp: where somebody looks is hardly an expression
@@ -107,7 +110,7 @@ def measure(driver: Track, drive: Drive) -> HeadMotion:
     opening, iris = eye_openings(shapes), iris_places(shapes)
     # Shut is shut and open is open, also where the neutral frame happens to squint or blink.
     lids = (opening - _SHUT) / (np.maximum(opening[drive.neutral], _OPEN) - _SHUT)
-    lids = np.clip(lids, 0.0, _WIDEST)
+    lids = _together(np.clip(lids, 0.0, _WIDEST))
     face = strength * drive.expression
     return HeadMotion(
         rotation=rotation.astype(np.float32),
@@ -121,6 +124,13 @@ def measure(driver: Track, drive: Drive) -> HeadMotion:
         relative=drive.relative and not drive.frontal,
         strength=face,
     )
+
+
+def _together(lids: Float[np.ndarray, "time 2"]) -> Float[np.ndarray, "time 2"]:
+    """Lids that are as far open as each other, but for a wink: of a difference d stays d^5 / (d^4 + _WINK^4)."""
+    apart = lids[:, 0] - lids[:, 1]
+    kept = apart**5 / (apart**4 + _WINK**4)
+    return np.asarray(lids.mean(axis=1, keepdims=True) + kept[:, None] * [0.5, -0.5])
 
 
 def on_top(drive: Drive) -> Float[np.ndarray, "3 3"]:
