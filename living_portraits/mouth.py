@@ -6,6 +6,7 @@ dark line, a larger one the edge of the upper teeth, a wide one tongue and depth
 portrait, and grain (`grain.py`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -17,6 +18,7 @@ from living_portraits.begun import smile
 from living_portraits.engine import Frame
 from living_portraits.grain import Grain, grain_about
 from living_portraits.motion import AdaptedHead, SourceShape
+from living_portraits.own_teeth import OwnTeeth, filled
 from living_portraits.teeth import Colour, Layer, Look, mixed, row, texels, tongue
 from living_portraits.tone import LIGHTNESS, monochrome, yellowed
 from living_portraits.warp import about, box_round, lay, polygon_mask, smoothstep
@@ -24,12 +26,11 @@ from living_portraits.warp import about, box_round, lay, polygon_mask, smoothste
 _SMILES = (0.15, 0.65)  # more than at rest (`begun.smile`): lips begin to lie close to teeth, and do. See `teeth`.
 _RAISED, _SMILING_RAISED = 0.25, 0.12  # how far up teeth are: of the way that the upper lip is, and cm in a smile
 _LOST = (0.55, 0.75)  # of a smile's light: a tooth with less is as it was drawn, with more as repaired
-_GUMS = 0.75  # of the lip's light, what a smile shows beside teeth
+_GUMS, _BARE_GUMS = 0.75, 0.85  # of the lip's light, what a smile shows beside teeth, and above its own
 _WIDE = (0.9, 1.7)  # cm between lips: up to the one a smile shows that, from the other on the depth
 _DEPTH = 0.3  # cm that the teeth lie behind the lips: less than in life, lest a nod hide them
 _LIP_CM, _LOWERED = 0.06, 0.2  # cm of the lower lip within the edge that the tracker sees; fully from so far down
 _OPEN = 0.22  # cm between the lips from which a source may show teeth of its own
-_TEETH_LIGHT = 0.62  # of the skin's brightness, from which what shows between the lips counts as teeth
 _SLIT = (0.02, 0.14)  # cm between lips: up to the one it is a line, from the other on an opening
 _TONE_CM, _LIPS_CM = 0.1, 0.3  # over which colours are looked at, and how far about the lips
 _DARK = 4.0  # levels: what is darker has no colour to speak of
@@ -48,7 +49,7 @@ class Mouth:
         upper, smiling, lower, tongue: layers, `TEXEL` cm a pixel; the upper teeth in the shade, and in the light.
         cavity, gums: `[3]` colour of the depth, and of what is seen of it in a smile.
         closed: `[11]` gap between the lips at which nothing is to be drawn, cm: the source's, unless it shows teeth.
-        own: `[size, size, 3]` the source's crop where it shows its teeth, continued behind its lips; else None.
+        own: the source's own teeth; None where it shows none.
         rest: `[20, 2]` its inner lips in the crop, px.
         grain: of the source's surface; None where it is too small to have any.
         foreign: how far its colours are none that people have in photographs, in [0, 1], see `tone`.
@@ -64,7 +65,7 @@ class Mouth:
     cavity: Colour
     gums: Colour
     closed: Float32[np.ndarray, "11"]
-    own: Frame | None
+    own: OwnTeeth | None
     rest: Float32[np.ndarray, "20 2"]
     grain: Grain | None
     foreign: float
@@ -79,7 +80,8 @@ class Mouth:
         gaps = source.shape[list(geo.LIPS_INNER_UPPER), 1] - source.shape[list(geo.LIPS_INNER_LOWER), 1]
         gap = float(gaps.max())
         rest = points[list(geo.LIPS_INNER), :2]
-        bares = gap > _OPEN and _shows_teeth(crop, rest, bright)
+        unit = source.pose.scale
+        own = OwnTeeth.of(crop, rest, bright, _BARE_GUMS * lip, gap=gap, unit=unit) if gap > _OPEN else None
         meeting = (source.shape[13] + source.shape[14]) / 2
         meeting[1] = source.shape[13, 1] - 0.15 * max(gap, 0.0)
         return cls(
@@ -92,10 +94,10 @@ class Mouth:
             tongue=tongue(0.66 * lip, width),
             cavity=_DARKEST * dark + _FLESHY * lip * _less(_FLESH, mono),
             gums=_GUMS * lip,
-            closed=np.zeros_like(gaps) if bares else gaps,
-            own=_behind_lips(crop, rest, source.pose.scale) if bares else None,
+            closed=gaps if own is None else np.zeros_like(gaps),
+            own=own,
             rest=rest,
-            grain=grain_about(rest.mean(axis=0), crop, points, scale=source.pose.scale),
+            grain=grain_about(rest.mean(axis=0), crop, points, scale=unit),
             foreign=max(mono, yellow),
         )
 
@@ -152,6 +154,11 @@ class Mouth:
         more = smile(head.shape) - max(float(smile(self.source.shape)), 0.0)
         return float(smoothstep(np.array((more - _SMILES[0]) / (_SMILES[1] - _SMILES[0]))))
 
+    def _moved(self, lip: Sequence[int], head: AdaptedHead) -> float:
+        """How far up the middle of a lip's edge is of where the source has it, cm."""
+        middle = list(lip[3:8])
+        return float((head.shape[middle, 1] - self.source.shape[middle, 1]).mean())
+
     def _gap(self, head: AdaptedHead) -> float:
         """How far the lips have parted more than in the source, cm."""
         upper, lower = list(geo.LIPS_INNER_UPPER), list(geo.LIPS_INNER_LOWER)
@@ -175,10 +182,11 @@ class Mouth:
         narrow = 1 - float(smoothstep(np.array((gap - _WIDE[0]) / (_WIDE[1] - _WIDE[0]))))
         depth = self.cavity + lit * narrow * (self.gums - self.cavity)
         inside = np.broadcast_to(depth, (*shape, 3)).astype(np.float32)
+        bare = self.own is None  # else upper teeth are there
         for layer, offset, alpha in (
             (self.tongue, (0.5 * shift, drop), 1.0),
             (self.lower, (0.6 * shift, drop), shown),
-            (mixed(self.upper, self.smiling, lit), (0.0, raised + lit * (_SMILING_RAISED - raised)), shown),
+            (mixed(self.upper, self.smiling, lit), (0.0, raised + lit * (_SMILING_RAISED - raised)), shown * bare),
         ):
             middle = self.centre + np.array([*offset, -_DEPTH])
             placed = cv2.remap(layer, texels(middle, self.width, head.pose, low, shape), None, cv2.INTER_LINEAR)
@@ -190,8 +198,11 @@ class Mouth:
     ) -> Float32[np.ndarray, "height width 3"]:
         """Lays the source's own open mouth over the made one, fixed to the skull."""
         assert self.own is not None
+        raised = self._moved(geo.LIPS_INNER_UPPER, head)
+        bared = float(smoothstep(np.array(raised / _LOWERED)))
+        picture = cv2.addWeighted(self.own.shown, 1 - bared, self.own.bared, bared, 0)
         matrix = self._carry(head, low)
-        picture = cv2.warpAffine(self.own, matrix, shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        picture = cv2.warpAffine(picture, matrix, shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         cover = self._own_cover(head, low, shape)
         return inside * (1 - cover) + picture * cover
 
@@ -207,24 +218,14 @@ class Mouth:
     ) -> Float32[np.ndarray, "height width 1"]:
         """Where the source's own mouth lies over the made one, in [0, 1]."""
         assert self.own is not None
-        # Below its old edge the picture ends and the made mouth begins; above and beside it goes on behind the lips.
-        opening = _fill(self.rest, self.own.shape[:2])
-        upwards = max(int(0.9 * self.source.pose.scale), 1)
-        opening = cv2.dilate(opening, np.ones((upwards, 3), np.uint8), anchor=(1, 0))
-        opening = cv2.dilate(opening, np.ones((3, max(int(0.8 * self.source.pose.scale), 3)), np.uint8))
-        # What of its lower lip lies within its edge stays with the lip as that goes down.
-        lips = list(geo.LIPS_INNER_LOWER[3:8])
-        lowered = float((self.source.shape[lips, 1] - head.shape[lips, 1]).mean())
+        # Below its old edge the picture ends and the made mouth begins, and what of its lower lip lies within that
+        # edge stays with the lip as that goes down.
+        lowered = -self._moved(geo.LIPS_INNER_LOWER, head)
         kept = _LIP_CM * self.source.pose.scale * float(smoothstep(np.array(lowered / _LOWERED)))
-        opening = np.minimum(opening, _above(self.rest, self.own.shape, kept)) if kept else opening
+        opening = self.own.cover
+        opening = np.minimum(opening, _above(self.rest, opening.shape, kept)) if kept else opening
         cover = cv2.warpAffine(opening, self._carry(head, low), shape[::-1], flags=cv2.INTER_LINEAR)
         return cover.astype(np.float32)[..., None] / 255
-
-
-def _fill(polygon: Float32[np.ndarray, "corners 2"], shape: tuple[int, ...]) -> UInt8[np.ndarray, "height width"]:
-    mask = np.zeros(shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.rint(polygon * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
-    return mask
 
 
 def _above(
@@ -234,22 +235,7 @@ def _above(
     lower = lips[[0, *range(19, 9, -1)]] - np.array([0, margin], np.float32)
     left, right = (np.array([[x, y]], np.float32) for x, y in ((-1, lower[0, 1]), (shape[1], lower[-1, 1])))
     top = np.array([[shape[1], -1], [-1, -1]], np.float32)
-    return _fill(np.concatenate([left, lower, right, top]), shape)
-
-
-def _shows_teeth(crop: Frame, lips: Float32[np.ndarray, "20 2"], bright: Colour) -> bool:
-    """Whether something as light as teeth shows between the lips, or only the dark."""
-    between = crop[cv2.erode(_fill(lips, crop.shape), np.ones((3, 3), np.uint8)) > 128].astype(np.float32)
-    return len(between) > 20 and float(np.percentile(between.mean(axis=1), 60)) > _TEETH_LIGHT * float(bright.mean())
-
-
-def _behind_lips(crop: Frame, lips: Float32[np.ndarray, "20 2"], unit: float) -> Frame:
-    """The crop with what shows between the lips continued a little way behind them."""
-    seen = cv2.dilate(_fill(lips, crop.shape), np.ones((3, 3), np.uint8))
-    reach = max(int(1.4 * unit), 3)
-    wanted = cv2.dilate(seen, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-    missing = np.where((wanted > 0) & (seen == 0), 255, 0).astype(np.uint8)
-    return cv2.inpaint(crop, missing, 3, cv2.INPAINT_TELEA)
+    return filled(np.concatenate([left, lower, right, top]), shape)
 
 
 def _palette(crop: Frame, points: Float32[np.ndarray, "478 3"]) -> tuple[Colour, Colour, Colour]:

@@ -15,7 +15,7 @@ LEAVES = {
     "align", "begun", "choreographer", "choreography", "detail", "doll", "draw", "eyes", "far_side", "features",
     "film_options", "geometry", "grain", "landmarks68", "lids", "manifest", "matting", "mediapipe_tasks", "memory",
     "mending",
-    "metrics", "motion", "motion_file", "mouth", "nn", "notices", "packed", "people", "pipeline", "places",
+    "metrics", "motion", "motion_file", "mouth", "nn", "notices", "own_teeth", "packed", "people", "pipeline", "places",
     "processes", "provenance", "recent", "restraint", "result", "samples", "skeleton", "smoothing", "stance", "sway",
     "teeth", "tone", "variety", "video", "warp", "watching", "weights",
 }  # fmt: skip
