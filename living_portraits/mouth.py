@@ -25,7 +25,8 @@ from living_portraits.warp import about, box_round, lay, polygon_mask, smoothste
 
 _SMILES = (0.15, 0.65)  # more than at rest (`begun.smile`): lips begin to lie close to teeth, and do. See `teeth`.
 _RAISED, _SMILING_RAISED = 0.25, 0.12  # how far up teeth are: of the way that the upper lip is, and cm in a smile
-_LOST = (0.55, 0.75)  # of a smile's light: a tooth with less is as it was drawn, with more as repaired
+_TOOTH = (0.4, 0.65)  # of the light of a smile's teeth: up to the one it is none, from the other on it is
+_LIGHTER = (1.05, 1.2)  # times a lip's light: so much more than it was drawn with is repair, and that is a tooth
 _GUMS, _BARE_GUMS = 0.75, 0.85  # of the lip's light, what a smile shows beside teeth, and above its own
 _WIDE = (0.9, 1.7)  # cm between lips: up to the one a smile shows that, from the other on the depth
 _DEPTH = 0.3  # cm that the teeth lie behind the lips: less than in life, lest a nod hide them
@@ -52,6 +53,7 @@ class Mouth:
         own: the source's own teeth; None where it shows none.
         rest: `[20, 2]` its inner lips in the crop, px.
         grain: of the source's surface; None where it is too small to have any.
+        light: of teeth in a smile, in [0, 255].
         foreign: how far its colours are none that people have in photographs, in [0, 1], see `tone`.
     """
 
@@ -68,6 +70,7 @@ class Mouth:
     own: OwnTeeth | None
     rest: Float32[np.ndarray, "20 2"]
     grain: Grain | None
+    light: float
     foreign: float
 
     @classmethod
@@ -98,6 +101,7 @@ class Mouth:
             own=own,
             rest=rest,
             grain=grain_about(rest.mean(axis=0), crop, points, scale=unit),
+            light=float(lit.colour @ LIGHTNESS),
             foreign=max(mono, yellow),
         )
 
@@ -140,9 +144,10 @@ class Mouth:
         mask = polygon_mask(polygon, (int(low[0]), int(low[1])), shape, feather=0.035 * head.pose.scale)[..., None]
         if lit := self._smile(head) * made:
             drawn = frame[box].astype(np.float32)
-            # Teeth in the light, too, it knows in people's colours alone, and in a dark face it takes them for shadow.
-            dark = _darker(repaired[box], drawn)
-            lay(repaired[box], drawn, lit * np.maximum(self.foreign, dark) * mask)
+            # Whose lip is how high is a guess: teeth half as drawn and half a little higher are no teeth.
+            teeth = smoothstep((drawn @ LIGHTNESS / self.light - _TOOTH[0]) / (_TOOTH[1] - _TOOTH[0]))[..., None]
+            lay(repaired[box], drawn, np.asarray(lit * np.maximum(self.foreign, teeth) * mask, np.float32))
+            _keep_lips(repaired, frame, head, lit)
         if self.grain is not None:
             grain = self.grain.carried(self._carry(head, low), shape)
             lay(repaired[box], repaired[box] * grain[..., None], made * mask)
@@ -273,10 +278,18 @@ def _tone(repaired: Frame, frame: Frame, head: AdaptedHead, much: float) -> None
     lay(repaired[box], np.asarray(light * colours / (colours @ LIGHTNESS)[..., None], np.float32), much * share)
 
 
-def _darker(repaired: Frame, drawn: Float32[np.ndarray, "height width 3"]) -> Float32[np.ndarray, "height width 1"]:
-    """Where the repaired has lost more light than a smile's teeth can have, in [0, 1]."""
-    kept = (repaired.astype(np.float32) @ LIGHTNESS + 1) / (drawn @ LIGHTNESS + 1)
-    return (1 - smoothstep((kept - _LOST[0]) / (_LOST[1] - _LOST[0])))[..., None].astype(np.float32)
+def _keep_lips(repaired: Frame, frame: Frame, head: AdaptedHead, much: float) -> None:
+    """Takes teeth off lips that were drawn without. In place."""
+    outer, inner = (head.points[list(ring), :2] for ring in (geo.LIPS_OUTER, geo.LIPS_INNER))
+    low, high = box_round(outer, margin=3.0, shape=frame.shape)
+    box, corner = np.s_[low[1] : high[1], low[0] : high[0]], (int(low[0]), int(low[1]))
+    drawn = frame[box].astype(np.float32)
+    lips, opening = (
+        polygon_mask(ring, corner, drawn.shape[:2], feather=0.035 * head.pose.scale) for ring in (outer, inner)
+    )
+    lighter = (repaired[box].astype(np.float32) @ LIGHTNESS + 1) / (drawn @ LIGHTNESS + 1)
+    share = much * lips * (1 - opening) * smoothstep((lighter - _LIGHTER[0]) / (_LIGHTER[1] - _LIGHTER[0]))
+    lay(repaired[box], drawn, share[..., None].astype(np.float32))
 
 
 def _pixels(crop: Frame, places: Float32[np.ndarray, "places 2"], radius: int) -> Float32[np.ndarray, "pixels 3"]:
