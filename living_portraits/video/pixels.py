@@ -1,5 +1,6 @@
 """Between libav's frames and arrays, with the right colours and the right way up."""
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import cast
@@ -54,7 +55,11 @@ class Upright:
 
 def _display_matrix(frame: VideoFrame) -> Int32[np.ndarray, "2 2"] | None:
     """The part of a frame's display matrix that turns and mirrors, None where there is none."""
-    kinds = cast(Mapping[SideDataType, SideData], frame.side_data)
+    try:
+        kinds = cast(Mapping[SideDataType, SideData], frame.side_data)
+    except ValueError:  # PyAV has no name for something else that the frame carries: EXIF data, the eye of a 3D film
+        cosine, sine = (round(part(math.radians(frame.rotation))) for part in (math.cos, math.sin))
+        return np.array([[cosine, -sine], [sine, cosine]], np.int32) if frame.rotation else None
     data = kinds.get(SideDataType.DISPLAYMATRIX)
     return None if data is None else np.frombuffer(bytes(data), dtype=np.int32).reshape(3, 3)[:2, :2]
 
