@@ -67,12 +67,6 @@ def _sound(value: Any) -> str | Path:
     return str(value) if value in ("driver", "none") else _path(value)
 
 
-def _rate(value: Any) -> float:
-    if float(value) == 0:
-        raise ValueError
-    return float(_between(0.0, 240.0)(value))
-
-
 def _degrees(way: str) -> dict[str, Any]:
     most = MOST_DEGREES
     return _says(
@@ -126,7 +120,11 @@ class Options:
     )
     fps: float | None = field(
         default=None,
-        metadata=_says("frames a second, instead of the driver's", takes="a number up to 240", parse=_rate),
+        metadata=_says(
+            "frames a second, instead of the driver's, 0.01 to 240",
+            takes="a number from 0.01 to 240",
+            parse=_between(0.01, 240.0),
+        ),
     )
     face: int = field(
         default=0,
