@@ -232,16 +232,18 @@ class Animator:
     def _shape(self, portrait: Portrait, mover: Driver, options: Options) -> tuple[int, int]:
         """Height and width of the film's frames."""
         source = portrait.picture.rgb.shape[:2]
-        height, width = source
+        height, width = self._own_shape(portrait, options)
+        if options.side_by_side:
+            width = sum(draw.fitted_width(shape, height=height) for shape in (source, mover.shape, (height, width)))
+        return draw.held((height, width), largest=options.largest)
+
+    def _own_shape(self, portrait: Portrait, options: Options) -> tuple[int, int]:
+        """Height and width of the picture that moves, with nothing beside it."""
+        height, width = portrait.picture.rgb.shape[:2]
         if options.crop_only:
             left, top, right, bottom = self._window(portrait)
             height, width = bottom - top, right - left
-        if options.side_by_side:
-            width = sum(draw.fitted_width(shape, height=height) for shape in (source, mover.shape, (height, width)))
-            if width > options.largest:
-                row, height = (height, width), max(height * options.largest // width, 1)
-                width = draw.fitted_width(row, height=height)
-        return height, width
+        return draw.held((height, width), largest=options.largest)
 
     def _window(self, portrait: Portrait) -> Box:
         """See `Crop.window`."""
@@ -280,7 +282,11 @@ class Animator:
                 motions[roll] = self._encode_motion(mover, track, options, roll)
             return motions[roll]
 
-        films = [self._animate(scene, [(part, moving(part)) for part in parts], window) for scene, parts in cast]
+        def moved(scene: Frame, parts: list[_Part]) -> Iterator[Frame]:
+            return self._animate(scene, [(part, moving(part)) for part in parts], window)
+
+        own_height, _ = self._own_shape(portrait, options)
+        films = [(draw.fit(frame, height=own_height) for frame in moved(*scene)) for scene in cast]
         frames: Iterator[Pixels] = films[0]
         if len(films) > 1:
             frames = (matting.cut_out(*pair) for pair in zip(*films, strict=True))

@@ -77,6 +77,12 @@ def fitted_width(shape: tuple[int, ...], *, height: int) -> int:
     return max(round(shape[1] * height / shape[0]), 1)
 
 
+def held(shape: tuple[int, ...], *, largest: int) -> tuple[int, int]:
+    """`shape` = (height, width) with no side longer than `largest`, its proportions kept."""
+    height = min(shape[0], largest, max(shape[0] * largest // shape[1], 1))
+    return height, fitted_width(shape, height=height)
+
+
 def side_by_side(*pictures: Drawing) -> Drawing:
     """Pictures in a row, all as high as the last."""
     height = pictures[-1].shape[0]

@@ -358,6 +358,18 @@ def test_the_head_alone_is_as_fine_as_the_picture(toy, painting, clip, tmp_path)
     np.testing.assert_array_equal(frames_of(tmp_path / "held")[3], frames_of(tmp_path / "free")[3])
 
 
+@pytest.mark.parametrize("alpha", [False, True])
+def test_the_head_alone_is_no_larger_than_asked_for(followed, painting, clip, tmp_path, alpha):
+    if alpha:
+        with Image.open(painting) as opaque:
+            opaque.putalpha(Image.fromarray(np.tile(np.arange(WIDTH, dtype=np.uint8) % 200, (HEIGHT, 1))))
+            opaque.save(painting)
+    larger = Animator(Toy(size=2 * SIZE))
+    result = larger.animate(painting, clip, tmp_path / "frames", largest=SIZE, crop_only=True, alpha=alpha, mark=False)
+    assert max(result.width, result.height) == SIZE
+    assert frames_of(tmp_path / "frames")[3].shape[:2] == (result.height, result.width)
+
+
 def test_a_smaller_portrait_keeps_its_transparency_and_its_face():
     rgb = np.full((120, 90, 3), (200, 40, 30), np.uint8)
     rgb[:, :45] = 0  # of no concern, as nothing of it is seen
