@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from living_portraits.errors import OptionError
-from living_portraits.packed import Format, differences
+from living_portraits.packed import Format, check_time, differences
 
 SUFFIX = ".dance"
 _FORMAT = Format(b"living-portraits dance 1\n", "choreography", "--save-choreography")
@@ -95,4 +95,5 @@ def _understood(data: Mapping[str, np.ndarray]) -> Choreography:
     seen = np.cumsum(data["seen"].astype(np.int64), axis=0) / _SURE
     points = np.concatenate([places, seen[..., None]], axis=-1).astype(np.float32)
     gaps = tuple((int(first), int(last)) for first, last in data["gaps"])
-    return Choreography(points, float(data["fps"]), gaps)
+    check_time(points, fps := float(data["fps"]))
+    return Choreography(points, fps, gaps)

@@ -11,13 +11,15 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from living_portraits import geometry as geo
-from living_portraits.packed import Format, differences
+from living_portraits.packed import Format, check_time, differences
 
 SUFFIX = ".motion"
 _FORMAT = Format(b"living-portraits motion 1\n", "motion file", "--save-motion")
 _TOLERANCE_CM = 0.1  # largest error of any point; about twice the tracker's own noise
 _MOST_COMPONENTS = 24
 _MEAN_STEP_CM = 1 / 1024
+
+BLENDSHAPES = 52
 
 Points = Float32[np.ndarray, "time 478 3"]
 Blendshapes = Float32[np.ndarray, "time 52"]
@@ -58,7 +60,11 @@ def _understood(data: Mapping[str, np.ndarray]) -> tuple[Points, Blendshapes, fl
         for row, shape in zip(data["pose"].astype(np.float64), shapes, strict=True)
     ]
     blendshapes = np.cumsum(data["blendshapes"].astype(np.int64), axis=0).astype(np.float32) / 255
-    return np.asarray(points, np.float32), blendshapes, float(data["fps"])
+    found, fps = np.asarray(points, np.float32), float(data["fps"])
+    if blendshapes.shape != (len(found), BLENDSHAPES) or not (data["pose"][:, 6] > 0).all():
+        raise ValueError("no face moves like that")
+    check_time(found, fps)
+    return found, blendshapes, fps
 
 
 def _components(

@@ -45,7 +45,10 @@ class Format:
             temporary.unlink(missing_ok=True)
 
     def read(self, path: Path, understand: Callable[[Mapping[str, np.ndarray]], Found]) -> Found:
-        """What `understand` makes of a file's arrays; raises MediaError where it cannot be read."""
+        """What `understand` makes of a file's arrays; raises MediaError where it cannot be read, or not be understood.
+
+        `understand` raises ValueError for what makes no sense; so do arrays that are missing or of other shapes.
+        """
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -55,10 +58,16 @@ class Format:
         try:
             unpacked = lzma.LZMADecompressor().decompress(content[len(self.magic) :], max_length=_LARGEST)
             return understand(np.load(io.BytesIO(unpacked), allow_pickle=False))
-        except (lzma.LZMAError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (lzma.LZMAError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise MediaError(f"The {self.noun} {path} is damaged; make it again with {self.option}.") from error
 
 
 def differences(rows: np.ndarray) -> np.ndarray:
     """First row, then the change from row to row: small numbers that compress well."""
     return np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1]))
+
+
+def check_time(rows: np.ndarray, fps: float) -> None:
+    """Raises ValueError unless there are rows, of numbers, at a rate that a film can have."""
+    if not (len(rows) and np.isfinite(rows).all() and 0 < fps <= 1000):
+        raise ValueError("no motion")

@@ -1,5 +1,8 @@
 """Motion between two different faces: what is measured on one arrives on the other, and nothing else does."""
 
+import io
+import lzma
+
 import numpy as np
 import pytest
 from drawn import face
@@ -207,6 +210,32 @@ def test_a_motion_file_drives_like_the_clip_it_came_from(tmp_path):
     assert np.abs(blendshapes - shapes).max() < 1 / 255
     assert fps == 29.97
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fps": np.float64(0)},
+        {"fps": np.float64(np.nan)},
+        {"fps": np.ones(2)},
+        {"pose": np.zeros((6, 7), np.float32)},
+        {"pose": np.full((6, 7), np.nan, np.float32)},
+        {"pose": np.ones((6, 3), np.float32)},
+        {"pose": np.ones((0, 7)), "weights": np.ones((0, 1), int), "blendshapes": np.ones((0, 52), int)},
+        {"blendshapes": np.zeros((6, 3), np.int16)},
+        {"blendshapes": np.zeros((3, 52), np.int16)},
+    ],
+    ids=["no rate", "nan", "rates", "no size", "nowhere", "no pose", "no frames", "other shapes", "too short"],
+)
+def test_a_motion_file_whose_numbers_make_no_sense_is_a_sentence(tmp_path, change):
+    path = tmp_path / "x.motion"
+    save_motion(path, np.stack([posed((0, 0, 0))] * 6), np.zeros((6, 52), np.float32), 25.0)
+    head = path.read_bytes().index(b"\n") + 1
+    arrays = dict(np.load(io.BytesIO(lzma.decompress(path.read_bytes()[head:]))))
+    np.savez(changed := io.BytesIO(), **(arrays | change))
+    path.write_bytes(path.read_bytes()[:head] + lzma.compress(changed.getvalue()))
+    with pytest.raises(MediaError, match=r"x.motion is damaged; make it again with --save-motion"):
+        load_motion(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a motion", b"living-portraits motion 1\nrubbish"])
