@@ -169,7 +169,8 @@ def _animate(given: argparse.Namespace) -> int:
     engine, size, runtime, identity = given.engine, _size(given.size), given.runtime, given.identity
     source, driver, out = given.source, given.driver, given.out
     if given.recipe is not None:
-        film = read_manifest(given.recipe)
+        named = {"source": given.source, "driver": given.driver}
+        film = read_manifest(given.recipe, replaced=[role for role, file in named.items() if file is not None])
         options = {**film.options, **options}
         engine, size = engine or film.engine, size or film.size
         runtime, identity = runtime or film.runtime, identity or film.identity

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,10 +61,13 @@ def write_manifest(path: Path, film: Manifest) -> None:
     _write(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_manifest(path: Path) -> Manifest:
-    """Read a recipe. Raises MediaError if it is none, or if source or driver are no longer the same files."""
+def read_manifest(path: Path, *, replaced: Collection[str] = ()) -> Manifest:
+    """Read a recipe. Raises MediaError if it is none, or if source or driver are no longer the same files.
+
+    `replaced` are those of the two that the film takes from elsewhere: they may be gone, or be others.
+    """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
         if data["format"] != FORMAT:
             raise ValueError
         folder = path.absolute().parent
@@ -85,13 +88,14 @@ def read_manifest(path: Path) -> Manifest:
         digests = dict(data["sha256"])
     except OSError as error:
         raise MediaError(f"The manifest {path} cannot be read ({error.strerror}).") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise MediaError(f"{path} is not the manifest of a film; write one with the option manifest.") from error
-    for role in ("source", "driver"):
-        if Ingredient(role, getattr(film, role), role).sha256 != digests.get(role):
-            raise MediaError(
-                f"{getattr(film, role)} is not the {role} that {path} was written for: its content differs."
-            )
+    for role in (each for each in ("source", "driver") if each not in replaced):
+        file: Path = getattr(film, role)
+        if not file.exists():
+            raise MediaError(f"{file} is gone, which is the {role} of {path}; name the file where it lies now.")
+        if Ingredient(role, file, role).sha256 != digests.get(role):
+            raise MediaError(f"{file} is not the {role} that {path} was written for: its content differs.")
     return film
 
 

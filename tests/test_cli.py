@@ -1,6 +1,7 @@
 """The command line: the same film as from Python, one line for each thing to say, exit codes that scripts can use."""
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -78,6 +79,28 @@ def test_a_film_is_made_again_from_its_manifest(files, capsys):
     for first, second in zip(one, two, strict=True):
         np.testing.assert_array_equal(np.asarray(Image.open(first)), np.asarray(Image.open(second)))
     assert len(three) < len(two)
+
+
+def test_a_manifest_whose_files_moved_takes_them_from_elsewhere(files, capsys):
+    assert cli.main(f"{ANIMATE} one --manifest film.json".split()) == 0
+    (files / "moved").mkdir()
+    for name in ("painting.png", "clip.mp4"):
+        (files / name).rename(files / "moved" / name)
+    again = ["animate", "--from", "film.json", "--out", "two", "--source", "moved/painting.png"]
+    assert cli.main(again) == 2
+    assert "clip.mp4 is gone, which is the driver of film.json; name the file" in capsys.readouterr().err
+    assert cli.main([*again, "--driver", "moved/clip.mp4"]) == 0
+
+
+@pytest.mark.parametrize("begins", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize(("size", "code"), [(64, 0), (float("inf"), 2)])
+def test_a_manifest_that_was_edited(files, capsys, begins, size, code):
+    assert cli.main(f"{ANIMATE} one --manifest film.json".split()) == 0
+    edited = json.loads((files / "film.json").read_text()) | {"size": size}
+    (files / "film.json").write_bytes(begins + json.dumps(edited).encode())
+    assert cli.main(["animate", "--from", "film.json", "--out", "two"]) == code
+    if code:
+        assert "film.json is not the manifest of a film" in capsys.readouterr().err
 
 
 def test_a_manifest_names_runtime_and_identity(files, monkeypatch):
