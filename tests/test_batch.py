@@ -84,6 +84,38 @@ def test_a_row_has_a_runtime_or_the_lists(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffsource;driver;out;strength\r\n{portrait};{driver};a, b.MP4;0.5\r\n;;;\r\n",
+        "source\tdriver\tout\tstrength\n{portrait}\t{driver}\ta, b.MP4\t0.5\n",
+        'source, driver, out, strength\n{portrait}, {driver}, "a, b.MP4", 0.5\n',
+        '\n\nsource,driver,out,strength,\n{portrait},{driver},"a, b.MP4",0.5,,\n,,,,,,\n',
+    ],
+    ids=["semicolons", "tabs", "spaces", "empty columns and lines"],
+)
+def test_a_list_as_spreadsheets_and_people_write_it(tmp_path, text):
+    (tmp_path / "jobs.csv").write_text(
+        text.format(portrait=samples.mona_lisa, driver=samples.smile), encoding="utf-8", newline=""
+    )
+    (job,) = read_jobs(tmp_path / "jobs.csv")
+    assert (job.source, job.driver, job.film) == (samples.mona_lisa, samples.smile, "a, b.MP4")
+    assert job.options == {"strength": "0.5"}
+
+
+def test_yes_and_no_are_words_where_words_are_asked_for(tmp_path):
+    (job,) = read_jobs(
+        listed(tmp_path, f"{samples.mona_lisa},{samples.smile},yes,no", columns="source,driver,consent,stay")
+    )
+    assert job.options == {"consent": "yes", "stay": False}
+
+
+def test_a_list_in_another_encoding_is_said(tmp_path):
+    (tmp_path / "jobs.csv").write_bytes("source,driver\nGemälde.png,talk\n".encode("latin-1"))
+    with pytest.raises(MediaError, match=r"jobs.csv cannot be read as CSV: it is not in UTF-8; save it so\.$"):
+        read_jobs(tmp_path / "jobs.csv")
+
+
+@pytest.mark.parametrize(
     ("columns", "rows", "sentence"),
     [
         ("source,driver,colour", ["a,b,c"], "a column 'colour'; choose from .*strength"),
@@ -102,6 +134,7 @@ def test_a_row_has_a_runtime_or_the_lists(tmp_path):
         ("source,driver,out", ["{portrait},{driver},a.mp5"], "ends in"),
         ("source,driver", ["{portrait},{driver},more"], "more cells than columns"),
         ("source,driver", [], "holds no films"),
+        ("source,driver,source", ["{portrait},{driver},me.png"], "has two columns 'source'"),
     ],
 )
 def test_a_list_that_makes_no_sense_is_refused_with_its_row(tmp_path, columns, rows, sentence):

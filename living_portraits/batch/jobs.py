@@ -4,9 +4,11 @@ import csv
 import dataclasses
 import functools
 import hashlib
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -28,6 +30,8 @@ _OPPOSITES = {
     if option.metadata["parse"] is bool and option.metadata["flag"]
 }
 """What the command line calls options that are on unless somebody says so: absolute (not relative), no_mark."""
+
+_YES_OR_NO = {option.name for option in dataclasses.fields(Options) if option.metadata["parse"] is bool}
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,10 @@ def read_jobs(path: Path, *, runtime: str = engines.AUTO) -> list[Job]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            jobs = list(_jobs(csv.DictReader(file), path, runtime))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            jobs = list(_jobs(_rows(file.read()), path, runtime))
+    except UnicodeDecodeError as error:
+        raise MediaError(f"The list {path} cannot be read as CSV: it is not in UTF-8; save it so.") from error
+    except (OSError, csv.Error) as error:
         raise MediaError(f"The list {path} cannot be read as CSV: {error}.") from error
     if not jobs:
         raise OptionError(f"The list {path} holds no films: each is a row with at least a source and a driver.")
@@ -102,18 +108,33 @@ def read_jobs(path: Path, *, runtime: str = engines.AUTO) -> list[Job]:
     return jobs
 
 
-def _jobs(reader: "csv.DictReader[str]", path: Path, runtime: str) -> Iterator[Job]:
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows that hold something, each with its number in the file; the first names the columns.
+
+    It also shows what stands between cells: the spreadsheets of half of Europe write semicolons.
+    """
+    header = text.lstrip("\r\n").partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count), skipinitialspace=True)
+    for row in reader:
+        cells = [cell.strip() for cell in row]
+        if any(cells):
+            yield reader.line_num, cells
+
+
+def _jobs(rows: Iterator[tuple[int, list[str]]], path: Path, runtime: str) -> Iterator[Job]:
     known = {*COLUMNS, *(name for name in Options().as_data() if name not in _NOT_HERE)}
-    for name in reader.fieldnames or ():
-        if name not in known and name not in _OPPOSITES:
+    _, names = next(rows, (1, []))
+    for number, name in enumerate(names):
+        if name and name not in known and name not in _OPPOSITES:
             choices = ", ".join(sorted({*known, *_OPPOSITES}))
             raise OptionError(f"{path.name} has a column {name!r}; choose from {choices}.")
-    for row in reader:
-        cells = {name: text.strip() for name, text in row.items() if name and text and text.strip()}
-        if None in row:
-            raise OptionError(f"{path.name}, row {reader.line_num}: there are more cells than columns.")
-        if cells:
-            yield _job({"runtime": runtime, **cells}, reader.line_num, path)
+        if name and name in names[:number]:
+            raise OptionError(f"{path.name} has two columns {name!r}; leave one out.")
+    for line, cells in rows:
+        filled = [(name, text) for name, text in zip_longest(names, cells, fillvalue="") if text]
+        if not all(name for name, _ in filled):
+            raise OptionError(f"{path.name}, row {line}: there are more cells than columns.")
+        yield _job({"runtime": runtime, **dict(filled)}, line, path)
 
 
 def _job(cells: Mapping[str, str], row: int, path: Path) -> Job:
@@ -128,7 +149,7 @@ def _job(cells: Mapping[str, str], row: int, path: Path) -> Job:
         if name in _OPPOSITES:
             options[_OPPOSITES[name]] = not _truth(text, name, where)
         elif name not in COLUMNS:
-            options[name] = _SWITCHES.get(text.lower(), text)
+            options[name] = _SWITCHES.get(text.lower(), text) if name in _YES_OR_NO else text
     for name in _FILES:
         if name in options and options[name] not in ("driver", "none"):
             options[name] = _file(path.parent / str(options[name]), where)
@@ -147,7 +168,7 @@ def _film(cells: Mapping[str, str], source: Path, driver: Path, where: str) -> s
     film = PurePath(cells.get("out", f"{source.stem}_{driver.stem}.mp4"))
     if film.is_absolute() or ".." in film.parts:
         raise OptionError(f"{where}: {film} leaves the batch's folder; give a name within it.")
-    if film.suffix not in video.FORMATS:
+    if film.suffix.lower() not in video.FORMATS:
         raise OptionError(f"{where}: a film's name ends in {', '.join(video.FORMATS)}, not as {film.name} does.")
     return film.as_posix()
 
