@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import multiprocessing
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -258,6 +259,18 @@ def test_a_workers_death_costs_no_film(tmp_path, monkeypatch):
     outcomes = list(crew.make_all(jobs, f"{tmp_path}|1.mp4|{log}", workers=2, maker="dying:Dying"))
     assert sorted((each.film, each.state) for each in outcomes) == [(f"{n}.mp4", "made") for n in range(4)]
     assert sorted(log.read_text().split()) == ["0.mp4", "1.mp4", "1.mp4", "2.mp4", "3.mp4"]
+
+
+def test_a_worker_that_has_made_its_films_ends_in_peace(tmp_path, monkeypatch):
+    """A signal that reached it as it was ending anyway was told as an error, now and then."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    (job,) = read_jobs(listed(tmp_path, row("0.mp4")))
+    worker = crew._Worker(multiprocessing.get_context("spawn"), f"{tmp_path}|none|{tmp_path / 'log'}", "dying:Dying")
+    worker.give(job, 1)
+    outcome = worker.answer()
+    worker.finish()
+    worker.stop()
+    assert outcome.state == "made" and worker._process.exitcode == 0
 
 
 def test_a_job_that_always_kills_is_given_up(tmp_path, monkeypatch):

@@ -95,7 +95,8 @@ class _Worker:
     def stop(self) -> None:
         """Whatever it is doing; a film half made leaves nothing on the shelf."""
         self.pipe.close()
-        self._process.terminate()
+        if self.busy is not None:  # who waits for work ends by itself; a signal in the midst of that would be an error
+            self._process.terminate()
         self._process.join()
 
 
