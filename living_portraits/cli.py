@@ -38,6 +38,7 @@ _FILMING = ("animate", "demo", "live", "bench", "dance")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; what the user can mend is one line on stderr."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot spell is no reason to fail
@@ -67,6 +68,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped; nothing was written", file=sys.stderr)
         return STOPPED
+
+
+def _open_closed_streams() -> None:
+    """Gives back what whoever started the process closed, with nobody at the other end, as jobs at night are started.
+
+    The first files to be opened, a film's, would take the numbers of those streams, and then whatever a library in C
+    prints would be written into them.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest that is free
+        pass
+    os.close(number)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 @contextmanager

@@ -108,10 +108,15 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
+    beside = None
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.absolute().parent, delete=False) as beside:
-            beside.write(text)
-        os.chmod(beside.name, 0o644)
-        os.replace(beside.name, path)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.absolute().parent, delete=False) as file:
+            beside = Path(file.name)
+            file.write(text)
+        beside.chmod(0o644)
+        beside.replace(path)
     except OSError as error:
         raise OutputError(f"The manifest {path} cannot be written ({error.strerror}).") from error
+    finally:
+        if beside is not None:
+            beside.unlink(missing_ok=True)

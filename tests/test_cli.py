@@ -18,6 +18,7 @@ from toys import found, track_toys
 
 import living_portraits as lp
 from living_portraits import cli, demo, samples, weights
+from living_portraits.errors import OutputError
 from living_portraits.film_options import Options
 
 
@@ -79,6 +80,19 @@ def test_a_film_is_made_again_from_its_manifest(files, capsys):
     for first, second in zip(one, two, strict=True):
         np.testing.assert_array_equal(np.asarray(Image.open(first)), np.asarray(Image.open(second)))
     assert len(three) < len(two)
+
+
+def test_a_manifest_that_finds_no_room_leaves_nothing(files):
+    resource = pytest.importorskip("resource")
+    before, unlimited = sorted(files.iterdir()), resource.getrlimit(resource.RLIMIT_FSIZE)
+    film = lp.manifest.Manifest("toy", 64, files / "painting.png", files / "clip.mp4", files / "film.mp4", {})
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, unlimited[1]))
+    try:
+        with pytest.raises(OutputError, match=r"film.json cannot be written \(File too large\)"):
+            lp.manifest.write_manifest(files / "film.json", film)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert sorted(files.iterdir()) == before
 
 
 def test_a_manifest_whose_files_moved_takes_them_from_elsewhere(files, capsys):
@@ -232,6 +246,23 @@ def test_who_reads_the_beginning_alone_is_no_trouble():
             [sys.executable, "-m", "living_portraits", "samples"], stdout=nobody, stderr=subprocess.PIPE, text=True
         )
     assert (run.returncode, run.stderr) == (cli.UNHEARD, "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="numbers of streams are POSIX's")
+@pytest.mark.parametrize("closed", [[0], [1], [2], [0, 1, 2]], ids=str)
+def test_closed_streams_are_no_trouble_and_no_films(closed, tmp_path):
+    """As some start jobs at night. What a library in C prints must not go into the first file that is opened."""
+    code = (
+        "import os, sys; from living_portraits import cli; code = cli.main(['samples']); "
+        f"opened = open({str(tmp_path / 'film')!r}, 'w'); "
+        f"sys.exit(code or 10 * (opened.fileno() < 3))"
+    )
+
+    def close() -> None:
+        for number in closed:
+            os.close(number)
+
+    assert subprocess.run([sys.executable, "-c", code], preexec_fn=close, capture_output=True).returncode == 0
 
 
 @pytest.mark.parametrize(
