@@ -91,23 +91,35 @@ def check_signer(*, certificate: Path | None = None, key: Path | None = None) ->
 def _sign_in_place(
     path: Path, media_type: str, claim: Claim, data: Mapping[str, Any], signer: c2pa.Signer, title: str
 ) -> None:
-    temporary = None
+    temporary, written = None, None
     try:
-        with (
-            open(path, "rb") as film,
-            tempfile.NamedTemporaryFile("w+b", dir=path.parent, prefix=f".{path.stem}.", delete=False) as signed,
-        ):
-            temporary = Path(signed.name)
-            with c2pa.Builder(_manifest(title, claim, data), context=context()) as builder:
-                _add_ingredients(builder, claim)
+        with open(path, "rb") as film, c2pa.Builder(_manifest(title, claim, data), context=context()) as builder:
+            _add_ingredients(builder, claim)
+            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.")
+            temporary, written = Path(name), _Noting(descriptor, "r+b")
+            with io.BufferedRandom(written) as signed:
                 builder.sign(signer, media_type, film, signed)
         shutil.copymode(path, temporary)
         os.replace(temporary, path)
     except (c2pa.C2paError, OSError) as error:
-        raise OutputError(f"Cannot write the content credential into {path}: {reason(error)}.") from error
+        fault = error if written is None or written.fault is None else written.fault
+        raise OutputError(f"Cannot write the content credential into {title}: {reason(fault)}.") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+class _Noting(io.FileIO):
+    """A file that notes why it could not be written, for the C2PA library loses that."""
+
+    fault: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.fault = error
+            raise
 
 
 def _manifest(title: str, claim: Claim, data: Mapping[str, Any]) -> dict[str, Any]:
