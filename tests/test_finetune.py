@@ -16,6 +16,7 @@ from toys import found
 from living_portraits import face as tracker
 from living_portraits import geometry, people, samples, video, weights
 from living_portraits.align import Crop
+from living_portraits.cli import main
 from living_portraits.commands import finetune as command
 from living_portraits.engine import Drive, Track
 from living_portraits.engines.puppet import Puppet
@@ -419,9 +420,17 @@ def test_options_of_the_command() -> None:
     args = parser.parse_args(["finetune", "--sources", "mona_lisa", "--name", "mona", "--minutes", "2", "--steps", "9"])
     assert args.sources[0].name == "mona_lisa.jpg" and args.run is command.run
     assert command.options(args) == {"steps": "9", "seconds": "120.0"}
-    args.minutes = "two"
-    with pytest.raises(OptionError, match="--minutes takes a number, not 'two'"):
-        command.options(args)
+    for wrong in ("two", "-1", "0", "nan"):
+        args.minutes = wrong
+        with pytest.raises(OptionError, match=f"--minutes takes a number of more than 0, not '{wrong}'"):
+            command.options(args)
+
+
+def test_nobody_agrees_without_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = ["finetune", "--sources", "mona_lisa", "--name", "ada", "--out", str(tmp_path / "ada.person")]
+    assert main([*whole, "--agreed", " "]) == 2
+    assert "--agreed takes a few words, not ' '" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("clip", "count"), [(True, 33), (False, 8)])

@@ -57,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
     from living_portraits.engines.talking_head import person as persons
     from living_portraits.finetune.learning import learn
 
+    if args.agreed is not None and not args.agreed.strip():
+        raise OptionError(f"--agreed takes a few words, not {args.agreed!r}.")
     out = args.out or persons.PERSONS.place(args.name)
     places.spare(out, [*args.sources, args.weights], work="learn the person")
     tuned = learn(
@@ -114,9 +116,12 @@ def options(args: argparse.Namespace) -> dict[str, str]:
         given["steps"] = args.steps
     if args.minutes is not None:
         try:
-            given["seconds"] = str(60 * float(args.minutes))
+            minutes = float(args.minutes)
         except ValueError:
-            raise OptionError(f"--minutes takes a number, not {args.minutes!r}.") from None
+            minutes = 0.0
+        if not minutes > 0:
+            raise OptionError(f"--minutes takes a number of more than 0, not {args.minutes!r}.")
+        given["seconds"] = str(60 * minutes)
     return given
 
 
