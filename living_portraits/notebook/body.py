@@ -19,7 +19,7 @@ _CLOSE = {*skeleton.FACE[1:], *skeleton.LEFT_HAND[1:], *skeleton.RIGHT_HAND[1:],
 """Points whose numbers would lie on one another where the whole body is seen."""
 
 
-def points_of_a_body(pose: BodyPoints, *, height: float = 3.2) -> None:
+def points_of_a_body(pose: BodyPoints, *, height: float = 2.5) -> None:
     """The drawing of a pose with its 33 points and their numbers; head, left hand and left foot once more, larger.
 
     Args:

@@ -10,6 +10,8 @@ from living_portraits import samples
 from living_portraits.engine import Frame
 from living_portraits.notebook.pictures import row
 
+_LABEL = "80px"  # as wide as that of the sliders that `interact` makes
+
 
 def portraits(first: Path = samples.mona_lisa) -> Dropdown:
     """Chooses one of the bundled portraits; `first` is chosen already."""
@@ -26,7 +28,7 @@ def choice(options: Mapping[str, Any] | Sequence[Any], first: Any = None, *, lab
     listed = list(options.items()) if isinstance(options, Mapping) else [(str(one), one) for one in options]
     value = listed[0][1] if first is None else first
     return Dropdown(
-        options=listed, value=value, description=label, layout={"width": "36em"}, style={"description_width": "5em"}
+        options=listed, value=value, description=label, layout={"width": "36em"}, style={"description_width": _LABEL}
     )
 
 

@@ -11,13 +11,18 @@ from matplotlib.patheffects import withStroke
 
 from living_portraits.engine import Frame
 
-COLOURS = ("#3a6ea5", "#c8553d", "#588157", "#8d6a9f", "#b08968", "#6c757d")
+COLOURS = ("#3a6ea5", "#c8553d", "#588157", "#8d6a9f", "#b08968", "#6c757d", "#e0a526", "#22223b")
 MANY = 3  # curves, beyond which their names would lie on them
+WIDEST = 10.0  # inches of a row: what a page has to make smaller has titles that nobody can read
 
 
 def row(pictures: Mapping[str, Any], *, height: float = 3.0) -> None:
-    """Pictures in a row, each under its name and in its own proportions: uint8 RGB or grey."""
+    """Pictures in a row, each under its name and in its own proportions: uint8 RGB or grey.
+
+    `height` in inches; less where the row would be wider than a page.
+    """
     widths = [picture.shape[1] / picture.shape[0] for picture in pictures.values()]
+    height = min(height, WIDEST / sum(widths))
     figure, axes = plt.subplots(
         1, len(pictures), figsize=(height * sum(widths), height + 0.3), width_ratios=widths, squeeze=False,
         layout="constrained",
