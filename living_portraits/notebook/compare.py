@@ -41,10 +41,10 @@ def read(frames: Sequence[Frame]) -> Reading:
         return Watcher(tracker).read(frames)
 
 
-def unrest(reading: Reading) -> Float[np.ndarray, "time"]:
+def unrest(reading: Reading | Track) -> Float[np.ndarray, "time"]:
     """How far the points are, frame by frame, from the middle between the frames before and after: mean, px."""
-    second = np.diff(reading.points[..., :2], n=2, axis=0)
-    return np.asarray(np.linalg.norm(second, axis=-1).mean(axis=1), np.float64)
+    away = np.diff(reading.points[..., :2], n=2, axis=0) / 2
+    return np.asarray(np.linalg.norm(away, axis=-1).mean(axis=1), np.float64)
 
 
 def card(*names: str, pairs: int = 2) -> Card:
