@@ -43,7 +43,7 @@ def rungs(pictures: dict[str, Frame], *, picture: str, rung: str) -> None:
 
 def verdict(found: Sequence[Face]) -> str:
     """How a search ended, in words."""
-    return f"a face, sure to {found[0].confidence:.2f}" if found else "no face"
+    return f"a face, with a confidence of {found[0].confidence:.2f}" if found else "no face"
 
 
 def found_in(picture: Frame, found: Sequence[Face]) -> Frame:

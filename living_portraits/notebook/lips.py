@@ -42,13 +42,15 @@ class Lips:
         down = (self.moved - self.tracked)[_MIDDLE, 1]
         return float(-10 * down / geometry.fit_pose(self.tracked).scale)
 
-    def drawn(self, points: Points) -> UInt8[np.ndarray, "270 480 3"]:
-        """The mouth, enlarged, and the line where its lips meet."""
+    def drawn(self, points: Points | None = None) -> UInt8[np.ndarray, "270 480 3"]:
+        """The mouth, enlarged, and the line where its lips meet, if points are given."""
         ring = self.tracked[list(geometry.LIPS_OUTER), :2]
         zoom = 0.6 * _WIDE / float(np.ptp(ring[:, 0]))
         shift = np.array([_WIDE, _HIGH]) / 2 - zoom * ring.mean(axis=0)
         matrix = np.column_stack([zoom * np.eye(2), shift])
         mouth = cv2.warpAffine(self.crop, matrix, (_WIDE, _HIGH), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+        if points is None:
+            return np.asarray(mouth)
         line = points[list(geometry.LIPS_INNER_UPPER), :2] * zoom + shift
         return np.asarray(cv2.polylines(mouth, [np.rint(line).astype(np.int32)], False, (255, 255, 0), 2, cv2.LINE_AA))
 
@@ -56,4 +58,5 @@ class Lips:
 def lips_on_their_line(portrait: str = "mona_lisa") -> None:
     """A bundled portrait's mouth, with the tracker's line and the painted one."""
     lips = Lips.of(samples.PORTRAITS[portrait])
-    row({"the tracker's line": lips.drawn(lips.tracked), "the painted one": lips.drawn(lips.moved)}, height=2.2)
+    lines = {"the tracker's line": lips.drawn(lips.tracked), "the painted one": lips.drawn(lips.moved)}
+    row({"the mouth": lips.drawn()} | lines, height=2.2)
