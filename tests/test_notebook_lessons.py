@@ -18,7 +18,7 @@ from living_portraits import samples, skeleton, stance, video, weights
 from living_portraits.choreography import Choreography
 from living_portraits.engine import Track
 from living_portraits.finetune.watch import Check
-from living_portraits.notebook import body, few_shot, ladder, people_map, repairs
+from living_portraits.notebook import body, few_shot, ladder, people_map, pictures, repairs
 from living_portraits.notebook.tiny import SIDE, People
 from living_portraits.result import Result
 
@@ -104,6 +104,36 @@ def test_long_vectors_are_shown_as_strips_that_fit_a_page(monkeypatch: pytest.Mo
     figure.draw_without_rendering()
     assert all(place.get_position().height > 0.3 for place in figure.axes), "thick enough to be seen"
     plt.close(figure)
+
+
+def test_a_row_is_as_wide_as_a_page_and_its_titles_do_not_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures: list[Any] = []
+    monkeypatch.setattr(pictures, "finish", figures.append)
+    nb.row({f"the long name of picture {number}": picture(40, 40) for number in range(9)}, height=3.0)
+    (figure,) = figures
+    figure.draw_without_rendering()
+    assert figure.get_figwidth() <= pictures.WIDEST + 1e-6
+    ends = [place.title.get_window_extent() for place in figure.axes]
+    assert all(one.x1 < other.x0 for one, other in pairwise(ends))
+    plt.close(figure)
+
+
+def test_curves_of_all_engines_and_their_driver_have_colours_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures: list[Any] = []
+    monkeypatch.setattr(pictures, "finish", figures.append)
+    nb.lines({str(number): [0.0, 1.0] for number in range(7)}, ylabel="")
+    (figure,) = figures
+    assert len({line.get_color() for line in figure.axes[0].lines}) == 7
+    plt.close(figure)
+
+
+def test_unrest_is_how_far_points_are_from_the_middle_of_their_way() -> None:
+    steady, trembling = np.zeros((5, 478, 3), np.float32), np.zeros((5, 478, 3), np.float32)
+    steady[..., 0] = np.arange(5)[:, None]
+    trembling[1::2, :, 1] = 1.0
+    crops, shapes = [picture()] * 5, np.zeros((5, 52), np.float32)
+    assert nb.unrest(Track(crops, steady, shapes)) == pytest.approx([0, 0, 0])
+    assert nb.unrest(Track(crops, trembling, shapes)) == pytest.approx([1, 1, 1])
 
 
 def test_every_point_of_a_body_is_named_where_it_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

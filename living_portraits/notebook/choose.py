@@ -28,7 +28,7 @@ def choice(options: Mapping[str, Any] | Sequence[Any], first: Any = None, *, lab
     listed = list(options.items()) if isinstance(options, Mapping) else [(str(one), one) for one in options]
     value = listed[0][1] if first is None else first
     return Dropdown(
-        options=listed, value=value, description=label, layout={"width": "36em"}, style={"description_width": _LABEL}
+        options=listed, value=value, description=label, layout={"width": "42em"}, style={"description_width": _LABEL}
     )
 
 

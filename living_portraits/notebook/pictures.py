@@ -13,6 +13,7 @@ from living_portraits.engine import Frame
 
 COLOURS = ("#3a6ea5", "#c8553d", "#588157", "#8d6a9f", "#b08968", "#6c757d", "#e0a526", "#22223b")
 MANY = 3  # curves, beyond which their names would lie on them
+LETTER = 0.009  # inches that a letter of a title takes, for each point of its size
 WIDEST = 10.0  # inches of a row: what a page has to make smaller has titles that nobody can read
 
 
@@ -29,7 +30,8 @@ def row(pictures: Mapping[str, Any], *, height: float = 3.0) -> None:
     )  # fmt: skip
     for place, (title, picture) in zip(axes[0], pictures.items(), strict=True):
         place.imshow(picture, cmap="gray", interpolation="nearest" if picture.shape[0] < 100 else None)
-        place.set_title(title, fontsize=10)
+        room = height * picture.shape[1] / picture.shape[0] / max(len(title), 1)
+        place.set_title(title, fontsize=min(10.0, room / LETTER))
         place.axis("off")
     finish(figure)
 
