@@ -136,6 +136,13 @@ def test_unrest_is_how_far_points_are_from_the_middle_of_their_way() -> None:
     assert nb.unrest(Track(crops, trembling, shapes)) == pytest.approx([1, 1, 1])
 
 
+def test_a_value_is_named_by_its_band() -> None:
+    limits = {"nothing": 0.01, "half": 0.6}
+    assert [nb.band(value, limits, "all") for value in (-1.0, 0.01, 0.59, 0.6, 2.0)] == [
+        "nothing", "half", "half", "all", "all",
+    ]  # fmt: skip
+
+
 def test_every_point_of_a_body_is_named_where_it_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     figures: list[Any] = []
     monkeypatch.setattr(body, "finish", figures.append)

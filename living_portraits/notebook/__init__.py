@@ -9,7 +9,7 @@ try:
     from living_portraits.nn.blocks import adaptive_norm
     from living_portraits.notebook.body import points_of_a_body
     from living_portraits.notebook.choose import choice, drivers, portraits, scrub
-    from living_portraits.notebook.compare import card, read, table, take, take_drawn, unrest
+    from living_portraits.notebook.compare import band, card, read, table, take, take_drawn, unrest
     from living_portraits.notebook.detector import Detector, spectrum
     from living_portraits.notebook.embedder import base_model, described, embedded, filmed, gaps, painted
     from living_portraits.notebook.faces import (
@@ -68,6 +68,7 @@ __all__ = [
     "after",
     "apart",
     "arrows",
+    "band",
     "bars",
     "base_model",
     "bundled_dancer",

@@ -1,7 +1,7 @@
 """Engines side by side: their films, what a tracker reads off them, and a report card from the bundled samples."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,6 +45,11 @@ def unrest(reading: Reading | Track) -> Float[np.ndarray, "time"]:
     """How far the points are, frame by frame, from the middle between the frames before and after: mean, px."""
     away = np.diff(reading.points[..., :2], n=2, axis=0) / 2
     return np.asarray(np.linalg.norm(away, axis=-1).mean(axis=1), np.float64)
+
+
+def band(value: float, limits: Mapping[str, float], beyond: str) -> str:
+    """The first name whose limit a value does not reach; `beyond` where it reaches them all."""
+    return next((name for name, limit in limits.items() if value < limit), beyond)
 
 
 def card(*names: str, pairs: int = 2) -> Card:
