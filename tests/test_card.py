@@ -1,6 +1,7 @@
 """The report card: its numbers on paper, and the command that writes it."""
 
 import argparse
+import dataclasses
 import json
 import math
 import re
@@ -84,6 +85,13 @@ def test_markdown_names_backbone_and_number_of_samples_in_every_row(card: Card) 
         assert re.search(r"(MediaPipe|arithmetic|LPIPS v0.1)[^;|]*; .*\d+ frames|not measured", row), row
     assert "FID" in text and "Frechet distance, VGG16 features" in text
     assert not any(re.match(r"\| FID", row) for row in rows)
+
+
+def test_one_person_is_no_people(card: Card) -> None:
+    about = dataclasses.replace(card, about=card.about | {"self_people": 1})
+    assert "of 1 person;" in report.markdown(about) and "1 people" not in report.markdown(about)
+    two = dataclasses.replace(card, about=card.about | {"self_people": 2})
+    assert "of 2 people;" in report.markdown(two)
 
 
 def test_what_is_not_measured_says_why(card: Card) -> None:

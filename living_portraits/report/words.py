@@ -47,9 +47,10 @@ def circumstances(card: Card) -> list[str]:
     sources = ", ".join(f"{count} {name}" for name, count in about["cross_sources"].items())
     lines = [
         f"Split {about['split']}, engines at {about['size']} px, judged at {about['judged_at']} px.",
-        f"Self: {len(card.trials['self'])} clips of {about['self_people']} people; frame 0 is given and does not count "
-        "in comparisons with the truth.",
-        f"Cross: {len(card.trials['cross'])} pairs, drivers of {about['cross_driving_people']} people; "
+        f"Self: {_some(len(card.trials['self']), 'clip')} of {_some(about['self_people'], 'person', 'people')}; "
+        "frame 0 is given and does not count in comparisons with the truth.",
+        f"Cross: {_some(len(card.trials['cross']), 'pair')}, drivers of "
+        f"{_some(about['cross_driving_people'], 'person', 'people')}; "
         f"sources: {sources or 'none'}. Motion is measured from the driver's calmest frame.",
         f"Sources of which more than {about['made_up_at_most']:.0%} lies beyond the footage's edges are left out.",
         f"At most {about['frames_at_most']} frames of each clip; networks look at {about['frames_for_networks']} of "
@@ -69,4 +70,8 @@ def goal(figure: Figure) -> str:
 
 
 def _number(trials: int, frames: int, *, pooled: bool) -> str:
-    return f"{frames} frames at once" if pooled else f"{trials} trial{'s' if trials != 1 else ''}, {frames} frames"
+    return f"{frames} frames at once" if pooled else f"{_some(trials, 'trial')}, {frames} frames"
+
+
+def _some(number: int, one: str, more: str | None = None) -> str:
+    return f"{number} {one if number == 1 else more or one + 's'}"
