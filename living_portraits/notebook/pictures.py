@@ -24,14 +24,15 @@ def row(pictures: Mapping[str, Any], *, height: float = 3.0) -> None:
     """
     widths = [picture.shape[1] / picture.shape[0] for picture in pictures.values()]
     height = min(height, WIDEST / sum(widths))
+    rooms = [height * width / max(len(title), 1) for title, width in zip(pictures, widths, strict=True)]
+    size = min(10.0, min(rooms) / LETTER)
     figure, axes = plt.subplots(
         1, len(pictures), figsize=(height * sum(widths), height + 0.3), width_ratios=widths, squeeze=False,
         layout="constrained",
     )  # fmt: skip
     for place, (title, picture) in zip(axes[0], pictures.items(), strict=True):
         place.imshow(picture, cmap="gray", interpolation="nearest" if picture.shape[0] < 100 else None)
-        room = height * picture.shape[1] / picture.shape[0] / max(len(title), 1)
-        place.set_title(title, fontsize=min(10.0, room / LETTER))
+        place.set_title(title, fontsize=size)
         place.axis("off")
     finish(figure)
 
