@@ -5,6 +5,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -200,3 +201,58 @@ def test_still_or_film_is_told_by_content(tmp_path: Path) -> None:
     assert not is_still(tmp_path)
     with pytest.raises(MediaError, match="There is no file"):
         is_still(tmp_path / "missing.png")
+
+
+def box(kind: bytes, *content: bytes, version: int | None = None) -> bytes:
+    """A box of ISO media: mp4, HEIC, AVIF."""
+    inside = (b"" if version is None else struct.pack(">I", version << 24)) + b"".join(content)
+    return struct.pack(">I4s", 8 + len(inside), kind) + inside
+
+
+def write_tiles(path: Path) -> None:
+    """A photograph as phones write it: tile.heic twice, side by side, and to be turned by 90 degrees to the left."""
+    with av.open(str(Path(__file__).with_name("tile.heic"))) as container:
+        packet, setup = bytes(next(container.demux())), container.streams.video[0].codec_context.extradata
+    grid = struct.pack(">BBBBHH", 0, 0, 0, 1, 128, 64)
+    entries = [box(b"infe", struct.pack(">HH4sx", item, 0, b"hvc1"), version=2) for item in (1, 2)]
+    entries.append(box(b"infe", struct.pack(">HH4sx", 3, 0, b"grid"), version=2))
+    properties = [box(b"hvcC", setup or b""), box(b"ispe", struct.pack(">II", 64, 64), version=0)]
+    properties += [box(b"ispe", struct.pack(">II", 128, 64), version=0), box(b"irot", b"\x01")]
+    has = struct.pack(">I HBBB HBBB HBBB", 3, 1, 2, 1, 2, 2, 2, 1, 2, 3, 2, 3, 4)
+
+    def meta(start: int) -> bytes:
+        places = ((start, len(packet)), (start, len(packet)), (start + len(packet), len(grid)))
+        extents = (struct.pack(">HHHII", item, 0, 1, *place) for item, place in enumerate(places, 1))
+        return box(
+            b"meta",
+            box(b"hdlr", struct.pack(">I4s13x", 0, b"pict"), version=0),
+            box(b"pitm", struct.pack(">H", 3), version=0),
+            box(b"iinf", struct.pack(">H", 3), *entries, version=0),
+            box(b"iref", box(b"dimg", struct.pack(">HHHH", 3, 2, 1, 2)), version=0),
+            box(b"iprp", box(b"ipco", *properties), box(b"ipma", has, version=0)),
+            box(b"iloc", b"\x44\x00", struct.pack(">H", 3), *extents, version=0),
+            version=0,
+        )
+
+    head = box(b"ftyp", b"heic", bytes(4), b"mif1heic")
+    path.write_bytes(head + meta(len(head) + len(meta(0)) + 8) + box(b"mdat", packet, grid))
+
+
+def test_a_phones_photograph_is_whole_and_upright(tmp_path: Path) -> None:
+    """libav would give the first of its tiles, lying on its side."""
+    write_tiles(tmp_path / "phone.heic")
+    assert is_still(tmp_path / "phone.heic")
+    tile = np.full((64, 64, 3), (200, 160, 120), np.uint8)
+    tile[:32, :32], tile[32:, 32:] = (220, 30, 30), (30, 60, 220)
+    upright = np.rot90(np.hstack([tile, tile])).astype(int)
+    found = read_picture(tmp_path / "phone.heic").rgb
+    assert found.shape == (128, 64, 3)
+    assert np.abs(found - upright).mean() < 6
+
+
+def test_a_phones_photograph_that_breaks_off_gets_one_sentence(tmp_path: Path) -> None:
+    write_tiles(tmp_path / "phone.heic")
+    content = (tmp_path / "phone.heic").read_bytes()
+    (tmp_path / "phone.heic").write_bytes(content[: len(content) // 2])
+    with pytest.raises(MediaError, match=r"phone\.heic"):
+        read_picture(tmp_path / "phone.heic")

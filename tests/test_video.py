@@ -3,7 +3,6 @@
 import io
 import itertools
 import socket
-import struct
 import subprocess
 import sys
 import warnings
@@ -143,52 +142,6 @@ def test_frames_that_carry_what_pyav_has_no_name_for_are_upright(tmp_path: Path,
     info, frame = probe(tmp_path / "camera.avi"), next(read_frames(tmp_path / "camera.avi"))
     assert frame.shape == upright.shape == (info.height, info.width, 3)
     assert np.abs(frame.astype(int) - upright).mean() < 4
-
-
-def box(kind: bytes, *content: bytes, version: int | None = None) -> bytes:
-    """A box of ISO media: mp4, HEIC, AVIF."""
-    inside = (b"" if version is None else struct.pack(">I", version << 24)) + b"".join(content)
-    return struct.pack(">I4s", 8 + len(inside), kind) + inside
-
-
-def write_tiles(path: Path) -> None:
-    """A photograph of two tiles side by side, as phones write HEIC; within, the tiles are AV1."""
-    tile = path.with_suffix(".avif")
-    Image.fromarray(numbered(0)).save(tile)
-    with av.open(str(tile)) as container:
-        packet, setup = bytes(next(container.demux())), container.streams.video[0].codec_context.extradata
-    sides = struct.pack(">II", WIDTH, HEIGHT)
-    grid = struct.pack(">BBBBHH", 0, 0, 0, 1, 2 * WIDTH, HEIGHT)
-    entries = [box(b"infe", struct.pack(">HH4sx", item, 0, b"av01"), version=2) for item in (1, 2)]
-    entries.append(box(b"infe", struct.pack(">HH4sx", 3, 0, b"grid"), version=2))
-    properties = [box(b"av1C", setup or b""), box(b"ispe", sides, version=0)]
-    properties.append(box(b"ispe", struct.pack(">II", 2 * WIDTH, HEIGHT), version=0))
-    has = struct.pack(">I HBBB HBBB HBB", 3, 1, 2, 1, 2, 2, 2, 1, 2, 3, 1, 3)
-
-    def meta(start: int) -> bytes:
-        places = ((start, len(packet)), (start, len(packet)), (start + len(packet), len(grid)))
-        extents = (struct.pack(">HHHII", item, 0, 1, *place) for item, place in enumerate(places, 1))
-        return box(
-            b"meta",
-            box(b"hdlr", struct.pack(">I4s13x", 0, b"pict"), version=0),
-            box(b"pitm", struct.pack(">H", 3), version=0),
-            box(b"iinf", struct.pack(">H", 3), *entries, version=0),
-            box(b"iref", box(b"dimg", struct.pack(">HHHH", 3, 2, 1, 2)), version=0),
-            box(b"iprp", box(b"ipco", *properties), box(b"ipma", has, version=0)),
-            box(b"iloc", b"\x44\x00", struct.pack(">H", 3), *extents, version=0),
-            version=0,
-        )
-
-    head = box(b"ftyp", b"heic", bytes(4), b"mif1heic")
-    path.write_bytes(head + meta(len(head) + len(meta(0)) + 8) + box(b"mdat", packet, grid))
-
-
-def test_a_photograph_in_tiles_is_not_taken_for_one_of_them(tmp_path: Path) -> None:
-    write_tiles(tmp_path / "phone.heic")
-    with av.open(str(tmp_path / "phone.heic")) as container:  # what libav makes of it
-        assert [stream.width for stream in container.streams.video] == [WIDTH, WIDTH]
-    with pytest.raises(MediaError, match=r"phone.heic is a photograph that lies in tiles, .*; save it as a JPEG"):
-        probe(tmp_path / "phone.heic")
 
 
 def test_pixels_are_made_square(tmp_path: Path) -> None:

@@ -79,11 +79,6 @@ LIBRARY_WORDS: tuple[tuple[str, str, str], ...] = (
         "{name} è danneggiato o incompleto.",
     ),
     (
-        r"(?P<name>.+) is a photograph that lies in tiles, .*",
-        "{name} is a photograph in tiles (HEIC), which cannot be read here: save it as a JPEG.",
-        "{name} è una fotografia a riquadri (HEIC), che qui non si può leggere: salvala come JPEG.",
-    ),
-    (
         r"The student animates .+ and no other face: .*",
         "The engine student knows other portraits only: choose another engine.",
         "Il motore student conosce solo altri ritratti: scegli un altro motore.",

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
+from PIL import Image
 
 from living_portraits import video
 from living_portraits.errors import LivingPortraitsError, MediaError
@@ -18,6 +20,8 @@ from living_portraits.studio.running import PRIVATE
 from living_portraits.studio.trouble import Trouble
 from living_portraits.studio.wording import Wording
 from living_portraits.studio.words import say
+
+_SHOWN = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")  # by browsers
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class SourcePanel:
         That takes a while with large pictures. What belongs to the one before, its consent above all, goes at once.
         """
         self.shelf.picked(pick_portrait, self.shelf, self.source, **PRIVATE)
+        self.source.upload(visible_copy, self.source, self.source, **PRIVATE)
         gone = [self.consent, *self.notes.values(), *([] if self.editor is None else [self.box, self.editor])]
 
         def forget() -> list[Any]:
@@ -134,6 +139,19 @@ def glance(source: str | None, language: str) -> list[Any]:
 def pick_portrait(names: list[str]) -> str | None:
     """The file of the artwork that was picked."""
     return str(COLLECTION[names[0]]) if names and names[0] in COLLECTION else None
+
+
+def visible_copy(source: str | None) -> Any:
+    """A copy in PNG of a picture that browsers have no eyes for (HEIC of phones, TIFF); any other stays."""
+    if not source or Path(source).suffix.lower() in _SHOWN:
+        return gr.skip()
+    path = Path(source).with_suffix(".png")
+    try:
+        seen = video.read_picture(Path(source))
+    except MediaError:
+        return gr.skip()  # `look` says so
+    Image.fromarray(seen.rgb if seen.alpha is None else np.dstack([seen.rgb, seen.alpha])).save(path, compress_level=1)
+    return str(path)
 
 
 def correct(source: str | None, which: int | None, points: dict[str, Any] | None, language: str) -> list[Any]:

@@ -36,10 +36,6 @@ _MISSING = 0.5
 _STATING_LENGTH = ("mp4", "matroska", "avi")
 
 
-# What libav reads of such a picture are its tiles, its thumbnail and its map of depths, each by itself.
-_HEIF = ("heic", "heix", "heim", "heis", "mif1")
-
-
 class TruncatedClip(UserWarning):
     """A clip breaks off early or has damaged parts; what could be read was used."""
 
@@ -251,13 +247,6 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
         if any(not each.disposition & Disposition.attached_pic for each in container.streams.video):
             raise MediaError(f"{path} holds no moving picture that can be decoded here; take a copy in another format.")
         raise MediaError(f"{path} holds no moving picture; name a film.")
-    if container.metadata.get("major_brand") in _HEIF and any(
-        each.disposition & Disposition.dependent for each in container.streams.video
-    ):
-        raise MediaError(
-            f"{path} is a photograph that lies in tiles, as phones save it (HEIC), and they cannot be put together "
-            "here; save it as a JPEG and take that."
-        )
     if stream.width * stream.height > MAX_PIXELS:
         raise MediaError(
             f"The frames of {path} measure {stream.width} x {stream.height} pixels and the limit is "

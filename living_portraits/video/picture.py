@@ -9,20 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pi_heif
 from jaxtyping import UInt8
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from living_portraits.engine import Frame
 from living_portraits.errors import MediaError
 
+pi_heif.register_heif_opener(thumbnails=False)  # libav would give a phone's photograph tile by tile
+
 MAX_PIXELS = 80_000_000
 """Largest picture or film frame that is opened: a 4096 x 4096 painting five times over, 240 MB as RGB."""
 
 # Named one by one because Pillow also claims MPEG films and runs Ghostscript for EPS.
-_CODECS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "JPEG2000", "PPM")
+_CODECS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "JPEG2000", "PPM", "HEIF")
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # elsewhere further images are pages, views or thumbnails
 # Of the pictures in a folder that makes a film.
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif")
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def _sentences(path: Path) -> Iterator[None]:
         raise MediaError(f"{path} may not be read; change its permissions.") from None
     except UnidentifiedImageError:
         raise MediaError(
-            f"{path} is not a picture that can be read; take a JPEG, PNG, WebP, TIFF, GIF or BMP."
+            f"{path} is not a picture that can be read; take a JPEG, PNG, WebP, HEIC, TIFF, GIF or BMP."
         ) from None
     except Image.DecompressionBombError:
         raise _too_large(path, "far more pixels") from None

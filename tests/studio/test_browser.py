@@ -255,6 +255,14 @@ def test_a_picture_without_a_face_gets_a_sentence_and_points_by_hand(
     assert chin_point[0] > 130 and chin_point[1] > 150 + 0.23 * 260
 
 
+def test_a_picture_that_browsers_do_not_show_is_shown(opened: Open, nobody: Path, tmp_path: Path) -> None:
+    page = opened()
+    Image.open(nobody).save(tmp_path / "nobody.tiff")
+    page.locator("#portrait-source input[type=file]").set_input_files(tmp_path / "nobody.tiff")
+    page.wait_for_selector("#portrait-source-note [role=alert] >> text=No face was found")
+    page.wait_for_function("document.querySelector('#portrait-source img')?.naturalWidth === 260")
+
+
 def test_consent_and_points_of_one_picture_are_none_of_the_next(opened: Open, nobody: Path, tmp_path: Path) -> None:
     page = opened()
     page.locator("#portrait-source input[type=file]").set_input_files(nobody)
