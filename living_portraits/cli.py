@@ -108,8 +108,19 @@ class _Parser(argparse.ArgumentParser):
         raise OptionError(f"{message[:1].upper()}{message[1:]}; `{self.prog} --help` explains all options.")
 
 
+class _Version(argparse.Action):
+    """Prints it and ends; what knows it takes its time to import."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from living_portraits.provenance import VERSION
+
+        print(PROGRAM, VERSION)
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=PROGRAM, description="Brings a portrait to life with the motion of a driver clip.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is, and end")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _animate_parser(commands)
     demo = _command(commands, "demo", _demo, "bring the Mona Lisa to life with three drivers")

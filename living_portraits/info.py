@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from living_portraits import choreography, face, motion_file, provenance, video
+from living_portraits.errors import MediaError
 
 
 def describe(path: Path) -> Iterator[tuple[str, str]]:
@@ -19,14 +20,23 @@ def describe(path: Path) -> Iterator[tuple[str, str]]:
         yield "holds", "motion of a body"
         yield "frames", f"{len(dance)} at {dance.fps:g} a second, {len(dance) / dance.fps:.2f} s"
         return
-    yield from _picture(path) if video.is_still(path) else _film(path)
+    yield from _picture(path) if video.is_still(path) else _moving(path)
     yield "provenance", provenance.verify(path).sentence
 
 
-def _picture(path: Path) -> Iterator[tuple[str, str]]:
+def _moving(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        yield from _film(path)
+    except MediaError:
+        if not video.named_as_picture(path):
+            raise
+        yield from _picture(path, holds="a picture that moves, of which the first can be read")
+
+
+def _picture(path: Path, *, holds: str = "a picture") -> Iterator[tuple[str, str]]:
     picture = video.read_picture(path)
     height, width = picture.rgb.shape[:2]
-    yield "holds", "a picture" + (" with transparency" if picture.alpha is not None else "")
+    yield "holds", holds + (" with transparency" if picture.alpha is not None else "")
     yield "size", f"{width} x {height}"
     faces = face.find(picture.rgb)
     yield "faces", str(len(faces))

@@ -1,6 +1,5 @@
 """The source, opened: a picture, and the faces in it that are to move."""
 
-import mimetypes
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,7 +102,7 @@ def _pictures(path: Path) -> Iterator[video.Picture]:
                 shown = True
             yield video.Picture(frame)
     except MediaError:
-        if shown or not (mimetypes.guess_type(path.name)[0] or "").startswith("image/"):
+        if shown or not video.named_as_picture(path):
             raise
         picture = video.read_picture(path)  # says what is wrong with it as a picture
         _say(first)  # one that moves, of a kind that can be read as a picture alone: animated WebP

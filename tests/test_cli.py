@@ -274,16 +274,26 @@ def test_closed_streams_are_no_trouble_and_no_films(closed, tmp_path):
             ["a film (h264)", "96 x 64", "6 at 25 a second", "0.24 s", "sound        none", "no content"],
         ),
         ("clip.motion", ["motion of a face", "6 at 25 a second"]),
+        ("moving.webp", ["a picture that moves, of which the first can be read", "121 x 151", "faces        1"]),
         ("wave", ["wave.dance", "motion of a body", "160 at 25 a second", "6.40 s"]),
     ],
 )
 def test_info(files, capsys, file, words):
     cli.main(f"{ANIMATE} film.mp4 --save-motion clip.motion".split())
+    frames = [Image.fromarray(picture(151, 121) // part) for part in (1, 2)]
+    frames[0].save("moving.webp", save_all=True, append_images=frames[1:])
     capsys.readouterr()
     assert cli.main(["info", file]) == 0
     said = capsys.readouterr().out
     for word in words:
         assert word in said
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"living-portraits {lp.provenance.VERSION}\n"
 
 
 def test_verify_tells_by_its_exit_code(files, capsys):

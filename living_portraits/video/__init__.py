@@ -5,7 +5,7 @@ Frames are uint8 RGB `[height, width, 3]`, upright and with square pixels, whate
 
 from living_portraits.video.clip import TruncatedClip, UnheardSound, VideoInfo, probe, read_cutouts, read_frames
 from living_portraits.video.film import FORMATS, Film
-from living_portraits.video.picture import MAX_PIXELS, Picture, is_still, read_picture
+from living_portraits.video.picture import MAX_PIXELS, Picture, is_still, named_as_picture, read_picture
 from living_portraits.video.sound import Sound
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "UnheardSound",
     "VideoInfo",
     "is_still",
+    "named_as_picture",
     "probe",
     "read_cutouts",
     "read_frames",

@@ -1,6 +1,7 @@
 """Stills: any picture file becomes upright 8-bit sRGB."""
 
 import io
+import mimetypes
 import re
 import warnings
 from collections.abc import Iterator
@@ -60,6 +61,11 @@ def is_still(path: Path) -> bool:
         return True
     except (OSError, SyntaxError, ValueError):  # what Pillow raises on no picture and on damaged ones
         return False
+
+
+def named_as_picture(path: Path) -> bool:
+    """Whether its name says that a file is a picture, which may move: libav reads no animated WebP."""
+    return (mimetypes.guess_type(path.name)[0] or "").startswith("image/")
 
 
 def read_picture(path: Path) -> Picture:
