@@ -187,11 +187,11 @@ class Mouth:
         narrow = 1 - float(smoothstep(np.array((gap - _WIDE[0]) / (_WIDE[1] - _WIDE[0]))))
         depth = self.cavity + lit * narrow * (self.gums - self.cavity)
         inside = np.broadcast_to(depth, (*shape, 3)).astype(np.float32)
-        bare = self.own is None  # else upper teeth are there
+        upper_shown = shown if self.own is None else 0.0  # a source's own are there
         for layer, offset, alpha in (
             (self.tongue, (0.5 * shift, drop), 1.0),
             (self.lower, (0.6 * shift, drop), shown),
-            (mixed(self.upper, self.smiling, lit), (0.0, raised + lit * (_SMILING_RAISED - raised)), shown * bare),
+            (mixed(self.upper, self.smiling, lit), (0.0, raised + lit * (_SMILING_RAISED - raised)), upper_shown),
         ):
             middle = self.centre + np.array([*offset, -_DEPTH])
             placed = cv2.remap(layer, texels(middle, self.width, head.pose, low, shape), None, cv2.INTER_LINEAR)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from living_portraits.engine import Frame
+from living_portraits.teeth import Colour
 
 _TEETH_LIGHT = 0.62  # of the skin's brightness, from which what shows between the lips counts as teeth
 _ENOUGH = 20  # px
@@ -17,7 +18,6 @@ _GUM_EDGE_CM = 0.15
 
 Lips = Float32[np.ndarray, "20 2"]
 """Outline of the mouth's opening, px of the crop."""
-Colour = Float32[np.ndarray, "3"]
 Mask = Bool[np.ndarray, "size size"]
 
 
