@@ -15,7 +15,7 @@ from living_portraits import body, choreographer, people, skeleton
 from living_portraits.choreography import Choreography
 from living_portraits.engines.dance import Dance, body_window, dancer, face_window, repertoire
 from living_portraits.engines.dance.engine import paint, perform
-from living_portraits.engines.dance.networks import PAPER, FaceResidual, Generator, Shape
+from living_portraits.engines.dance.networks import PAPER, SMALL, FaceResidual, Generator, shape_for
 from living_portraits.errors import BodyError, MediaError, OptionError, WeightsError
 from living_portraits.nn import runtime as runtimes
 from living_portraits.nn.pixels import to_frames, to_tensor
@@ -23,6 +23,7 @@ from living_portraits.notices import Notice
 from living_portraits.rehearsal import detector as detectors
 from living_portraits.rehearsal import footage as footages
 from living_portraits.rehearsal import judge as judges
+from living_portraits.rehearsal import lesson as lessons
 from living_portraits.rehearsal import teach
 from living_portraits.rehearsal.critic import Critic, in_time
 from living_portraits.rehearsal.footage import empty_stage, filled, open_target, stage
@@ -124,7 +125,8 @@ def test_the_shipped_default_is_small_and_the_papers_is_the_papers() -> None:
     def weights(net) -> int:
         return sum(weight.numel() for weight in net.parameters())
 
-    assert weights(Generator(Shape())) < 2e6
+    assert shape_for(256) == SMALL and weights(Generator(SMALL)) < 2e6
+    assert shape_for(512).downs == SMALL.downs + 1, "sees as much of a body that is twice as tall"
     # pix2pixHD's global generator has 183 M; a quarter of the width is a sixteenth of the weights.
     assert 16 * weights(Generator(dataclasses.replace(PAPER, width=16)).coarse) == pytest.approx(183e6, rel=0.05)
 
@@ -168,12 +170,33 @@ def test_windows_go_back_where_they_came_from() -> None:
     pictures = torch.rand(3, 3, SIZE, SIZE)
     points = torch.from_numpy(np.stack([dance().points[0]] * 3))
     points[1, :, 0] -= 1000  # beyond the edge: the window stays in the picture
-    at = face_window.corners(points, size=SIZE)
-    windows = face_window.cut(pictures, at)
+    at = face_window.corners(points, size=SIZE, share=4)
+    windows = face_window.cut(pictures, at, share=4)
     assert windows.shape == (3, 3, SIZE // 4, SIZE // 4)
     torch.testing.assert_close(face_window.put(pictures, windows, at), pictures)
     nose = points[0, skeleton.NOSE, :2] - at[0]
     assert (nose > SIZE / 16).all() and (nose < SIZE * 3 / 16).all()
+
+
+def test_the_faces_window_is_small_where_the_face_is() -> None:
+    points = dance().points
+    span = float(np.ptp(points[:, list(skeleton.FACE), :2], axis=1).max())
+
+    def fitting(times: float, size: int) -> int:
+        scaled = points.copy()
+        scaled[..., :2] *= times / span
+        return face_window.fitting(scaled, size=size)
+
+    assert fitting(27, 512) == 8 and fitting(60, 512) == 4 and fitting(300, 512) == 4
+    assert fitting(3, 64) == 4, "an eighth would be 8 px, in which there is nothing to be seen"
+
+
+def test_a_dancers_file_keeps_the_faces_window(tmp_path) -> None:
+    learner = lesson()
+    shape = dataclasses.replace(learner.generator.shape, face_share=8)
+    learner.generator.shape = shape
+    dancer.write(tmp_path / "anna.dancer", learner.dancer({}, face=True))
+    assert dancer.read(tmp_path / "anna.dancer").generator.shape.face_share == 8
 
 
 def test_the_critic_judges_two_frames_in_a_row_at_several_scales() -> None:
@@ -199,6 +222,28 @@ def test_a_stage_changes_its_own_networks_alone(stage_) -> None:
         if any(not torch.equal(a, b) for a, b in zip(net.parameters(), before[name], strict=True))
     }
     assert moved == {"half": {"generator"}, "full": {"generator", "critic"}, "face": {"face", "face_critic"}}[stage_]
+
+
+def test_what_is_learned_in_half_precision_is_kept_in_full(monkeypatch) -> None:
+    seen = []
+    monkeypatch.setattr(lessons, "bfloat16_is_fast", lambda device: True)
+    for half in (False, True):
+        learner = lesson(bfloat16=half)
+        learner.generator.coarse.stem[0].register_forward_hook(lambda net, given, found: seen.append(found.dtype))
+        for name in ("half", "full", "face"):
+            found = learner.step(name, judged=name != "half", rate=1.0)
+            assert all(np.isfinite(value) for value in found.values())
+        assert {weight.dtype for net in learner.networks.values() for weight in net.parameters()} == {torch.float32}
+        assert set(seen) == {torch.bfloat16 if half else torch.float32}
+        seen.clear()
+
+
+def test_faces_are_painted_once_and_learned_from_several_times(monkeypatch) -> None:
+    learner, shown = lesson(), []
+    learner.face.register_forward_hook(lambda net, given, found: shown.append(len(given[0])))
+    for _ in range(3):
+        learner.step("face", judged=True, rate=1.0)
+    assert len(learner._faces) == 3 and set(shown) == {8}
 
 
 def test_drawing_and_frame_move_together() -> None:

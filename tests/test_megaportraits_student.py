@@ -32,6 +32,7 @@ from living_portraits.motion import SourceShape
 from living_portraits.nn import process
 from living_portraits.nn.pixels import to_tensor
 from living_portraits.training import drivers, films, sweep
+from living_portraits.training import place as places
 from living_portraits.training import student as distillation
 from living_portraits.training.loop import Order, train
 from living_portraits.training.place import Place
@@ -444,7 +445,9 @@ def test_the_broad_part_outlives_counted_work_and_nan(portraits, tmp_path, begun
     assert all((after != maps).any() for after, maps in zip(toy.student.sweep.maps[-2:], before[-2:], strict=True))
 
 
-def test_a_run_leaves_an_engine_that_knows_its_portraits_and_no_other(portraits, tmp_path) -> None:
+@pytest.mark.parametrize("half", [False, True])
+def test_a_run_leaves_an_engine_that_knows_its_portraits_and_no_other(portraits, tmp_path, monkeypatch, half) -> None:
+    monkeypatch.setattr(places, "bfloat16_is_fast", lambda device: half)
     order = Order("student", "drawn", tmp_path / "run", 60.0, settings(steps=2, memory_gb=1.0, size=64))
     train(order, DrawnPeople(), place=Place(CPU))
     snapshot = tmp_path / "run" / "snapshot.safetensors"

@@ -227,9 +227,7 @@ def _footage(args: argparse.Namespace, work: Path) -> "tuple[Footage, str]":
     from living_portraits.rehearsal.footage import open_target
 
     first, last = _part(args)
-    size = _whole("size", args.size)
-    if size not in SIZES:
-        raise OptionError(f"A dancer is not learned at {size} px; choose from {', '.join(map(str, SIZES))}.")
+    size = _size(args)
     digest = _digest(args.target, first, last)
     kept = work / f"tracked-{digest}{choreography.SUFFIX}"
     known = choreography.load(kept) if kept.is_file() else None
@@ -241,6 +239,13 @@ def _footage(args: argparse.Namespace, work: Path) -> "tuple[Footage, str]":
         _make(work)
         choreography.save(kept, footage.tracked)
     return footage, f"{digest}-{size}"
+
+
+def _size(args: argparse.Namespace) -> int:
+    size = _whole("size", args.size)
+    if size not in SIZES:
+        raise OptionError(f"A dancer is not learned at {size} px; choose from {', '.join(map(str, SIZES))}.")
+    return size
 
 
 def _digest(path: Path, first: float, last: float | None) -> str:
@@ -284,7 +289,7 @@ def sentence(taught: "Taught") -> str:
 def configured(args: argparse.Namespace) -> "tuple[DanceConfig, Any, str]":
     """Config, shape of the networks and perceptual loss. Raises OptionError."""
     from living_portraits.commands.train import settings
-    from living_portraits.engines.dance.networks import Shape
+    from living_portraits.engines.dance.networks import Shape, shape_for
     from living_portraits.rehearsal.lesson import LOOKS, DanceConfig
 
     given = dict(settings(args.settings))
@@ -292,7 +297,7 @@ def configured(args: argparse.Namespace) -> "tuple[DanceConfig, Any, str]":
     look = args.look or LOOKS[0]
     if look not in LOOKS:
         raise OptionError(f"There is no perceptual loss {look!r}; choose from {', '.join(LOOKS)}.")
-    config, shape = DanceConfig(), Shape()
+    config, shape = DanceConfig(), shape_for(_size(args))
     for name, word in given.items():
         if name in DanceConfig.__dataclass_fields__:
             config = dataclasses.replace(config, **{name: _as(type(getattr(config, name)), name, word)})

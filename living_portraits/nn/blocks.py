@@ -122,7 +122,8 @@ class InstanceNorm(nn.Module):
         self.style = nn.Parameter(torch.zeros(1, 2 * channels))
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height width"]:
-        return adaptive_norm(x, self.style)
+        shift, scale = self.style[0].chunk(2)  # PyTorch's own takes one style for all, and a fourth of the time
+        return F.instance_norm(x, weight=1 + scale, bias=shift, eps=NORM_EPS)
 
 
 # --- residual blocks --------------------------------------------------------------------------------------------------

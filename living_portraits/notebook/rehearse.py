@@ -32,7 +32,7 @@ def rehearse(
         temporal: whether the network is told its own previous output (EDN section 4.1), or each frame stands alone.
     """
     shape = Shape(width=12, downs=2, blocks=2, local_blocks=0, face_width=4, face_blocks=1, temporal=temporal)
-    config = DanceConfig(lr=2e-3, steps=steps, stale=0.0, critic_width=4, seed=seed)
+    config = DanceConfig(lr=2e-3, steps=steps, stale=0.0, critic_width=4, bfloat16=False, seed=seed)
     lesson, errors = Lesson(target, shape, config, look=None), []
     for step in range(steps):
         done = step / steps

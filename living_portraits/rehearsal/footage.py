@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float64, UInt8
+from jaxtyping import Bool, Float32, Float64, UInt8
 
 from living_portraits import body, skeleton, stance, video
 from living_portraits.align import Crop
@@ -61,9 +61,14 @@ class Footage:
         return int(self.plate.shape[0])
 
     @property
+    def taught_points(self) -> Float32[np.ndarray, "time 33 3"]:
+        """Of the frames that are taught, px."""
+        return self.dance.points[: self.taught]
+
+    @property
     def stance(self) -> stance.Stance:
         """Of the frames that are taught."""
-        return stance.measure(self.dance.points[: self.taught], fps=self.dance.fps)
+        return stance.measure(self.taught_points, fps=self.dance.fps)
 
 
 def open_target(

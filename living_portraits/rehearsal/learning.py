@@ -8,7 +8,7 @@ from typing import Any, Literal
 from living_portraits import places, video
 from living_portraits.engine import Frame
 from living_portraits.engines.dance import dancer as dancers
-from living_portraits.engines.dance.networks import SMALL, Shape
+from living_portraits.engines.dance.networks import Shape, shape_for
 from living_portraits.errors import WeightsError
 from living_portraits.rehearsal.footage import open_target, rate
 from living_portraits.rehearsal.lesson import LOOKS, DanceConfig, Lesson, Look, Stage, load_look
@@ -40,7 +40,7 @@ def learn(
     name: str,
     config: DanceConfig,
     size: int = 256,
-    shape: Shape = SMALL,
+    shape: Shape | None = None,
     consent: str | None = None,
     hear: Hear | None = None,
 ) -> Taught:
@@ -58,7 +58,7 @@ def learn(
     tell = hear or (lambda heard: None)
     frames = max(round(min(video.probe(target).duration, 1e6) * rate(target)), 1)
     footage = open_target(target, size=size, on_frame=lambda done: tell(Heard("track", min(done / frames, 1.0))))
-    lesson = _Watched(footage, shape, config, look=look_at_hand(), hear=tell)
+    lesson = _Watched(footage, shape or shape_for(size), config, look=look_at_hand(), hear=tell)
     course = Course(lesson, about={"name": name, "source": target.name, "consent": consent})
     taught = course.run(lesson.report)
     if not taught.reports:

@@ -10,8 +10,9 @@ person's pixels counting more), the matte's distance to what differs from the em
 several of the network's own instead of always the first two.
 """
 
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import cv2
@@ -25,11 +26,12 @@ from living_portraits import skeleton
 from living_portraits.engines.dance import body_window, face_window, repertoire
 from living_portraits.engines.dance.body_window import Window
 from living_portraits.engines.dance.dancer import Dancer
-from living_portraits.engines.dance.engine import Frames, paint
+from living_portraits.engines.dance.engine import paint
 from living_portraits.engines.dance.networks import FaceResidual, Generator, Painted, Shape
 from living_portraits.nn import losses
 from living_portraits.nn.perceptual import LPIPS, VGG19Loss
 from living_portraits.nn.pixels import to_tensor
+from living_portraits.nn.precision import bfloat16_is_fast
 from living_portraits.rehearsal.critic import Critic, in_time
 from living_portraits.rehearsal.footage import Footage
 from living_portraits.skeleton import draw_skeleton, mirrored
@@ -43,6 +45,7 @@ _SHRUNK, _WINDOW = 2, 4
 _LOOK = 128  # px; smaller ones are enlarged: at their own size AlexNet overlooks a chequerboard of single pixels
 _DETAILS = (*skeleton.FACE, *skeleton.LEFT_HAND, *skeleton.RIGHT_HAND, *range(27, skeleton.COUNT))
 _DETAIL_REACH = 1 / 36  # of the picture's side: how far about a point of face, hand or foot the detail goes
+_FACES, _RECENT = 8, 256  # faces that a step learns from; of how many that were painted last
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,7 @@ class DanceConfig:
         shift, zoom: augmentation, of the side; mirror: mirrored too (for people whose sides look alike).
         critic_width: channels of its first layer.
         check_seconds, patience: look at the held-out end as often; end a stage after so many looks without a better.
+        bfloat16: where that is fast. Off where figures must come out alike on every machine.
         seed: of what is drawn.
     """
 
@@ -89,6 +93,7 @@ class DanceConfig:
     critic_width: int = 32
     check_seconds: float = 45.0
     patience: int = 8
+    bfloat16: bool = True
     seed: int = 0
 
 
@@ -116,11 +121,20 @@ class Scene(NamedTuple):
         return Scene(part(self.drawings), part(self.frames), self.points - corners[:, None], part(self.plate))
 
 
+class _Face(NamedTuple):
+    """A window about a face: the pose, what the body's generator made of it and its matte, and the film."""
+
+    drawing: Float[Tensor, "1 3 side side"]
+    body: Float[Tensor, "1 3 side side"]
+    matte: Float[Tensor, "1 1 side side"]
+    target: Float[Tensor, "1 3 side side"]
+
+
 class Lesson:
     """The networks of one dancer, and how they take a step.
 
     Args:
-        footage: the target clip. shape: sizes of the networks.
+        footage: the target clip. shape: sizes of the networks; the share of the face's window is found here.
         look: a perceptual loss; None where its weight is 0.
     """
 
@@ -131,14 +145,16 @@ class Lesson:
         self.footage, self.config, self.device = footage, config, device
         self.random = np.random.default_rng(config.seed)
         self.look = look.to(device) if look is not None else None
+        shape = replace(shape, face_share=face_window.fitting(footage.taught_points, size=footage.size))
         self.generator, self.face = Generator(shape), FaceResidual(shape)
         self.critic = Critic(12 if shape.temporal else 6, width=config.critic_width)
         self.face_critic = Critic(6, width=config.critic_width, scales=1)
+        self._faces: deque[_Face] = deque(maxlen=_RECENT)
         self.networks: dict[str, nn.Module] = {
             "generator": self.generator, "face": self.face, "critic": self.critic, "face_critic": self.face_critic,
         }  # fmt: skip
         for net in self.networks.values():
-            net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            net.to(device)
         self.optimisers = {
             name: torch.optim.Adam(net.parameters(), lr=config.lr, betas=(0.5, 0.999))
             for name, net in self.networks.items()
@@ -150,7 +166,11 @@ class Lesson:
         """One step of this stage at `rate` times the learning rate; the weighted losses."""
         for optimiser in self.optimisers.values():
             optimiser.param_groups[0]["lr"] = self.config.lr * rate
-        found = {"half": self._half, "full": self._full, "face": self._face}[stage](judged)
+        place = torch.device(self.device)
+        half = self.config.bfloat16 and bfloat16_is_fast(place)
+        # No cache of weights in half precision: critics and generators learn within the step.
+        with torch.autocast(place.type, dtype=torch.bfloat16, enabled=half, cache_enabled=False):
+            found = {"half": self._half, "full": self._full, "face": self._face}[stage](judged)
         return {name: float(value.detach()) for name, value in found.items()}
 
     def _half(self, judged: bool) -> dict[str, Tensor]:
@@ -189,12 +209,9 @@ class Lesson:
         return found
 
     def _face(self, judged: bool) -> dict[str, Tensor]:
-        scene = self._scene(2 * self.config.batch, whole=True)
-        painted = self._painted(scene)
-        at = face_window.corners(scene.points[-1], size=self.footage.size)
-        drawing, body, matte, target = (
-            face_window.cut(part, at) for part in (scene.drawings[-1], painted.frame, painted.matte, scene.frames[-1])
-        )
+        self._faces.append(self._painted_face())  # costs as much as to learn from several: they are seen again
+        some = self.random.integers(0, len(self._faces), _FACES * self.config.batch)
+        drawing, body, matte, target = (torch.cat(part) for part in zip(*(self._faces[i] for i in some), strict=True))
         output = self.face(drawing, body, matte)
         found = {"pixels": self.config.pixels * (output - target).abs().mean()}
         if self.look is not None:
@@ -205,12 +222,23 @@ class Lesson:
         return found
 
     @torch.no_grad()
-    def _painted(self, scene: Scene) -> Frames:
-        """The body's last frames, row by row as `perform` paints them."""
-        previous = self._previous(scene, last=True)
-        last = zip(scene.drawings[-1], previous, scene.plate, scene.points[-1].cpu().numpy(), strict=True)
-        rows = [paint(self.generator, d[None], b[None], plate[None], points) for d, b, plate, points in last]
-        return Frames(*(torch.cat(part) for part in zip(*rows, strict=True)))
+    def _painted_face(self) -> _Face:
+        """A row's last face as `perform` paints it, after the network's own frames or the film's."""
+        scene = self._scene(1, whole=True)
+        points = scene.points[:, 0].cpu().numpy()
+        previous = torch.zeros_like(scene.frames[0])
+        if self.generator.shape.temporal:
+            if self.random.random() < self.config.own:
+                for drawing, pose in zip(scene.drawings[:-1], points[:-1], strict=True):
+                    previous = paint(self.generator, drawing, previous, scene.plate, pose).frame
+            else:
+                previous = scene.frames[-2]
+            previous = self._stale(previous)
+        painted = paint(self.generator, scene.drawings[-1], previous, scene.plate, points[-1])
+        share = self.generator.shape.face_share
+        at = face_window.corners(scene.points[-1], size=self.footage.size, share=share)
+        parts = (scene.drawings[-1], painted.frame.float(), painted.matte.float(), scene.frames[-1])
+        return _Face(*(face_window.cut(part, at, share=share) for part in parts))
 
     # --- terms --------------------------------------------------------------------------------------------------------
 
@@ -254,9 +282,9 @@ class Lesson:
     # --- what is shown ------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def _previous(self, scene: Scene, *, half: bool = False, last: bool = False) -> Tensor:
-        """What comes before the pair (or, `last`, before its second frame): own frames, a real one, or nothing."""
-        stop = len(scene.drawings) - (1 if last else 2)
+    def _previous(self, scene: Scene, *, half: bool = False) -> Tensor:
+        """What comes before the pair: own frames, a real one, or nothing."""
+        stop = len(scene.drawings) - 2
         chance = self.random.random()
         previous = torch.zeros_like(scene.frames[0])
         if not self.generator.shape.temporal:
@@ -348,7 +376,7 @@ class Lesson:
         """What was learned so far."""
         footage = self.footage
         refiner = self.face if face else None
-        poses = footage.dance.points[: footage.taught]
+        poses = footage.taught_points
         if self.config.mirror:
             poses = np.stack([*poses, *(mirrored(pose, width=footage.size) for pose in poses)])
         known = repertoire.of(poses, height=footage.stance.near_height)

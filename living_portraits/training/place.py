@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from living_portraits.errors import OptionError
+from living_portraits.nn.precision import bfloat16_is_fast
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Place:
         return self.device.type == "cuda"
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """bfloat16 where it is fast (a GPU); plain elsewhere."""
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.gpu)
+        """bfloat16 where it is fast; plain elsewhere."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bfloat16_is_fast(self.device))
 
     def average(self, gradients: Sequence[Tensor]) -> None:
         """Puts the mean over all processes into the gradients."""

@@ -159,6 +159,7 @@ def refined(
 ) -> Float[Tensor, "batch 3 height width"]:
     """The frame with its face gone over (EDN section 4.3)."""
     assert dancer.face is not None
-    at = face_window.corners(points, size=dancer.size)
-    face = dancer.face(*(face_window.cut(part, at) for part in (drawing, frame, matte)))
+    share = dancer.generator.shape.face_share
+    at = face_window.corners(points, size=dancer.size, share=share)
+    face = dancer.face(*(face_window.cut(part, at, share=share) for part in (drawing, frame, matte)))
     return face_window.put(frame, face, at)

@@ -9,7 +9,7 @@ What is not in the papers: both end in a person layer and its matte, laid over a
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ class Shape:
     Attributes:
         width: channels of the global generator at its full size. downs: how often it halves. blocks: residual blocks.
         local_blocks: residual blocks of the local enhancer; 0: there is none, and the global one works at full size.
-        face_width, face_blocks: of the face's residual generator.
+        face_width, face_blocks: of the face's residual generator. face_share: see `face_window`; a lesson finds it.
         plate: lay a person over the plate (True), or paint whole frames as the papers do.
         temporal: each frame is told the one before, and the critic sees two (EDN); else each stands alone.
     """
@@ -42,6 +42,7 @@ class Shape:
     local_blocks: int = 3
     face_width: int = 24
     face_blocks: int = 3
+    face_share: int = 4
     plate: bool = True
     temporal: bool = True
 
@@ -55,6 +56,12 @@ PAPER = Shape(width=64, downs=4, blocks=9, local_blocks=3, face_width=64, face_b
 """The sizes of pix2pixHD and EDN, for 512 or 1024 px and a large GPU."""
 
 SMALL = Shape()
+
+
+def shape_for(size: int) -> Shape:
+    """The default for a size, px: of a large picture the innermost layers must see as much as of a small one."""
+    return replace(SMALL, downs=3) if size >= 512 else SMALL
+
 
 Pictures = Float[Tensor, "batch 3 height width"]
 

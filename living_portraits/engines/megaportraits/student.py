@@ -265,7 +265,7 @@ class Student(nn.Module):
         if not self.config.picture:
             return strokes.colour.float()
         still = self.portraits(avatar) if portraits is None else portraits
-        return torch.lerp(moved(still, strokes.flow.float()), strokes.colour, strokes.mask).float()
+        return torch.lerp(moved(still, strokes.flow.float()), strokes.colour.float(), strokes.mask.float())
 
     def portraits(self, avatar: Avatars) -> Float[Tensor, "batch 3 size size"]:
         """Themselves, in [-1, 1]."""
