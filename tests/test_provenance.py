@@ -445,6 +445,16 @@ def test_unknown_signer_is_called_unknown_whatever_the_name(organisation: str, t
     assert "the certificate that you named" in named.sentence
 
 
+def test_a_file_that_holds_no_certificate_is_said_and_not_taken_for_another_signer(
+    tmp_path: Path, claim: Claim
+) -> None:
+    film = write_film(tmp_path / "film.mp4")
+    sign(film, claim)
+    key = certificate_chain(tmp_path / "certificate")[1]
+    with pytest.raises(OptionError, match="holds no certificate"):
+        verify(film, certificate=key)
+
+
 def test_test_certificate_does_not_pass_for_the_named_one(tmp_path: Path, claim: Claim) -> None:
     film = write_film(tmp_path / "film.mp4")
     sign(film, claim)

@@ -30,6 +30,14 @@ def read_pem(path: Path) -> bytes:
         raise OptionError(f"Cannot read {path}: {reason(error)}.") from error
 
 
+def read_certificates(path: Path) -> bytes:
+    """What a file of certificates holds. Raises OptionError, also where there is none in it: it would trust nobody."""
+    content = read_pem(path)
+    if b"-----BEGIN CERTIFICATE-----" not in content:
+        raise OptionError(f"{path} holds no certificate in PEM format (-----BEGIN CERTIFICATE-----).")
+    return content
+
+
 def printable(text: str) -> str:
     """Words from a stranger's file, fit for a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text[:120])

@@ -13,7 +13,7 @@ import c2pa
 from living_portraits.errors import MediaError
 from living_portraits.provenance.claim import FILM_ASSERTION, NAME
 from living_portraits.provenance.digests import digests, frames_of
-from living_portraits.provenance.library import TEST_CERTIFICATE, context, printable, read_pem, reason
+from living_portraits.provenance.library import TEST_CERTIFICATE, context, printable, read_certificates, reason
 
 ABOUT_THE_SIGNER = {"signingCredential.untrusted", "signingCredential.expired"}  # findings that say nothing of the film
 
@@ -68,7 +68,7 @@ def verify(path: Path, *, certificate: Path | None = None) -> Report:
 
 
 def _verify_file(path: Path, name: str, certificate: Path | None) -> Report:
-    trusted = read_pem(certificate or TEST_CERTIFICATE / "certificate.pem")
+    trusted = read_certificates(certificate or TEST_CERTIFICATE / "certificate.pem")
     with open(path, "rb") as stream:
         try:
             with c2pa.Reader(stream, context=context(trusted)) as reader:
