@@ -378,6 +378,17 @@ def test_the_critic_judges_at_each_scale() -> None:
     assert said[0][-1].shape == (2, 1, 4, 4) and said[1][-1].shape == (2, 1, 2, 2)
 
 
+def test_the_critics_verdict_depends_on_the_picture_from_the_first_step() -> None:
+    torch.manual_seed(0)
+    critic = Critic(width=32)
+    smooth = torch.nn.functional.interpolate(torch.rand(1, 3, 24, 24) * 2 - 1, scale_factor=4.0, mode="bilinear")
+    with torch.no_grad():
+        for _ in range(20):  # rounds of power iteration
+            said = critic(smooth)
+    for scale in said:
+        assert scale[-1].std() > 0.1 * smooth.std(), "PyTorch's own first weights leave less than half of that"
+
+
 # --- widths -----------------------------------------------------------------------------------------------------------
 
 
