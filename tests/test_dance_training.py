@@ -13,6 +13,7 @@ from clips import write_clip
 
 from living_portraits import body, choreographer, people, skeleton
 from living_portraits.choreography import Choreography
+from living_portraits.commands import dance as dance_command
 from living_portraits.engines.dance import Dance, body_window, dancer, face_window, repertoire
 from living_portraits.engines.dance.engine import paint, perform
 from living_portraits.engines.dance.networks import PAPER, SMALL, FaceResidual, Generator, shape_for
@@ -244,6 +245,14 @@ def test_faces_are_painted_once_and_learned_from_several_times(monkeypatch) -> N
     for _ in range(3):
         learner.step("face", judged=True, rate=1.0)
     assert len(learner._faces) == 3 and set(shown) == {8}
+
+
+def test_what_is_said_to_be_kept_is_what_the_critics_left(monkeypatch) -> None:
+    """With the critics another best is looked for, and the first look after them is one, be it worse."""
+    dancer_, blank = lesson().dancer({}, face=False), np.zeros((4, 4, 3), np.uint8)
+    looks = [teach.Report("full", step, 0.5, {}, error, best, blank) for step, error, best in
+             ((1, 0.050, True), (2, 0.061, True), (3, 0.063, False))]  # fmt: skip
+    assert "held-out error 0.0610" in dance_command.sentence(teach.Taught(dancer_, "it was stopped", looks))
 
 
 def test_drawing_and_frame_move_together() -> None:

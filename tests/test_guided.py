@@ -184,6 +184,14 @@ def test_a_network_that_has_learned_nothing_leaves_the_doll_as_it_is():
     torch.testing.assert_close(found.apply(frame), frame, atol=1e-4, rtol=0)
 
 
+def test_in_mixed_precision_the_doll_is_seen_where_it_is():
+    """Eight bits would put places half a pixel off at 256."""
+    net, given = awake(RepairNet(RepairConfig(widths=(8, 8, 8, 8), source_widths=())), loud=0.0), inputs()
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad():
+        found = net(*given[:6], ())
+    torch.testing.assert_close(found.moved.float(), given[0], atol=1e-3, rtol=0)
+
+
 @pytest.mark.parametrize("side", [SIDE, 128])
 def test_a_gradient_reaches_every_parameter(side):
     net = awake(RepairNet(SMALL))

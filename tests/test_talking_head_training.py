@@ -185,10 +185,13 @@ def test_strangers_take_their_embedding_for_a_column() -> None:
     assert known["head/match"] > 0
 
 
-def test_losses_are_in_single_precision_whatever_the_networks_are_in() -> None:
-    lesson = made(adversary_from=0)
+@pytest.mark.parametrize("carries", [False, True])
+def test_losses_are_in_single_precision_whatever_the_networks_are_in(carries: bool) -> None:
+    lesson = made(adversary_from=0, carries=carries)
+    batch = batch_of(lesson)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = lesson.step(batch_of(lesson))
+        found = lesson.step(batch)
+        assert all(picture.isfinite().all() for picture in lesson.pictures(batch))
     assert {value.dtype for value in found.values()} == {torch.float32}
     assert all(bool(torch.isfinite(value)) for value in found.values())
 

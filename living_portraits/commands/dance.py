@@ -282,7 +282,8 @@ def sentence(taught: "Taught") -> str:
     if not taught.reports:
         return f"ended before the first look, as {taught.reason}; no dancer was written."
     last = taught.reports[-1]
-    best = min(report.error for report in taught.reports if report.stage == last.stage)
+    # The last of the best: with the critics another best is looked for, be it worse than what was before them.
+    best = next((report.error for report in reversed(taught.reports) if report.best), last.error)
     return f"ended in stage {last.stage}, as {taught.reason}; kept what was best, held-out error {best:.4f}."
 
 
@@ -298,13 +299,14 @@ def configured(args: argparse.Namespace) -> "tuple[DanceConfig, Any, str]":
     if look not in LOOKS:
         raise OptionError(f"There is no perceptual loss {look!r}; choose from {', '.join(LOOKS)}.")
     config, shape = DanceConfig(), shape_for(_size(args))
+    shapes = [name for name in Shape.__dataclass_fields__ if name != "face_share"]  # which the clip decides
     for name, word in given.items():
         if name in DanceConfig.__dataclass_fields__:
             config = dataclasses.replace(config, **{name: _as(type(getattr(config, name)), name, word)})
-        elif name in Shape.__dataclass_fields__:
+        elif name in shapes:
             shape = dataclasses.replace(shape, **{name: _as(type(getattr(shape, name)), name, word)})
         else:
-            known = ", ".join([*DanceConfig.__dataclass_fields__, *Shape.__dataclass_fields__])
+            known = ", ".join([*DanceConfig.__dataclass_fields__, *shapes])
             raise OptionError(f"There is no setting {name!r}; choose from {known}.")
     return config, shape, look
 

@@ -80,5 +80,3 @@ FIGURES: tuple[Figure, ...] = (
     Figure("memory", "Peak memory", "MiB", "low", _BOTH, "what making one film adds to a process of its own",
            digits=0),
 )  # fmt: skip
-
-BY_KEY: dict[str, Figure] = {figure.key: figure for figure in FIGURES}

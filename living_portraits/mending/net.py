@@ -97,6 +97,7 @@ class Repair:
 
 def _moved(picture: Float[Tensor, "batch 3 size size"], nudge: Tensor) -> Float[Tensor, "batch 3 size size"]:
     """The picture, each pixel from where the nudge points; a nudge has a quarter of its window's side."""
+    nudge = nudge.float()  # in bfloat16 there are no odd numbers beyond 256, and places would be half a pixel off
     size = int(picture.shape[-1])
     across = (torch.arange(size, device=nudge.device, dtype=nudge.dtype) * 2 + 1) / size - 1
     y, x = torch.meshgrid(across, across, indexing="ij")

@@ -57,11 +57,12 @@ class DanceConfig:
         half, full: shares of the time for the body at half and at full size; the rest is for the face.
         critic_from: share of the stage at full size from which the critics judge: before, there is nothing to judge.
         lr: of all networks; falls in a straight line to a tenth over the second half of each stage.
-        batch: pairs of frames a step at full size; twice as many at half size and for the face.
+        batch: pairs of frames a step at full size; twice as many at half size, and eight faces for each.
         own: share of pairs that come after some of the network's own frames; others follow a real one, or none.
         stale: share of previous frames that are shifted: where they show an arm is no place to paint one again, or
             arms leave ghosts behind in long films.
-        pixels, look, features, adversary, matte: weights of the terms; face_scale: that of the face's critic (EDN).
+        pixels, look, features, adversary, matte: weights of the terms (EDN has 10 for features, next to others of
+            another scale); face_scale: that of the face's critic (EDN).
         person, detail: how much more a pixel of the person counts in L1, and one about face, hands or feet.
         shift, zoom: augmentation, of the side; mirror: mirrored too (for people whose sides look alike).
         critic_width: channels of its first layer.
@@ -81,7 +82,7 @@ class DanceConfig:
     stale: float = 0.4
     pixels: float = 10.0
     look: float = 1.0
-    features: float = 10.0
+    features: float = 1.0
     adversary: float = 1.0
     matte: float = 2.0
     person: float = 4.0
@@ -269,7 +270,7 @@ class Lesson:
         scores, seen = net(fake)
         return {
             "adversary": config.adversary * losses.least_squares_generator(scores),
-            "features": config.features / 10 * losses.feature_matching(truth, seen),
+            "features": config.features * losses.feature_matching(truth, seen),
         }
 
     def _learn(self, name: str, found: dict[str, Tensor]) -> None:

@@ -197,7 +197,7 @@ class Course:
         if not self.state.is_file():
             raise WeightsError(f"There is nothing to go on from: {self.state} is missing; leave --resume out.")
         try:
-            content = torch.load(self.state, map_location=self.lesson.device, weights_only=True)
+            content = torch.load(self.state, map_location="cpu", weights_only=True)
             for name, net in self.lesson.networks.items():
                 net.load_state_dict(content["networks"][name])
             for name, optimiser in self.lesson.optimisers.items():

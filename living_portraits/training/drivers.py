@@ -6,7 +6,6 @@ import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from living_portraits.driver import Driver, DriverCrops
 from living_portraits.engine import Track
 from living_portraits.film_options import Options
 from living_portraits.motion import neutral_frame
+from living_portraits.recent import Recent
 from living_portraits.training.recipe import Clip, Source
 from living_portraits.variety import spread
 
@@ -67,6 +67,7 @@ class Drivers:
         folder: Path | None = None,
     ) -> None:
         self._dataset, self._side, self._folder = dataset, side, folder
+        self._films: Recent[Track] = Recent(len(samples.DRIVERS))
         self._whole = {clip.id: clip for clip in dataset.clips} if dataset else {}
         thin = [dataclasses.replace(clip, frames=min(clip.frames, frames)) for clip in self._whole.values()]
         ours = [Bundled(name, said or side, bundled) for name in samples.DRIVERS] if bundled else []
@@ -92,7 +93,7 @@ class Drivers:
 
     def _chosen(self, clip: Clip) -> Track:
         if clip.kind == BUNDLED:
-            whole, first = self._films[clip.id], 0
+            whole, first = self._film(clip.id), 0
         else:
             assert self._dataset is not None
             whole = self._dataset.track(self._whole[clip.id])
@@ -106,9 +107,9 @@ class Drivers:
         """All of it: what a teacher draws is there."""
         return np.full((clip.frames, 64, 64), 255, np.uint8)
 
-    @cached_property
-    def _films(self) -> dict[str, Track]:
-        return {name: film(path, size=self._side) for name, path in samples.DRIVERS.items()}
+    def _film(self, name: str) -> Track:
+        """Followed once: threads decode clips side by side, and what one of them follows the others wait for."""
+        return self._films.of(name, lambda: film(samples.DRIVERS[name], size=self._side))
 
 
 def film(path: Path, *, size: int) -> Track:

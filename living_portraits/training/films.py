@@ -19,6 +19,7 @@ from living_portraits.engines.megaportraits.engine import MegaPortraits
 from living_portraits.engines.megaportraits.student_motion import WORDS, Performance
 from living_portraits.errors import FaceError, OptionError
 from living_portraits.motion import SourceShape, adapt
+from living_portraits.recent import Recent
 from living_portraits.restraint import restrain, restrain_sway
 from living_portraits.sway import CELLS
 from living_portraits.training.drivers import Drivers, keep
@@ -118,11 +119,13 @@ class Films:
     ) -> None:
         self.engine, self.version, self.folder = engine, version, folder
         self.portraits = [portrait.sized(SIDE) for portrait in portraits]
+        self._encoded: Recent[list[Any]] = Recent(1)
 
-    @cached_property
+    @property
     def _identities(self) -> list[Any]:
+        """Made once: threads draw films side by side, and what one of them makes the others wait for."""
         tracks = (Track([one.crop], one.points[None], one.blendshapes[None]) for one in self.portraits)
-        return [self.engine.encode_identity(track) for track in tracks]
+        return self._encoded.of("identities", lambda: [self.engine.encode_identity(track) for track in tracks])
 
     def of(self, driver: Track, name: str) -> dict[str, np.ndarray]:
         """What a student has to know of each frame of a driver whose last frame is at rest.

@@ -24,7 +24,7 @@ from torch import Tensor
 from living_portraits import weights
 from living_portraits.errors import OutputError, WeightsError
 from living_portraits.training.recipe import TrainingError
-from living_portraits.training.state import index_of, previous_of, write_bytes
+from living_portraits.training.state import write_bytes
 
 OPTIONS, STATS, LOG, SAMPLES, SNAPSHOT, STATE = (
     "options.json", "stats.jsonl", "log.txt", "samples", "snapshot.safetensors", "state.pt",
@@ -69,11 +69,6 @@ class RunFolder:
             return dict(json.loads((self.path / OPTIONS).read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise TrainingError(f"{self.path} holds no run to resume: its {OPTIONS} cannot be read.") from error
-
-    def resumable(self) -> bool:
-        """Whether there is a state, whole or in parts."""
-        places = (self.state, previous_of(self.state))
-        return any(place.is_file() or index_of(place).is_file() for place in places)
 
     def say(self, text: str) -> None:
         """Prints a line and keeps it in the log."""

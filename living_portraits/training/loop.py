@@ -210,7 +210,8 @@ class _Training:
     def _resume_or_begin(self) -> None:
         if self.ready.order.resume:
             start = time.monotonic()
-            state, remark = read_state(self.run.state, device=self.place.device)
+            # On the host: Adam's counters stay where they are read to, and a GPU that is asked for them has to wait.
+            state, remark = read_state(self.run.state, device=torch.device("cpu"))
             self.saving = time.monotonic() - start  # about as long as writing it
             self.trainer.restore(state)
             self.seconds = float(state["seconds"])

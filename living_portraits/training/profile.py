@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from living_portraits.nn.precision import bfloat16_is_fast
 from living_portraits.training.place import Place
 
 _SIDE = {"cuda": 8192, "cpu": 1536}  # of the square matrices whose product tells the peak
@@ -39,9 +40,9 @@ class Clock:
 
 
 def matmul_peak(place: Place, *, seconds: float = 1.0) -> float:
-    """Floating-point operations a second of a large matrix product: bfloat16 on a GPU, float32 on a CPU."""
+    """Floating-point operations a second of a large matrix product, in what trainings run in there."""
     side = _SIDE[place.device.type]
-    dtype = torch.bfloat16 if place.gpu else torch.float32
+    dtype = torch.bfloat16 if bfloat16_is_fast(place.device) else torch.float32
     a, b = (torch.randn(side, side, device=place.device, dtype=dtype) for _ in range(2))
     for _ in range(3):
         a @ b

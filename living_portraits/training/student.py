@@ -130,7 +130,7 @@ class Distillation(Recipe):
         else:
             self.known, self.student = 0, Student(StudentConfig.of(vars(config)), avatars=len(portraits))
         self.student.sweep.requires_grad_(False)  # found at one blow, see `sweep.fit`
-        self._seen: list[dict[str, np.ndarray]] = []
+        self._seen: dict[str, dict[str, np.ndarray]] = {}
         self._swept = False
         self._seat(portraits)
         self.critic = Critic(width=config.critic, scales=config.critic_scales) if config.adversary else None
@@ -190,7 +190,7 @@ class Distillation(Recipe):
         made = self.cast.of(track, clip.id)
         unswept = not self._swept and (bool(self.config.begin) or not self.student.sweep.fitted)
         if clip.split == "train" and self.student.config.picture and unswept:
-            self._seen.append({name: made[name] for name in ("avatar", "words", "sway", "places")})
+            self._seen[clip.id] = {name: made[name] for name in ("avatar", "words", "sway", "places")}
         return made
 
     def extra_bytes(self) -> int:
@@ -199,7 +199,7 @@ class Distillation(Recipe):
     def gathered(self) -> None:
         """Finds the broad part of the flow, once."""
         if self._seen:
-            fit(self.student, self._seen, first=self.known)
+            fit(self.student, [self._seen[clip] for clip in sorted(self._seen)], first=self.known)
             self._seen.clear()
             self._swept = True
 

@@ -104,7 +104,7 @@ class Trainer:
         """Work of one step, counted on one that is not taken."""
         batch = self.sampler.batch(self.step)
         self.recipe.gathered()
-        buffers = {name: {k: v.clone() for k, v in net.named_buffers()} for name, net in self.networks.items()}
+        states = {name: copy.deepcopy(net.state_dict()) for name, net in self.networks.items()}  # counters, too
 
         def work() -> None:
             with self.place.autocast():
@@ -117,8 +117,7 @@ class Trainer:
         counted = count_flops(work)
         for name, net in self.networks.items():
             net.zero_grad(set_to_none=True)
-            for key, buffer in net.named_buffers():
-                buffer.copy_(buffers[name][key])
+            net.load_state_dict(states[name])
         return counted
 
     # --- looking back ----------------------------------------------------------------------------------------------

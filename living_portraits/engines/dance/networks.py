@@ -59,8 +59,9 @@ SMALL = Shape()
 
 
 def shape_for(size: int) -> Shape:
-    """The default for a size, px: of a large picture the innermost layers must see as much as of a small one."""
-    return replace(SMALL, downs=3) if size >= 512 else SMALL
+    """The default for a size, px: of a large picture the innermost layers must see as much as of a small one, and its
+    face has features that a small one has not."""
+    return replace(SMALL, downs=3, face_width=48, face_blocks=5) if size >= 512 else SMALL
 
 
 Pictures = Float[Tensor, "batch 3 height width"]

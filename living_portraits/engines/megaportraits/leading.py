@@ -111,6 +111,7 @@ def led(way: Way, lead: Lead, *, near: float = NEAR) -> Way:
     if lead.side is not None and lead.middle is not None:
         above = torch.sigmoid(lead.side[:, None] * (lead.middle[..., None] - cells) / _EDGE)  # [B, P, side]
         y = torch.where(lead.side[:, None] == 0, y, y * above)
-    told = torch.einsum("bcp,bpy,bpx->bcyx", missed, y, x)
-    weight = torch.einsum("bpy,bpx->byx", y, x) + _FAR
+    with torch.autocast(way.device.type, enabled=False):  # eight bits would be off by a sixth of a pixel
+        told = torch.einsum("bcp,bpy,bpx->bcyx", missed, y, x)
+        weight = torch.einsum("bpy,bpx->byx", y, x) + _FAR
     return way + told / weight[:, None]

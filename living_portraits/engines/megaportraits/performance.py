@@ -9,7 +9,7 @@ from torch import Tensor
 
 from living_portraits import geometry, motion
 from living_portraits.engine import Drive, Track
-from living_portraits.engines.megaportraits.pose import Pose, product
+from living_portraits.engines.megaportraits.pose import Pose
 from living_portraits.sway import Sway
 from living_portraits.watching import watch
 
@@ -76,14 +76,6 @@ def on_top(drive: Drive) -> Float[Tensor, "3 3"]:
     """The turn that is asked for on top of the driver's, in the picture's frame (x right, y down, z away)."""
     flip = np.diag([1.0, -1.0, -1.0])  # from y up and z towards the viewer
     return torch.from_numpy(flip @ motion.on_top(drive) @ flip).float()
-
-
-def followed(own: Pose, now: Pose, rest: Pose) -> Pose:
-    """`own` as the driver's poses changed from `rest` to `now`: for batches, at full strength, relative."""
-    zoom = now.size / rest.size
-    place = own.place + (now.place - rest.place) * (own.size / rest.size)
-    turn = product(now.rotation, rest.rotation.mT)
-    return Pose(product(turn, own.rotation), place, own.size * zoom)
 
 
 def turn_vector(rotation: Float[Tensor, "3 3"]) -> Float[Tensor, "3"]:

@@ -21,7 +21,6 @@ NUMBERS = 9  # six for the rotation, two for the place, one for the size
 _LARGEST = 3.0  # factor on the median size, either way
 
 Matrices = Float[Tensor, "batch 3 3"]
-Vectors = Float[Tensor, "batch 3"]
 PointsBatch = Float[Tensor, "batch 478 3"]
 
 
@@ -50,10 +49,6 @@ class Pose(NamedTuple):
         """Some of the poses."""
         return Pose(*(part[index] for part in self))
 
-    def roll(self, shift: int) -> "Pose":
-        """Each sample gets another's."""
-        return Pose(*(part.roll(shift, dims=0) for part in self))
-
     def detach(self) -> "Pose":
         return Pose(*(part.detach() for part in self))
 
@@ -62,11 +57,6 @@ def _turned(places: Float[Tensor, "batch places 3"], rotation: Matrices) -> Floa
     """`rotation @ place`, column by column: a matrix product would be rounded to eight bits in mixed precision."""
     columns = rotation[:, None].unbind(dim=-1)
     return torch.stack([places[..., i : i + 1] * columns[i] for i in range(3)]).sum(dim=0)
-
-
-def product(a: Matrices, b: Matrices) -> Matrices:
-    """`a @ b`, unrounded in mixed precision as well."""
-    return (a[..., None] * b[:, None]).sum(dim=2)
 
 
 def either(which: Tensor, a: Pose, b: Pose) -> Pose:

@@ -252,6 +252,11 @@ class Student(nn.Module):
         mask = (painted[:, :1] + _SHY).sigmoid()
         return Strokes(flow, mask, painted[:, 1:].tanh())
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Each part for itself: training calls them apart."""
+        for part in (self.sense, self.listen, *self.blocks, self.paint, self.lead):
+            part.compile(*args, **kwargs)
+
     def forward(
         self, words: Float[Tensor, "batch words"], sway: Float[Tensor, "batch 3 16 16"], avatar: Avatars
     ) -> Float[Tensor, "batch 3 paint paint"]:

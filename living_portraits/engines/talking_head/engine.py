@@ -3,7 +3,6 @@
 A generator that carries is shown, besides, what the engine `guided` makes of the first picture.
 """
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -278,8 +277,3 @@ def _read(path: Path) -> tuple[dict[str, Any], FewShot, Discriminator]:
         except RuntimeError as error:
             raise WeightsError(f"{path} holds a talking head of other sizes; take one of this version.") from error
     return config, head, discriminator
-
-
-def own_generator(head: FewShot) -> Generator:
-    """A copy of the generator that may be changed."""
-    return copy.deepcopy(head.generator)

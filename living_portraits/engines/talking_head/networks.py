@@ -193,7 +193,8 @@ def _sure(mask: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1
 
 def composed(shown: Shown, colour: Pictures, mask: Float[Tensor, "batch 1 height width"]) -> Pictures:
     """(1 - m) w + m h, where something is carried; else h."""
-    return torch.lerp(shown[:, 3:], colour, mask) if shown.shape[1] > 3 else colour
+    carried = shown[:, 3:]
+    return torch.lerp(carried, colour.to(carried.dtype), mask.to(carried.dtype)) if carried.shape[1] else colour
 
 
 class FewShot(nn.Module):
