@@ -114,6 +114,26 @@ def test_openvino_computes_what_torch_does():
             torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
+FREED_ELSEWHERE = """
+import os, signal, threading, torch
+from living_portraits.nn import runtime
+
+signal.signal(signal.SIGTERM, lambda *told: print("heard"))
+kept = [runtime.compiled(torch.nn.Conv2d(1, 1, 3), (torch.zeros(1, 1, 8, 8),), runtime="openvino")]
+gone = threading.Thread(target=kept.clear)
+gone.start()
+gone.join()
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_signal_is_heard_after_a_network_went_in_another_thread() -> None:
+    """On processors with AMX it ended the process: see `runtime._core`."""
+    pytest.importorskip("openvino")
+    done = subprocess.run([sys.executable, "-c", FREED_ELSEWHERE], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "heard"), done.stderr
+
+
 @needs_openvino
 def test_two_threads_may_ask_at_once():
     """As two faces of one film do."""

@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -170,6 +170,18 @@ def folder() -> Path:
     return Path(os.environ.get(FOLDER_VARIABLE) or Path.home() / ".cache" / "living-portraits" / "compiled")
 
 
+@functools.cache
+def _core() -> Any:
+    """OpenVINO, once for the process and never let go of.
+
+    Where the processor multiplies tiles (AMX), OpenVINO gives the thread that first compiles a stack of its own for
+    signals, and takes the memory back when its last network goes, in whichever thread: Ctrl-C then ends in a crash.
+    """
+    import openvino
+
+    return openvino.Core()
+
+
 class _OpenVINO:
     """A network compiled for this processor."""
 
@@ -184,7 +196,7 @@ class _OpenVINO:
     ) -> None:
         import openvino
 
-        core = openvino.Core()
+        core = _core()
         # Left to itself, OpenVINO computes in bfloat16 where the processor can.
         settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         if threads is not None:
