@@ -38,8 +38,8 @@ class WeightsFile:
 FILES: dict[str, WeightsFile] = {
     "dancer": WeightsFile(
         file="dance/dancer.safetensors",
-        sha256="b3ebb37db179478771dff5c35eb7cf613aa890c7bdfbff65c203e0cf6218194d",
-        size=2_828_678,
+        sha256="d55bfb8537ddea74597a6c3cb0cbee6162e4be53dbb3f2eb293c72bf6ac6a97a",
+        size=11_607_510,
         licence="GPL-3.0, as the film it was taught from: weights/dance/README.md",
     ),
     "drawn-head": WeightsFile(

@@ -204,7 +204,7 @@ def test_with_nothing_but_out_there_is_a_film_or_a_sentence(tmp_path) -> None:
             dancing.dance(tmp_path / "film.mp4")
         return
     result = dancing.dance(tmp_path / "film.mp4", end=0.2)
-    assert result.frames == 5 and result.width == result.height == 256
+    assert result.frames == 5 and result.width == result.height == 512
 
 
 def test_a_film_that_is_stopped_leaves_nothing(anna, clip, tmp_path) -> None:

@@ -50,8 +50,8 @@ class Dance:
     spec = Spec(
         name="dance",
         title="makes a person who was learned from a clip dance as another one does",
-        size=256,
-        sizes=(256,),
+        size=512,
+        sizes=(512,),
         region="body",
         weights=(WEIGHTS,),
         runtimes=("torch", "openvino"),
