@@ -15,9 +15,9 @@ from living_portraits.result import Result
 
 FOLDER = Path("outputs")
 
-_LINES, _MOVED, _ABOUT, _SEAM = 90, 40, 25, 8
-"""Levels from which a drawing's pixel is a limb's, by which a pixel changes that moved; px about a limb, and px of the
-drawing into which the film beside it runs over."""
+_LINES, _MOVED, _ABOUT, _SEAM = 90, 40, 0.1, 8
+"""Levels from which a drawing's pixel is a limb's, by which a pixel changes that moved; how far about a limb, of the
+side, and px of the drawing into which the film beside it runs over."""
 
 
 def place(name: str) -> Path:
@@ -67,7 +67,8 @@ def on_the_limbs(film: Result | Markdown) -> float | None:
     side, frames = film.height, frames_of(film.path)
     drawings, painted = zip(*(np.hsplit(frame[:side, : 2 * side], 2) for frame in (frames[0], frames[-1])), strict=True)
     limbs = np.maximum(*drawings).max(axis=2) > _LINES
-    about = cv2.dilate(limbs.astype(np.uint8), np.ones((_ABOUT, _ABOUT), np.uint8)) > 0
+    reach = round(_ABOUT * side)
+    about = cv2.dilate(limbs.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
     moved = np.abs(painted[0].astype(int) - painted[1]).max(axis=2) > _MOVED
     return float((moved & about).sum() / max(moved.sum(), 1))
 
