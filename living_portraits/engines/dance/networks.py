@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from living_portraits.engines.dance import face_window
 from living_portraits.nn.blocks import InstanceNorm
 
 INPUTS = 6
@@ -42,7 +43,7 @@ class Shape:
     local_blocks: int = 3
     face_width: int = 24
     face_blocks: int = 3
-    face_share: int = 4
+    face_share: int = face_window.SHARE
     plate: bool = True
     temporal: bool = True
 
@@ -59,8 +60,10 @@ SMALL = Shape()
 
 
 def shape_for(size: int) -> Shape:
-    """The default for a size, px: of a large picture the innermost layers must see as much as of a small one, and its
-    face has features that a small one has not."""
+    """The default for a size, px.
+
+    Of a large picture the innermost layers must see as much as of a small one, and its face has features to be drawn.
+    """
     return replace(SMALL, downs=3, face_width=48, face_blocks=5) if size >= 512 else SMALL
 
 
