@@ -34,8 +34,8 @@ def compare_tab(studio: Studio, wording: Wording, language: Any) -> None:
             with gr.Column(scale=8, min_width=320, elem_classes="lp-right"):
                 runner = Runner(studio, wording, name="compare", run_key="run.compare", take=take_all)
         inputs = {
-            "source": chosen.source, "drivers": drivers.shelf, "clips": drivers.clips, "recording": drivers.recording,
-            "consent": chosen.consent, **part, "language": language,
+            **chosen.inputs, "drivers": drivers.shelf, "clips": drivers.clips, "recording": drivers.recording,
+            **part, "language": language,
         }  # fmt: skip
         runner.wire(
             inputs, {**chosen.notes, "drivers": drivers.note, "options": note}, endpoint="compare", description=ABOUT

@@ -10,7 +10,7 @@ from living_portraits.errors import LivingPortraitsError
 from living_portraits.live import Avatar, open_avatar
 from living_portraits.studio import components, views
 from living_portraits.studio.live_seats import Seats
-from living_portraits.studio.order import COLLECTION, portrait_of
+from living_portraits.studio.order import COLLECTION, chosen_portrait, portrait_of
 from living_portraits.studio.running import PRIVATE, Studio
 from living_portraits.studio.source_panel import glance, source_panel
 from living_portraits.studio.trouble import Trouble, explain
@@ -41,10 +41,10 @@ def live_tab(studio: Studio, wording: Wording, language: Any) -> None:
                 stage = _stage(wording, seats)
     chosen.wire(glance, [chosen.source, language], language)
 
-    def begin(source: str | None, consent: bool, language: str) -> dict[Any, Any]:
+    def begin(portraits: list[str], source: str | None, consent: bool, language: str) -> dict[Any, Any]:
         quiet = {note: "" for place, note in notes.items() if place != "source"}
         try:
-            seat = seats.take(_avatar(studio, source, consent))
+            seat = seats.take(_avatar(studio, chosen_portrait(source, portraits), consent))
         except Trouble as trouble:
             beside = notes.get(trouble.place, notes["run"])
             return {**quiet, beside: views.message(trouble.sentence(language), "trouble")}
@@ -59,7 +59,7 @@ def live_tab(studio: Studio, wording: Wording, language: Any) -> None:
         return [None, gr.update(visible=True), gr.update(visible=False)]
 
     start.click(
-        begin, [chosen.source, chosen.consent, language], [stage, start, stop, *notes.values()],
+        begin, [chosen.shelf, chosen.source, chosen.consent, language], [stage, start, stop, *notes.values()],
         api_visibility="private", show_progress="full", show_progress_on=[stage],
     )  # fmt: skip
 
@@ -74,15 +74,15 @@ def live_tab(studio: Studio, wording: Wording, language: Any) -> None:
     stage.ended(end, [stage, language], [stage, start, stop, notes["run"]], queue=False, **PRIVATE)
     language.change(lambda: ["", ""], None, [notes["run"], notes["consent"]], queue=False, **PRIVATE)
     with tab:
-        _endpoints(studio, seats, {"source": chosen.source, "consent": chosen.consent, "language": language})
+        _endpoints(studio, seats, {**chosen.inputs, "language": language})
 
 
 def _endpoints(studio: Studio, seats: Seats, inputs: dict[str, Any]) -> None:
     """The same for scripts."""
 
-    def start(source: str | None, consent: bool, language: str) -> str:
+    def start(portraits: list[str], consent: bool, language: str, source: str | None = None) -> str:
         try:
-            return seats.take(_avatar(studio, source, consent))
+            return seats.take(_avatar(studio, chosen_portrait(source, portraits), consent))
         except Trouble as trouble:
             raise gr.Error(trouble.sentence(language), print_exception=False) from trouble
 

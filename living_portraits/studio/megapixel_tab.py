@@ -46,7 +46,7 @@ def megapixel_tab(studio: Studio, wording: Wording, language: Any) -> None:
                 )  # fmt: skip
         clip = {"drivers": drivers.shelf, "clips": drivers.clips, "recording": drivers.recording}
         runner.wire(
-            {"source": chosen.source, **clip, "consent": chosen.consent, **part, "language": language},
+            {**chosen.inputs, **clip, **part, "language": language},
             {**chosen.notes, "drivers": drivers.note, "options": note}, endpoint="megapixel", description=ABOUT,
         )  # fmt: skip
     chosen.wire(glance_at_head, [chosen.source, language], language)

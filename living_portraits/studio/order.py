@@ -1,6 +1,6 @@
 """From what the page's controls hold to what is to be filmed: checked, or refused with one sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -65,13 +65,15 @@ def take_order(given: Mapping[str, Any], limits: Limits) -> Order:
 
     `given` holds the fields of `Choices` and
         source: a picture's path.
+        portraits: names of the collection, one at most; where it names another artwork than `source`, it is newer.
         drivers: names of samples.
         clips: paths of further drivers; recording: one more. They go before the samples.
         points: {"places": {name: [x, y]}, "moved": bool}; the page's also name their source.
         consent: whether the sentence about it was ticked.
         sound_file: path.
     """
-    source, name = portrait_of(given.get("source"), bool(given.get("consent")), limits)
+    chosen = chosen_portrait(given.get("source"), given.get("portraits"))
+    source, name = portrait_of(chosen, bool(given.get("consent")), limits)
     choices = Choices.of(given)
     drivers = drivers_of(given, choices, limits)
     points = given.get("points")
@@ -80,10 +82,26 @@ def take_order(given: Mapping[str, Any], limits: Limits) -> Order:
         source=source,
         drivers=drivers,
         choices=choices,
-        places=_places(points, given.get("source")),
+        places=_places(points, chosen),
         consent=AGREED if name is None else f"Not needed: the artwork {name} of the project's own collection.",
         sound=None if sound is None else Path(sound),
     )
+
+
+def chosen_portrait(source: str | None, names: Sequence[str] | None) -> str | None:
+    """The picture that was chosen, by its path and by its name on the shelf, of which either may be missing.
+
+    The page knows the name at the click, the path only when the server has answered: where both are artworks, the name
+    holds, so that whoever is quick, or far away, gets what they see. Raises Trouble for a name that the shelf lacks.
+    """
+    if not names:
+        return source
+    if names[0] not in COLLECTION:
+        detail = f"There is no portrait {names[0]!r} in the collection; choose from {', '.join(COLLECTION)}."
+        raise Trouble("source", "", detail=detail)
+    if source and artwork(Path(source)) in (None, names[0]):
+        return source
+    return str(COLLECTION[names[0]])
 
 
 def portrait_of(path: str | None, consent: bool, limits: Limits) -> tuple[Path, str | None]:

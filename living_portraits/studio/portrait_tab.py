@@ -13,7 +13,7 @@ from living_portraits.studio import components, panels, views
 from living_portraits.studio.ahead import Ahead
 from living_portraits.studio.choices import Choices, Settings, read_settings
 from living_portraits.studio.converting import FORMS, Form, convert
-from living_portraits.studio.order import drivers_of
+from living_portraits.studio.order import COLLECTION, drivers_of
 from living_portraits.studio.production import Production
 from living_portraits.studio.running import ONE_AT_A_TIME, PRIVATE, Runner, Studio
 from living_portraits.studio.source_panel import SourcePanel, correct, found_landmarks, look, source_panel
@@ -39,8 +39,8 @@ def portrait_tab(studio: Studio, wording: Wording, language: Any) -> None:
                 runner = Runner(studio, wording, name="portrait", run_key="run")
                 _also_buttons(wording, runner, language)
         inputs = {
-            "source": chosen.source, "drivers": drivers.shelf, "clips": drivers.clips, "recording": drivers.recording,
-            "points": chosen.editor, "consent": chosen.consent, **options, "language": language,
+            **chosen.inputs, "drivers": drivers.shelf, "clips": drivers.clips, "recording": drivers.recording,
+            "points": chosen.editor, **options, "language": language,
         }  # fmt: skip
         restore = inputs.pop("restore")
         notes = {**chosen.notes, "drivers": drivers.note, "options": options_note}
@@ -53,7 +53,7 @@ def portrait_tab(studio: Studio, wording: Wording, language: Any) -> None:
     controls = {name: options[name] for name in options if name not in ("sound_file", "restore")}
     restore.upload(
         _restorer(tuple(controls)), [restore, language],
-        [chosen.source, drivers.shelf, restored, options_note, *controls.values()], **PRIVATE,
+        [chosen.source, chosen.shelf, drivers.shelf, restored, options_note, *controls.values()], **PRIVATE,
     ).success(look, looked, chosen.looked, **PRIVATE)  # fmt: skip
 
 
@@ -147,17 +147,18 @@ def _converter(form: Form) -> Callable[[Production | None, list[str] | None, str
 
 
 def _restorer(names: tuple[str, ...]) -> Callable[[str, str], list[Any]]:
-    """Updates of portrait, clips, remembered points, the note and the controls called `names`."""
+    """Updates of portrait, its shelf, clips, remembered points, the note and the controls called `names`."""
 
     def restore(file: str, language: str) -> list[Any]:
         try:
             settings = read_settings(Path(file))
         except Trouble as trouble:
-            return [*[gr.skip()] * 3, views.message(trouble.sentence(language), "trouble"), *[gr.skip()] * len(names)]
+            return [*[gr.skip()] * 4, views.message(trouble.sentence(language), "trouble"), *[gr.skip()] * len(names)]
         source = None if settings.portrait is None else str(samples.PORTRAITS[settings.portrait])
         restored = None if source is None or settings.places is None else {"source": source, "places": settings.places}
         values = [getattr(settings.choices, name) for name in names]
-        return [source, list(settings.drivers), restored, _restored_note(settings, language), *values]
+        on_shelf = [settings.portrait] if settings.portrait in COLLECTION else []
+        return [source, on_shelf, list(settings.drivers), restored, _restored_note(settings, language), *values]
 
     return restore
 

@@ -238,9 +238,15 @@ class Runner:
 
         # What a script may leave out must have its default here; all else has one in its control.
         def work(
-            clips: Any = None, recording: Any = None, points: Any = None, sound_file: Any = None, **given: Any
+            source: Any = None,
+            clips: Any = None,
+            recording: Any = None,
+            points: Any = None,
+            sound_file: Any = None,
+            **given: Any,
         ) -> Iterator[tuple[list[str], dict[str, Any]]]:
-            given |= {"clips": clips, "recording": recording, "points": points, "sound_file": sound_file}
+            given |= {"source": source, "clips": clips, "recording": recording}
+            given |= {"points": points, "sound_file": sound_file}
             try:
                 for state in self._produce(self._take(given, self._studio.limits)):
                     yield [str(file) for file in state.files], state.report()

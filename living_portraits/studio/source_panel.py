@@ -37,6 +37,11 @@ class SourcePanel:
     box: Any = None
 
     @property
+    def inputs(self) -> dict[str, Any]:
+        """What `take_order` reads of them, but for the points."""
+        return {"source": self.source, "portraits": self.shelf, "consent": self.consent}
+
+    @property
     def looked(self) -> list[Any]:
         """What `look` updates; without an editor, what `glance` does."""
         told = [self.shelf, self.consent, self.notes["source"]]

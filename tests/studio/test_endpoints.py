@@ -105,8 +105,8 @@ def test_comparing_leaves_out_an_engine_that_does_not_know_the_portrait(
 
 
 def test_a_large_film_stands_beside_one_of_the_usual_size(connect: Connect, motion: Path) -> None:
-    source = client.handle_file(samples.girl_with_a_pearl_earring)
-    files, report = connect().predict(source=source, clips=[client.handle_file(motion)], api_name="/megapixel")
+    order = {"portraits": ["girl_with_a_pearl_earring"], "clips": [client.handle_file(motion)]}
+    files, report = connect().predict(**order, api_name="/megapixel")
     films = [file for file in map(Path, files) if file.suffix == ".mp4"]
     shapes = [(video.probe(film).width, video.probe(film).height) for film in films]
     assert [height for _, height in shapes] == [512, 1024]

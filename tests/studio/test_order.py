@@ -41,6 +41,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     ("given", "place", "words"),
     [
         ({"source": None}, "source", "Choose a portrait"),
+        ({"portraits": ["astronaut"]}, "source", "no portrait 'astronaut'"),
         ({"source": "words.png"}, "source", "cannot be read as a picture"),
         ({"source": "clip.mp4"}, "source", "cannot be read as a picture"),
         ({"source": "large.png"}, "source", "at most 1 MB"),
@@ -97,6 +98,23 @@ def test_an_order_knows_its_artwork_its_clips_and_its_points(files: dict[str, st
     assert order.choices == Choices(start=0.5, end=2.0, size=256)
     settings = order.settings()
     assert (settings.portrait, settings.drivers, settings.own_files) == ("mona_lisa", ("talk",), ("clip.mp4",))
+
+
+@pytest.mark.parametrize(
+    ("source", "names", "taken"),
+    [
+        (None, ["erasmus"], "erasmus.jpg"),
+        (MONA, ["erasmus"], "erasmus.jpg"),
+        ("copy.jpg", ["mona_lisa"], "copy.jpg"),
+        ("copy.jpg", [], "copy.jpg"),
+        ("own.png", ["erasmus"], "own.png"),
+    ],
+)
+def test_whoever_is_quicker_than_the_server_gets_the_portrait_they_see_chosen(
+    files: dict[str, str], source: str | None, names: list[str], taken: str
+) -> None:
+    given = {"source": _found(source, files), "portraits": names, "consent": True, "drivers": ["smile"], "end": 1}
+    assert take_order(given, LIMITS).source.name == taken
 
 
 def test_consent_is_recorded_and_points_that_nobody_moved_are_not(files: dict[str, str]) -> None:
